@@ -1,0 +1,19 @@
+import type { BuildSpec } from '@pando/model'
+import type { Program } from '../drivers/driver.js'
+
+/** Makes a service's folder ready to run. Idempotent: what is already built for the same inputs is not built again. */
+export interface Builder {
+  /**
+   * Resolves with what to run. Rejects with `build_failed` (its message ends with the last lines of the output), `tool_missing`
+   * (names the tool and how to get it) or `unsupported`. When `signal` aborts, the build's processes are killed and it rejects.
+   */
+  build(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<Program>
+}
+
+export interface BuildOrder {
+  readonly service: string
+  readonly spec: BuildSpec
+  readonly workdir: string
+  /** The manifest's command; null takes the kind's default. */
+  readonly command: string | readonly string[] | null
+}

@@ -1,0 +1,72 @@
+import type { DependencyCondition, ExitReason, HealthCheck, RestartPolicy, RevisionSpec } from '@pando/model'
+
+/** What is wanted of one service. Durable. */
+export interface DesiredService {
+  readonly name: string
+  readonly revision: string
+  readonly spec: RevisionSpec
+  /** Grows with every `pando restart`; instances of an older generation are replaced one by one. */
+  readonly generation: number
+  readonly replicas: number
+  /** `pando stop`: keep the replica count, run none. */
+  readonly isStopped: boolean
+  readonly restart: RestartPolicy
+  readonly dependsOn: Readonly<Record<string, DependencyCondition>>
+  readonly drainTimeoutMs: number
+}
+
+/** Desired state: every service that should be there. One that is absent and still has instances is drained and stopped. */
+export type Desired = ReadonlyMap<string, DesiredService>
+
+/** What is known of the run in a slot beyond the driver's report. Durable, so that a new control plane serves on at once. */
+export interface InstanceHealthRecord {
+  readonly health: 'starting' | 'healthy' | 'unhealthy'
+  /** When that health began. Unix time, ms. */
+  readonly since: number
+  /** What the last probe said. */
+  readonly detail: string
+  readonly drain: { readonly since: number } | null
+  /** When it was told to stop, and why; the reason wins over the exit code in what we show and in whether it counts as a failure. */
+  readonly stop: { readonly since: number; readonly reason: ExitReason; readonly killedAt: number | null } | null
+}
+
+/** The memory of a slot across its runs: restart backoff. Durable. */
+export interface SlotHistory {
+  /** Failures in a row; 0 after ten healthy minutes. */
+  readonly failures: number
+  /** No start before this time. Unix time, ms; never trusted further ahead than the longest backoff (clocks jump). */
+  readonly notBefore: number
+  readonly lastExit: { readonly at: number; readonly reason: ExitReason } | null
+  /** The revision and generation that ran to its end in this slot, when the restart policy keeps it ended. */
+  readonly ended: { readonly revision: string; readonly generation: number; readonly isSuccess: boolean } | null
+}
+
+export type BuildState =
+  | { readonly kind: 'building' }
+  | { readonly kind: 'ready' }
+  /** Tried again after `retryAt` or when the manifest is applied again. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly retryAt: number }
+
+export interface ObservedInstance {
+  readonly id: string
+  readonly service: string
+  readonly slot: number
+  readonly revision: string
+  readonly generation: number
+  readonly startedAt: number
+  readonly exited: { readonly at: number; readonly reason: ExitReason } | null
+  readonly record: InstanceHealthRecord
+  /** Every gateway has taken it out of its table and has nothing in flight to it (only said of a draining one). */
+  readonly isDrained: boolean
+  readonly healthcheck: HealthCheck
+  readonly stopGracePeriodMs: number
+}
+
+/** Observed state: the last report of everything there is. */
+export interface Observed {
+  readonly instances: readonly ObservedInstance[]
+  /** By revision. Absent: never built in this control plane's life. */
+  readonly builds: ReadonlyMap<string, BuildState>
+  /** By `service/slot`. */
+  readonly slots: ReadonlyMap<string, SlotHistory>
+}

@@ -1,0 +1,45 @@
+import type { Endpoint, EventKind, PandoEvent } from '@pando/model'
+import type { DesiredService, InstanceHealthRecord, SlotHistory } from '../reconciler/state.js'
+
+/** Everything that must outlive the control plane, once, with its key. A new kind of record is added here. */
+export interface Records {
+  /** Key: service name. */
+  desired: DesiredService
+  /** Key: instance id. */
+  health: InstanceHealthRecord
+  /** Key: `service/slot`. */
+  slot: SlotHistory
+  /** Key: service name; the port of its stable mesh address. */
+  mesh_port: { readonly port: number }
+  /** Key: `service/id`; endpoints that registered themselves. */
+  lease: { readonly endpoint: Endpoint; readonly expiresAt: number; readonly ttlMs: number }
+  /** Key: a name, for example `app`. */
+  meta: unknown
+}
+
+export type RecordKind = keyof Records
+
+/**
+ * Durable records and the event log. Calls are synchronous: when one returns, what it wrote survives a kill -9 of this process.
+ * Two implementations, `SqliteStore` and `MemoryStore`, pass one contract suite.
+ */
+export interface Store {
+  get<K extends RecordKind>(kind: K, key: string): Records[K] | undefined
+  put<K extends RecordKind>(kind: K, key: string, value: Records[K]): void
+  delete(kind: RecordKind, key: string): void
+  /** All of one kind, by key in ascending order. */
+  all<K extends RecordKind>(kind: K): Map<string, Records[K]>
+  /** All or nothing of what `work` writes; nested calls join the outer one. */
+  transaction<T>(work: () => T): T
+  /** Appends and returns the event with its number; the oldest go when there are more than the store's limit (10,000). */
+  appendEvent(event: {
+    at: number
+    kind: EventKind
+    service: string | null
+    instance: string | null
+    message: string
+  }): PandoEvent
+  /** At most `limit` events with `seq > after`, oldest first. `after: null` takes the newest `limit`, oldest of them first. */
+  events(options: { after: number | null; limit: number; service?: string }): PandoEvent[]
+  close(): void
+}

@@ -1,0 +1,46 @@
+import type { RoutingTable } from '@pando/model'
+
+/**
+ * One worker's data path, as the worker process around it sees it. It opens the table's listeners, serves by the last table it
+ * was given, and does no other I/O than that of the traffic (and the access log).
+ */
+export interface DataPlane {
+  /**
+   * Compiles and swaps the table whole; opens new listeners, closes those that are gone (what is in flight on them goes on).
+   * Resolves when every listener is open or has failed; failures by listener name. New requests are served by it from the moment it is called.
+   */
+  apply(table: RoutingTable): Promise<Readonly<Record<string, string>>>
+
+  /** Requests, upgrades and tunnels under way, by endpoint id; only endpoints that have any. */
+  inFlight(): Map<string, number>
+
+  /** Calls back when an endpoint that drains (or has left the table) has nothing left in flight. */
+  onDrained(callback: (endpoint: string) => void): void
+
+  /** Numbers since the start, ready to be added up over workers. */
+  metrics(): MetricsSnapshot
+
+  /** Accepts nothing new, lets what is in flight finish (closing idle keep-alive connections), resolves then or after `timeoutMs`, having cut the rest. */
+  close(timeoutMs: number): Promise<void>
+}
+
+/** Plain JSON: it crosses from worker to primary. Counters and histograms add up; gauges too (each worker has its own share). */
+export interface MetricsSnapshot {
+  readonly families: readonly MetricFamily[]
+}
+
+export interface MetricFamily {
+  /** Prometheus name with unit, for example `pando_gateway_request_duration_seconds`. */
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  /** Upper bounds of a histogram's buckets, ascending, without +Inf. */
+  readonly bounds?: readonly number[]
+  readonly series: readonly MetricSeries[]
+}
+
+export interface MetricSeries {
+  readonly labels: Readonly<Record<string, string>>
+  /** Counter, gauge: one number. Histogram: a count per bucket (last one: +Inf, not cumulative), then the sum. */
+  readonly values: readonly number[]
+}

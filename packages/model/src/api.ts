@@ -1,0 +1,138 @@
+import type { Address, Endpoint } from './endpoint.js'
+import type { InstancePhase } from './instance.js'
+import type { RouteSpec } from './route.js'
+import type { Protocol } from './service.js'
+
+/** What the control API answers. Times are milliseconds since the epoch (Unix time). */
+export interface AppStatus {
+  readonly name: string
+  readonly manifest: string
+  readonly pid: number
+  readonly startedAt: number
+  /** `stopping` after `pando down`. */
+  readonly state: 'running' | 'stopping'
+  readonly gateway: GatewayStatus
+  readonly api: Address
+  readonly services: readonly ServiceStatus[]
+}
+
+export interface GatewayStatus {
+  readonly state: 'starting' | 'ready' | 'down'
+  readonly address: Address
+  readonly pid: number | null
+  readonly workers: number
+  readonly errors: readonly string[]
+}
+
+export interface ServiceStatus {
+  readonly name: string
+  /**
+   * `ready`: all that is wanted is healthy; `degraded`: some of it; `failed`: nothing runs and the last tries failed;
+   * `building`, `waiting` (for a dependency), `starting`, `stopped`, `completed` (a service that ends, ended well).
+   */
+  readonly state: 'building' | 'waiting' | 'starting' | 'ready' | 'degraded' | 'failed' | 'stopped' | 'completed'
+  /** One sentence that explains the state, empty when ready. */
+  readonly reason: string
+  readonly protocol: Protocol
+  readonly revision: string
+  readonly replicas: number
+  readonly healthy: number
+  /** The stable address that balances over healthy instances; null for protocol `none`. */
+  readonly address: Address | null
+  readonly routes: readonly string[]
+  readonly instances: readonly InstanceStatus[]
+}
+
+export interface InstanceStatus {
+  readonly id: string
+  readonly service: string
+  readonly slot: number
+  readonly revision: string
+  readonly phase: InstancePhase
+  readonly pid: number | null
+  readonly address: Address | null
+  readonly startedAt: number
+  /** How often this slot was started again after a failure since it was last well for ten minutes. */
+  readonly restarts: number
+  /** The last exit in this slot, in words, or what the last failed health check said; empty when there was none. */
+  readonly detail: string
+  readonly memoryBytes: number | null
+  readonly cpuSeconds: number | null
+}
+
+/** The kinds of event, once. `level` decides colour and what `pando events --warn` shows. */
+export const eventKinds = {
+  'app.applied': 'info',
+  'app.stopping': 'info',
+  'control_plane.started': 'info',
+  'build.started': 'info',
+  'build.output': 'info',
+  'build.succeeded': 'info',
+  'build.failed': 'error',
+  'instance.started': 'info',
+  'instance.adopted': 'info',
+  'instance.healthy': 'info',
+  'instance.unhealthy': 'warn',
+  'instance.draining': 'info',
+  'instance.stopping': 'info',
+  'instance.killed': 'warn',
+  'instance.exited': 'info',
+  'instance.failed': 'error',
+  'service.waiting': 'info',
+  'service.scaled': 'info',
+  'service.restarting': 'info',
+  'endpoint.registered': 'info',
+  'endpoint.deregistered': 'info',
+  'endpoint.expired': 'warn',
+  'registry.eviction_paused': 'warn',
+  'gateway.started': 'info',
+  'gateway.ready': 'info',
+  'gateway.exited': 'error',
+  'gateway.listener_failed': 'error',
+  'limits.unavailable': 'warn',
+  fault: 'error',
+} as const satisfies Record<string, 'info' | 'warn' | 'error'>
+
+export type EventKind = keyof typeof eventKinds
+
+export interface PandoEvent {
+  /** Grows by one an event; `?after=` resumes behind it. */
+  readonly seq: number
+  readonly at: number
+  readonly kind: EventKind
+  readonly service: string | null
+  readonly instance: string | null
+  /** One sentence. */
+  readonly message: string
+}
+
+/** One line of `GET /v1/logs` (newline-delimited JSON). */
+export interface LogLine {
+  readonly service: string
+  readonly instance: string
+  /** When it was seen, to about a second; null when it was written before anyone looked. */
+  readonly at: number | null
+  readonly line: string
+}
+
+export interface RouteStatus {
+  readonly route: RouteSpec
+  /** Healthy endpoints behind it. */
+  readonly healthy: number
+}
+
+/** `PUT /v1/registry/services/{service}/endpoints/{id}`. */
+export interface Registration {
+  readonly address: Address
+  /** Seconds until it is forgotten unless renewed; 1 to 3600. */
+  readonly ttl: number
+  readonly state?: 'starting' | 'healthy' | 'unhealthy' | 'draining'
+  readonly weight?: number
+  readonly revision?: string
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface Lease {
+  readonly endpoint: Endpoint
+  readonly expiresAt: number
+}

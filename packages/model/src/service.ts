@@ -1,0 +1,138 @@
+import type { RouteSpec } from './route.js'
+
+/** How bytes on a service's port are to be understood. `none`: the service listens on nothing. */
+export type Protocol = 'http' | 'grpc' | 'h2c' | 'tcp' | 'none'
+
+/** When a dependency counts as met, in Compose's words. */
+export type DependencyCondition = 'service_started' | 'service_healthy' | 'service_completed_successfully'
+
+/** What happens when an instance ends by itself, in Compose's words. */
+export type RestartPolicy = 'always' | 'on-failure' | 'no'
+
+/** What a health check asks. An `http` answer of 200 to 399 is healthy. */
+export type HealthProbe =
+  | { readonly kind: 'http'; readonly path: string }
+  | { readonly kind: 'grpc'; readonly service: string }
+  | { readonly kind: 'tcp' }
+  | { readonly kind: 'command'; readonly command: string | readonly string[] }
+
+export interface HealthCheck {
+  readonly probe: HealthProbe
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Consecutive successes before unhealthy becomes healthy. The first success after start is always enough. */
+  readonly rise: number
+  /** Consecutive failures before healthy becomes unhealthy. */
+  readonly fall: number
+  /** Failures in this time after start do not count; an instance not healthy by its end never became healthy and is replaced. */
+  readonly startupMs: number
+}
+
+/** What kind of program a service's folder holds; decides how it is built and what starts it. */
+export type BuildKind = 'python' | 'node' | 'go' | 'rust' | 'java-maven' | 'dockerfile' | 'none'
+
+export interface BuildSpec {
+  readonly kind: BuildKind
+  /** Absolute path of the service's folder. */
+  readonly context: string
+  /** The user's own build command, run by `sh -c` in the context instead of the kind's. */
+  readonly command: string | null
+}
+
+export interface Resources {
+  readonly memoryBytes: number | null
+  /** Processors, for example 0.5. */
+  readonly cpus: number | null
+}
+
+export interface LogPolicy {
+  readonly maxBytes: number
+  readonly maxFiles: number
+}
+
+/**
+ * All that makes one run of a service what it is: a change in any of it needs a new instance.
+ * Its hash is the revision (see `revisionOf`). Replica count and routes are no part of it.
+ */
+export interface RevisionSpec {
+  readonly service: string
+  readonly build: BuildSpec
+  /** Absolute working directory of the program. */
+  readonly workdir: string
+  /** A string is run by `sh -c` (so that `$PORT` expands), a list is executed as it is; null takes the build's default. */
+  readonly command: string | readonly string[] | null
+  readonly environment: Readonly<Record<string, string>>
+  readonly protocol: Protocol
+  /** A port that the program insists on; null lets Pando choose a free one and give it as `$PORT`. */
+  readonly port: number | null
+  readonly healthcheck: HealthCheck
+  readonly resources: Resources
+  readonly stopSignal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'
+  readonly stopGracePeriodMs: number
+  readonly logs: LogPolicy
+}
+
+/** One named workload as the manifest wants it. */
+export interface ServiceSpec {
+  readonly name: string
+  readonly revision: RevisionSpec
+  readonly replicas: number
+  readonly restart: RestartPolicy
+  readonly dependsOn: Readonly<Record<string, DependencyCondition>>
+  /** How long a draining instance may finish what is in flight before it is told to stop. */
+  readonly drainTimeoutMs: number
+  /** Requests are balanced over this service's endpoints so. */
+  readonly balancer: BalancerPolicy
+  readonly routes: readonly RouteSpec[]
+}
+
+export type BalancerPolicy = 'round_robin' | 'least_request'
+
+export interface GatewaySpec {
+  readonly host: string
+  readonly port: number
+  /** Worker processes; null takes one a processor. */
+  readonly workers: number | null
+  readonly accessLog: boolean
+  readonly limits: GatewayLimits
+}
+
+/** Bytes, milliseconds and counts. Every one is on by default; the defaults are in the manifest reader. */
+export interface GatewayLimits {
+  /** Request line's target, bytes: 414 above. */
+  readonly maxTargetBytes: number
+  /** Head in all, bytes: 431 above. */
+  readonly maxHeadBytes: number
+  readonly maxHeaders: number
+  /** Request body, bytes: 413 above. 0 means no limit. */
+  readonly maxBodyBytes: number
+  /** From the first byte of a request to the end of its head: 408 above. */
+  readonly headTimeoutMs: number
+  /** Between two requests on a client connection. */
+  readonly keepAliveTimeoutMs: number
+  /** Without a byte in either direction while a request is under way: 408 when the client stalls, 504 when the upstream does. */
+  readonly idleTimeoutMs: number
+  /** Whole exchange; 0 means none. A route's own timeout goes before it. */
+  readonly requestTimeoutMs: number
+  readonly connectTimeoutMs: number
+  /** Client connections per worker: 503 and close above. */
+  readonly maxConnections: number
+  /** Open connections to one endpoint, per worker. */
+  readonly maxConnectionsPerEndpoint: number
+  /** Requests of one service that wait for a connection or an endpoint, per worker: 503 with Retry-After above. */
+  readonly maxPending: number
+  /** How long such a request waits. */
+  readonly pendingTimeoutMs: number
+  /** How often a request is sent again after a connection failed under it (see the gateway's retry rules). */
+  readonly maxRetries: number
+}
+
+/** The system that one manifest describes, read, checked and with every default filled in. */
+export interface AppSpec {
+  readonly name: string
+  /** Absolute path of the manifest. */
+  readonly manifest: string
+  readonly services: Readonly<Record<string, ServiceSpec>>
+  readonly gateway: GatewaySpec
+  readonly api: { readonly host: string; readonly port: number }
+}

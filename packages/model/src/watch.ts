@@ -1,0 +1,83 @@
+import type { Address, Endpoint } from './endpoint.js'
+import type { RouteSpec } from './route.js'
+import type { BalancerPolicy, GatewayLimits, Protocol } from './service.js'
+
+/**
+ * The watch protocol, the only thing that control plane and gateway share.
+ *
+ * `GET /v1/registry/watch` (endpoints) and `GET /v1/gateway/watch` (endpoints and configuration) answer newline-delimited JSON,
+ * one `WatchMessage` a line, and stay open. First comes a `snapshot`, or, for a watcher that resumes with `?since=EPOCH:VERSION`
+ * and is not too far behind, the changes after that version. Then every change in order. A watcher that falls behind gets a new
+ * `snapshot`, never a gap: a watcher applies a `change` only when `from` is the version it has, and otherwise starts over.
+ * `epoch` changes whenever the control plane starts, so versions of two lives are never compared.
+ */
+export type WatchMessage =
+  | {
+      readonly type: 'snapshot'
+      readonly epoch: string
+      readonly version: number
+      readonly endpoints: readonly Endpoint[]
+      /** Only on the gateway's watch. */
+      readonly config?: GatewayConfig
+    }
+  | {
+      readonly type: 'change'
+      readonly from: number
+      readonly version: number
+      /** Endpoints that are new or different, whole. */
+      readonly set: readonly Endpoint[]
+      /** Ids of endpoints that are gone. */
+      readonly removed: readonly string[]
+      /** Present when it changed; only on the gateway's watch. */
+      readonly config?: GatewayConfig
+    }
+  /** Sent every few seconds, so that a dead peer is noticed. */
+  | { readonly type: 'heartbeat'; readonly version: number }
+
+/** An accepting socket. `edge` routes by host and path; `mesh` is one service's stable address and sends all to it. */
+export type Listener =
+  | { readonly kind: 'edge'; readonly name: string; readonly address: Address }
+  | { readonly kind: 'mesh'; readonly name: string; readonly address: Address; readonly service: string }
+
+export interface GatewayService {
+  readonly name: string
+  readonly protocol: Protocol
+  readonly balancer: BalancerPolicy
+}
+
+/** All that the gateway serves, but for the endpoints. Sent whole whenever any of it changes. */
+export interface GatewayConfig {
+  readonly app: string
+  readonly listeners: readonly Listener[]
+  readonly routes: readonly RouteSpec[]
+  readonly services: readonly GatewayService[]
+  readonly limits: GatewayLimits
+  /** Absolute path of the access log; null is off. */
+  readonly accessLog: string | null
+}
+
+/** What one gateway serves by; the sum of the watch messages it has applied. */
+export interface RoutingTable {
+  readonly epoch: string
+  readonly version: number
+  readonly config: GatewayConfig
+  readonly endpoints: readonly Endpoint[]
+}
+
+/**
+ * `POST /v1/gateway/report`: sent when a version has been applied by every worker, when a draining endpoint has nothing left in
+ * flight, and every few seconds. The control plane stops an instance only when every connected gateway has applied the version
+ * that drains its endpoint and has nothing in flight to it (or the drain's time is over).
+ */
+export interface GatewayReport {
+  readonly gateway: string
+  readonly pid: number
+  readonly epoch: string
+  /** The highest version that every worker serves by. */
+  readonly applied: number
+  readonly workers: number
+  /** Requests, upgrades and tunnels under way, by id of draining endpoint. An absent draining endpoint has none. */
+  readonly draining: Readonly<Record<string, number>>
+  /** Listeners that could not be opened, by name, with the reason (for example the port is taken). */
+  readonly listenerErrors: Readonly<Record<string, string>>
+}
