@@ -15,6 +15,8 @@ export type HealthProbe =
   | { readonly kind: 'grpc'; readonly service: string }
   | { readonly kind: 'tcp' }
   | { readonly kind: 'command'; readonly command: string | readonly string[] }
+  /** Nothing is asked: an instance is healthy as long as it runs. For protocol `none` and for checks turned off. */
+  | { readonly kind: 'none' }
 
 export interface HealthCheck {
   readonly probe: HealthProbe
