@@ -1,0 +1,65 @@
+"""The orders service: what was bought. A plain Flask program; it would run the same anywhere."""
+
+import os
+import socket
+from urllib.parse import unquote
+
+from flask import Flask, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+app = Flask(__name__)
+
+ORDERS = {
+    1: {"item": "Book", "quantity": 2},
+    2: {"item": "Pen", "quantity": 5},
+}
+
+
+def identity():
+    """Names this process by OpenTelemetry's standard variable, which any platform may set, else by host and pid."""
+    attributes = {}
+    for pair in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","):
+        key, _, value = pair.partition("=")
+        attributes[key.strip()] = unquote(value.strip())
+    instance = attributes.get("service.instance.id") or f"{socket.gethostname()}:{os.getpid()}"
+    return instance, attributes.get("service.version", "")
+
+
+INSTANCE, VERSION = identity()
+
+
+@app.get("/orders/<int:order_id>")
+def order(order_id):
+    found = ORDERS.get(order_id)
+    if found is None:
+        return jsonify(error="Order not found"), 404
+    return jsonify(found)
+
+
+@app.get("/healthz")
+def healthz():
+    return jsonify(status="ok")
+
+
+@app.errorhandler(HTTPException)
+def as_json(error):
+    """An id that is no number is also an order that does not exist; every other refusal is JSON as well."""
+    is_order = error.code == 404 and request.path.startswith("/orders/")
+    response = jsonify(error="Order not found" if is_order else error.name)
+    response.status_code = error.code
+    allow = error.get_response().headers.get("Allow")
+    if allow:
+        response.headers["Allow"] = allow
+    return response
+
+
+@app.after_request
+def say_who(response):
+    response.headers["X-Served-By"] = INSTANCE
+    if VERSION:
+        response.headers["X-Served-Version"] = VERSION
+    return response
+
+
+if __name__ == "__main__":
+    app.run(host=os.environ.get("HOST", "127.0.0.1"), port=int(os.environ.get("PORT", "5002")))
