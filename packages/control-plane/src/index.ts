@@ -1,1 +1,3 @@
 export * from './clock.js'
+export * from './drivers/driver.js'
+export * from './drivers/fake-driver.js'
