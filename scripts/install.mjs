@@ -1,0 +1,44 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from './run.mjs'
+
+/** Runs `npm ci` in `folder` unless what its lockfile asks for is already there. Says so when it does. */
+export async function ensureInstalled(folder, label = 'dependencies') {
+  const missing = firstMissing(folder)
+  if (missing === null) return
+  console.log(`Installing ${label} (${missing}) …`)
+  // Development dependencies hold the compiler, so they are wanted even where NODE_ENV says production.
+  const code = await run('npm', ['ci', '--include=dev', '--no-progress', '--loglevel=error'], { cwd: folder })
+  if (code !== 0) {
+    console.error(
+      `npm ci in ${folder} ended with code ${code}. Check the network and the npm registry setting, then try again.`,
+    )
+    process.exit(1)
+  }
+}
+
+/**
+ * Why an install is needed, or null. npm writes what it has installed to node_modules/.package-lock.json as its last act, so
+ * an interrupted install, a pull that changed the lockfile and an install without development dependencies are all seen.
+ */
+function firstMissing(folder) {
+  const installedFile = join(folder, 'node_modules', '.package-lock.json')
+  if (!existsSync(installedFile)) return 'first run'
+  const wanted = packagesOf(join(folder, 'package-lock.json'))
+  const installed = packagesOf(installedFile)
+  for (const [path, entry] of Object.entries(wanted)) {
+    if (!path.includes('node_modules/') || entry.optional || entry.devOptional || entry.peer) continue
+    const found = installed[path]
+    if (found === undefined) return `${path.slice(path.lastIndexOf('node_modules/') + 13)} is missing`
+    if (found.version !== entry.version) return `${path.slice(path.lastIndexOf('node_modules/') + 13)} has changed`
+  }
+  return null
+}
+
+function packagesOf(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages ?? {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,18 @@
+import { spawnSync } from 'node:child_process'
+
+// What tests and examples use from the system, beyond Node. A test that needs one of these and does not find it skips itself.
+const wanted = [
+  {
+    name: 'python3 with venv',
+    probe: ['python3', '-c', 'import ensurepip, venv'],
+    affects: "the shop's Python services",
+    remedy: 'apt-get install python3-venv',
+  },
+  { name: 'go', probe: ['go', 'version'], affects: 'building Go services', remedy: 'https://go.dev/dl' },
+  { name: 'cargo', probe: ['cargo', '--version'], affects: 'building Rust services', remedy: 'https://rustup.rs' },
+  { name: 'mvn', probe: ['mvn', '--version'], affects: 'building Java services', remedy: 'apt-get install maven' },
+]
+
+export function missingTools() {
+  return wanted.filter(({ probe: [command, ...args] }) => spawnSync(command, args, { stdio: 'ignore' }).status !== 0)
+}

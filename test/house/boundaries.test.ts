@@ -1,0 +1,184 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { cyclesAmong, importsOf, isTest, reachableFrom, read, root, sourceFiles } from './source-tree.js'
+
+const product = sourceFiles().filter((file) => file.startsWith('packages/') && !isTest(file))
+
+/** What each package may import from the others. Gateway and control plane meet in the model's watch protocol and nowhere else. */
+const packagesAllowed: Record<string, readonly string[]> = {
+  model: [],
+  gateway: ['@pando/model'],
+  'control-plane': ['@pando/model'],
+  cli: ['@pando/model', '@pando/gateway', '@pando/control-plane'],
+}
+
+const packageOf = (file: string): string => file.split('/')[1] ?? ''
+
+describe('the direction of imports', () => {
+  it('reads every way of importing', () => {
+    const text = [
+      `import a from './a.js'`,
+      `import type { B } from '../b.js'`,
+      `import {\n  c,\n  d,\n} from '@pando/model'`,
+      `import 'node:fs'`,
+      `export * from './e.js'`,
+      `export type { F } from './f.js'`,
+      `  const g = await import('./g.js')`,
+      `fork(new URL('./h.js', import.meta.url))`,
+      `// import i from './i.js'`,
+      `const j = "import k from './k.js'"`,
+    ].join('\n')
+    expect(
+      importsOf('packages/model/src/x.ts', text).map(({ specifier, isTypeOnly }) => `${specifier} ${isTypeOnly}`),
+    ).toEqual([
+      './a.js false',
+      '../b.js true',
+      '@pando/model false',
+      './e.js false',
+      './f.js true',
+      'node:fs false',
+      './g.js false',
+      './h.js false',
+    ])
+  })
+
+  it('knows every package', () => {
+    expect([...new Set(product.map(packageOf))].toSorted()).toEqual(Object.keys(packagesAllowed).toSorted())
+  })
+
+  it('goes from the model outwards: model ← {gateway, control-plane} ← cli', () => {
+    const wrong = product.flatMap((file) =>
+      importsOf(file)
+        .filter(
+          ({ specifier }) => specifier.startsWith('@pando/') && !packagesAllowed[packageOf(file)]?.includes(specifier),
+        )
+        .map(({ specifier }) => `${file} imports ${specifier}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('crosses from package to package by name only', () => {
+    const wrong = product.flatMap((file) =>
+      importsOf(file)
+        .filter((found) => found.file !== null && !found.file.startsWith(`packages/${packageOf(file)}/`))
+        .map(({ specifier }) => `${file} imports ${specifier}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('leaves the model without I/O and without packages', () => {
+    const wrong = product
+      .filter((file) => packageOf(file) === 'model')
+      .flatMap((file) => importsOf(file).filter((found) => found.file === null && found.specifier !== 'node:crypto'))
+    expect(wrong).toEqual([])
+  })
+
+  it('leaves the gateway without packages of others', () => {
+    const wrong = product
+      .filter((file) => packageOf(file) === 'gateway')
+      .flatMap((file) => importsOf(file).map(({ specifier }) => specifier))
+      .filter((specifier) => !/^(\.|node:|@pando\/model$)/.test(specifier))
+    expect(wrong).toEqual([])
+  })
+})
+
+/** What the rooms of the control plane may touch beside themselves; a room that is not listed may touch all (it wires). */
+const roomsAllowed: Record<string, readonly RegExp[]> = {
+  drivers: [/^clock\.ts$/],
+  manifest: [],
+}
+
+const controlPlane = 'packages/control-plane/src/'
+
+describe('the rooms of the control plane', () => {
+  it.each(Object.entries(roomsAllowed))('%s touches only what it may', (room, allowed) => {
+    const wrong = product
+      .filter((file) => file.startsWith(`${controlPlane}${room}/`))
+      .flatMap((file) =>
+        importsOf(file)
+          .flatMap((found) => (found.file === null ? [] : [found.file.slice(controlPlane.length)]))
+          .filter((target) => !target.startsWith(`${room}/`) && !allowed.some((pattern) => pattern.test(target)))
+          .map((target) => `${file} imports ${target}`),
+      )
+    expect(wrong).toEqual([])
+  })
+
+  it('lets drivers use nothing but Node, the model, the clock and their own port', () => {
+    const wrong = product
+      .filter((file) => file.startsWith(`${controlPlane}drivers/`))
+      .flatMap((file) => importsOf(file).map(({ specifier }) => specifier))
+      .filter((specifier) => !/^(\.|node:|@pando\/model$)/.test(specifier))
+    expect(wrong).toEqual([])
+  })
+
+  it('keeps the plan pure: no module that acts is in its reach', () => {
+    const plan = `${controlPlane}reconciler/plan.ts`
+    if (!existsSync(join(root, plan))) return
+    const acting = [...reachableFrom([plan])].flatMap((file) =>
+      importsOf(file)
+        .filter(({ specifier, isTypeOnly }) => specifier.startsWith('node:') && !isTypeOnly)
+        .map(({ specifier }) => `${file} imports ${specifier}`),
+    )
+    expect(acting).toEqual([])
+  })
+})
+
+/** Ports that are there before what implements them. */
+const awaited = new Set(
+  [
+    'control-plane/src/api/app-control',
+    'control-plane/src/build/builder',
+    'control-plane/src/drivers/driver',
+    'control-plane/src/health/prober',
+    'control-plane/src/reconciler/state',
+    'control-plane/src/reconciler/step',
+    'control-plane/src/store/store',
+    'gateway/src/http1/request-view',
+  ].map((file) => `packages/${file}.ts`),
+)
+
+describe('files', () => {
+  it('import each other in no cycle', () => {
+    expect(cyclesAmong(sourceFiles(), () => true).map((cycle) => cycle.join(' → '))).toEqual([])
+  })
+
+  it('are all reachable from an entry or a test', () => {
+    const entries = sourceFiles().filter(
+      (file) =>
+        /^packages\/[^/]+\/src\/(index|main)\.ts$/.test(file) || file.endsWith('.test.ts') || file.startsWith('bench/'),
+    )
+    const reached = reachableFrom(entries)
+    expect(sourceFiles().filter((file) => !reached.has(file) && !awaited.has(file))).toEqual([])
+  })
+
+  it('import only what is there', () => {
+    const missing = sourceFiles().flatMap((file) =>
+      importsOf(file)
+        .filter((found) => found.file?.endsWith('.js') === true && !existsSync(join(root, found.file)))
+        .map(({ specifier }) => `${file} imports ${specifier}`),
+    )
+    // Strings in this folder's tests stand for files that need not exist.
+    expect(missing.filter((line) => !line.startsWith('test/house/'))).toEqual([])
+  })
+
+  it('declare what they import', () => {
+    const wrong = product.flatMap((file) => {
+      const manifest = JSON.parse(read(`packages/${packageOf(file)}/package.json`)) as {
+        dependencies?: Record<string, string>
+      }
+      return importsOf(file)
+        .map(({ specifier }) => specifier)
+        .filter((specifier) => !/^(\.|node:)/.test(specifier))
+        .map((specifier) =>
+          specifier
+            .split('/')
+            .slice(0, specifier.startsWith('@') ? 2 : 1)
+            .join('/'),
+        )
+        .filter((name) => manifest.dependencies?.[name] === undefined)
+        .map((name) => `${file} imports ${name}`)
+    })
+    expect(wrong).toEqual([])
+  })
+})

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest'
+import { filesBelow, read, sourceFiles } from './source-tree.js'
+
+const maxLines = 400
+
+/** Files that may be longer, each with the reason why the second idea in them was not worth a file. */
+const longFiles: Record<string, string> = {}
+
+describe('the shape of files', () => {
+  it('stays below 400 lines, but for those that say why', () => {
+    const long = sourceFiles().filter(
+      (file) => read(file).split('\n').length > maxLines && longFiles[file] === undefined,
+    )
+    expect(long).toEqual([])
+  })
+
+  it('keeps the list of long files to those that are long', () => {
+    const needless = Object.keys(longFiles).filter((file) => read(file).split('\n').length <= maxLines)
+    expect(needless).toEqual([])
+  })
+
+  it('names files as kebab-case nouns, none of them a drawer', () => {
+    const drawer = /(^|[-/])(utils?|helpers?|misc|common|manager|base)([-./]|$)/
+    const odd = sourceFiles().filter((file) => drawer.test(file) || !/^[a-z0-9./-]+$/.test(file))
+    expect(odd).toEqual([])
+  })
+
+  it('names no class Manager, Helper, Util or Base, and no interface I…', () => {
+    const odd = sourceFiles().flatMap((file) =>
+      [
+        ...read(file).matchAll(
+          /^\s*(?:export )?(?:abstract )?(?:class (\w*(?:Manager|Helper|Utils?|Base))\b|interface (I[A-Z]\w*)\b)/gm,
+        ),
+      ].map((match) => `${file}: ${match[1] ?? match[2]}`),
+    )
+    expect(odd).toEqual([])
+  })
+
+  it('has tests that can fail: none is switched off or left alone to run', () => {
+    const odd = filesBelow()
+      .filter((file) => file.endsWith('.test.ts') || file.endsWith('.suite.ts'))
+      .filter((file) => /\b(it|test|describe)\.(only|skip|todo)\(/.test(read(file)))
+    expect(odd).toEqual([])
+  })
+})
