@@ -1,3 +1,7 @@
 export * from './clock.js'
 export * from './drivers/driver.js'
 export * from './drivers/fake-driver.js'
+export * from './events/events.js'
+export * from './store/memory-store.js'
+export * from './store/sqlite-store.js'
+export type * from './store/store.js'
