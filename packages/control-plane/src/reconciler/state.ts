@@ -1,4 +1,4 @@
-import type { DependencyCondition, ExitReason, HealthCheck, RestartPolicy, RevisionSpec } from '@pando/model'
+import type { Address, DependencyCondition, ExitReason, HealthCheck, RestartPolicy, RevisionSpec } from '@pando/model'
 
 /** What is wanted of one service. Durable. */
 export interface DesiredService {
@@ -18,6 +18,13 @@ export interface DesiredService {
 /** Desired state: every service that should be there. One that is absent and still has instances is drained and stopped. */
 export type Desired = ReadonlyMap<string, DesiredService>
 
+/** What an instance was started under. Kept with it, since its service may have changed or gone by the time they are needed. */
+export interface InstanceTerms {
+  readonly healthcheck: HealthCheck
+  readonly stopGracePeriodMs: number
+  readonly drainTimeoutMs: number
+}
+
 /** What is known of the run in a slot beyond the driver's report. Durable, so that a new control plane serves on at once. */
 export interface InstanceHealthRecord {
   readonly health: 'starting' | 'healthy' | 'unhealthy'
@@ -25,9 +32,11 @@ export interface InstanceHealthRecord {
   readonly since: number
   /** What the last probe said. */
   readonly detail: string
-  readonly drain: { readonly since: number } | null
+  /** When its endpoint began to leave every table, and what its exit will be recorded as. */
+  readonly drain: { readonly since: number; readonly reason: ExitReason } | null
   /** When it was told to stop, and why; the reason wins over the exit code in what we show and in whether it counts as a failure. */
   readonly stop: { readonly since: number; readonly reason: ExitReason; readonly killedAt: number | null } | null
+  readonly terms: InstanceTerms
 }
 
 /** The memory of a slot across its runs: restart backoff. Durable. */
@@ -39,6 +48,8 @@ export interface SlotHistory {
   readonly lastExit: { readonly at: number; readonly reason: ExitReason } | null
   /** The revision and generation that ran to its end in this slot, when the restart policy keeps it ended. */
   readonly ended: { readonly revision: string; readonly generation: number; readonly isSuccess: boolean } | null
+  /** Whose failures these are: another revision or generation starts without waiting for them. */
+  readonly of?: { readonly revision: string; readonly generation: number }
 }
 
 export type BuildState =
@@ -53,13 +64,15 @@ export interface ObservedInstance {
   readonly slot: number
   readonly revision: string
   readonly generation: number
+  /** Null for a service that listens on nothing. */
+  readonly address: Address | null
+  /** Null until the driver has said so. */
+  readonly pid: number | null
   readonly startedAt: number
   readonly exited: { readonly at: number; readonly reason: ExitReason } | null
   readonly record: InstanceHealthRecord
   /** Every gateway has taken it out of its table and has nothing in flight to it (only said of a draining one). */
   readonly isDrained: boolean
-  readonly healthcheck: HealthCheck
-  readonly stopGracePeriodMs: number
 }
 
 /** Observed state: the last report of everything there is. */

@@ -10,8 +10,8 @@ export type Step =
       readonly revision: string
       readonly generation: number
     }
-  /** Take its endpoint out of every gateway's table; what is in flight goes on. */
-  | { readonly kind: 'drain'; readonly instance: string; readonly why: string }
+  /** Take its endpoint out of every gateway's table; what is in flight goes on. `reason` is what the exit will be recorded as. */
+  | { readonly kind: 'drain'; readonly instance: string; readonly reason: ExitReason; readonly why: string }
   /** Stop signal. `reason` is what the exit will be recorded as. */
   | { readonly kind: 'stop'; readonly instance: string; readonly reason: ExitReason }
   | { readonly kind: 'kill'; readonly instance: string }

@@ -1,0 +1,58 @@
+import type { DependencyCondition } from '@pando/model'
+import { isHealthy, type ServiceView } from './service-view.js'
+
+type Views = ReadonlyMap<string, ServiceView>
+
+/**
+ * Why no new instance of the service may start yet, or null. Dependencies gate starts only: what runs goes on when a
+ * dependency falls ill, for it may well cope, and stopping it would make one failure two.
+ */
+export function unmetDependency(view: ServiceView, views: Views): string | null {
+  for (const [name, condition] of Object.entries(view.desired?.dependsOn ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const unmet = conditions[condition](views.get(name))
+    if (unmet !== null) return `waits for ${name}, which ${unmet}`
+  }
+  return null
+}
+
+/**
+ * True when the service may begin to leave: everything that depends on it and leaves as well has gone first. A dependent that
+ * stays does not hold it back, since stopping just this one is what the user asked for.
+ */
+export function mayLeave(view: ServiceView, views: Views): boolean {
+  if (view.desired === null) return true
+  for (const dependent of views.values()) {
+    if (dependent.desired === null || !isGoing(dependent)) continue
+    if (view.name in dependent.desired.dependsOn && dependent.instances.length > 0) return false
+  }
+  return true
+}
+
+/** Nothing of the service shall run. */
+export function isGoing(view: ServiceView): boolean {
+  return view.desired === null || view.desired.isStopped || view.desired.replicas === 0
+}
+
+/** Each says what is missing, or null when the condition is met. One instance is enough: it is what serves the dependent. */
+const conditions: Record<DependencyCondition, (dependency: ServiceView | undefined) => string | null> = {
+  service_started(dependency) {
+    if (dependency === undefined) return 'is not part of the app'
+    if (dependency.active.some((i) => i.pid !== null) || hasCompleted(dependency)) return null
+    return isGoing(dependency) ? 'is stopped' : 'has not started'
+  },
+  service_healthy(dependency) {
+    if (dependency === undefined) return 'is not part of the app'
+    if (dependency.active.some(isHealthy)) return null
+    return isGoing(dependency) ? 'is stopped' : 'is not healthy'
+  },
+  service_completed_successfully(dependency) {
+    if (dependency === undefined) return 'is not part of the app'
+    if (hasCompleted(dependency)) return null
+    if (dependency.ended.some((e) => !e.isSuccess)) return 'has failed'
+    return isGoing(dependency) ? 'is stopped' : 'has not completed'
+  },
+}
+
+function hasCompleted({ desired, ended }: ServiceView): boolean {
+  return desired !== null && desired.replicas > 0 && ended.filter((e) => e.isSuccess).length >= desired.replicas
+}
