@@ -6,6 +6,12 @@ import type { SlotHistory } from './state.js'
 const crashed = (since = 0) =>
   instance('web/0@A', { since }, { exited: { at: since + 5000, reason: { kind: 'exit', code: 1 } } })
 const minute = 60_000
+const stopped = (reason: { kind: 'stopped' } | { kind: 'never_healthy'; detail: string }) =>
+  instance(
+    'web/0@A',
+    { stop: { since: 0, reason, killedAt: null } },
+    { exited: { at: 0, reason: { kind: 'signal', signal: 'SIGTERM' } } },
+  )
 
 describe('backoff', () => {
   it('doubles from one second to five minutes', () => {
@@ -25,17 +31,11 @@ describe('backoff', () => {
   })
 
   it('takes what we stopped it for before how it ended', () => {
-    const stop = (reason: { kind: 'stopped' } | { kind: 'never_healthy'; detail: string }) =>
-      instance(
-        'web/0@A',
-        { stop: { since: 0, reason, killedAt: null } },
-        { exited: { at: 0, reason: { kind: 'signal', signal: 'SIGTERM' } } },
-      )
-    expect(historyAfterExit(undefined, stop({ kind: 'stopped' }), 'always', 0)).toMatchObject({
+    expect(historyAfterExit(undefined, stopped({ kind: 'stopped' }), 'always', 0)).toMatchObject({
       failures: 0,
       notBefore: 0,
     })
-    expect(historyAfterExit(undefined, stop({ kind: 'never_healthy', detail: '' }), 'always', 0)).toMatchObject({
+    expect(historyAfterExit(undefined, stopped({ kind: 'never_healthy', detail: '' }), 'always', 0)).toMatchObject({
       failures: 1,
       lastExit: { reason: { kind: 'never_healthy' } },
     })

@@ -36,6 +36,16 @@ const starting = { health: 'starting' } as const
 const unhealthy = { health: 'unhealthy', detail: 'no answer' } as const
 const draining = { drain: { since: 0, reason: { kind: 'stopped' } } } as const
 
+const apiOnDb = (condition: 'service_started' | 'service_healthy' | 'service_completed_successfully') =>
+  desiredOf(desiredService('db', { restart: 'no' }), desiredService('api', { dependsOn: { db: condition } }))
+
+const dbEnded = (isSuccess: boolean, revision = 'A') =>
+  observedOf([], {
+    slots: new Map([['db/0', { ...failedOnce, ended: { revision, generation: 1, isSuccess } }]]),
+  })
+const webHeldUntil = (notBefore: number) =>
+  observedOf([], { slots: new Map([['web/0', { ...failedOnce, notBefore }]]) })
+
 describe('a service that should run', () => {
   it('is built before it is started', () => {
     const web = desiredOf(desiredService('web'))
@@ -144,38 +154,31 @@ describe('leaving', () => {
 })
 
 describe('dependencies', () => {
-  const app = (condition: 'service_started' | 'service_healthy' | 'service_completed_successfully') =>
-    desiredOf(desiredService('db', { restart: 'no' }), desiredService('api', { dependsOn: { db: condition } }))
-
   it('gate a start until they have started', () => {
-    expect(steps(app('service_started'), observedOf([]))).toEqual(['start db/0@A'])
-    expect(steps(app('service_started'), observedOf([instance('db/0@A', starting, { pid: null })]))).toEqual([])
-    expect(steps(app('service_started'), observedOf([instance('db/0@A', starting)]))).toEqual(['start api/0@A'])
+    expect(steps(apiOnDb('service_started'), observedOf([]))).toEqual(['start db/0@A'])
+    expect(steps(apiOnDb('service_started'), observedOf([instance('db/0@A', starting, { pid: null })]))).toEqual([])
+    expect(steps(apiOnDb('service_started'), observedOf([instance('db/0@A', starting)]))).toEqual(['start api/0@A'])
   })
 
   it('gate a start until they are healthy', () => {
-    const before = plan(app('service_healthy'), observedOf([instance('db/0@A', starting)]), 0)
+    const before = plan(apiOnDb('service_healthy'), observedOf([instance('db/0@A', starting)]), 0)
     expect(before.steps).toEqual([])
     expect(before.waiting.get('api')).toBe('waits for db, which is not healthy')
-    expect(steps(app('service_healthy'), observedOf([instance('db/0@A')]))).toEqual(['start api/0@A'])
+    expect(steps(apiOnDb('service_healthy'), observedOf([instance('db/0@A')]))).toEqual(['start api/0@A'])
   })
 
   it('gate a start until they have completed', () => {
-    const ended = (isSuccess: boolean, revision = 'A') =>
-      observedOf([], {
-        slots: new Map([['db/0', { ...failedOnce, ended: { revision, generation: 1, isSuccess } }]]),
-      })
-    const completed = app('service_completed_successfully')
+    const completed = apiOnDb('service_completed_successfully')
     expect(steps(completed, observedOf([instance('db/0@A')]))).toEqual([])
-    expect(steps(completed, ended(true))).toEqual(['start api/0@A'])
-    expect(plan(completed, ended(false), 0).steps).toEqual([])
-    expect(plan(completed, ended(false), 0).waiting.get('api')).toBe('waits for db, which has failed')
-    expect(steps(completed, ended(true, 'old'), second)).toEqual(['start db/0@A'])
+    expect(steps(completed, dbEnded(true))).toEqual(['start api/0@A'])
+    expect(plan(completed, dbEnded(false), 0).steps).toEqual([])
+    expect(plan(completed, dbEnded(false), 0).waiting.get('api')).toBe('waits for db, which has failed')
+    expect(steps(completed, dbEnded(true, 'old'), second)).toEqual(['start db/0@A'])
   })
 
   it('never stop what runs', () => {
     const sick = observedOf([instance('db/0@A', unhealthy), instance('api/0@A')])
-    expect(steps(app('service_healthy'), sick)).toEqual([])
+    expect(steps(apiOnDb('service_healthy'), sick)).toEqual([])
   })
 })
 
@@ -247,9 +250,8 @@ describe('failures', () => {
   })
 
   it('are not waited for longer than the longest backoff, whatever the clock did', () => {
-    const slots = (notBefore: number) => observedOf([], { slots: new Map([['web/0', { ...failedOnce, notBefore }]]) })
-    expect(plan(web, slots(5 * minute), 0)).toMatchObject({ steps: [], wakeAt: 5 * minute })
-    expect(steps(web, slots(5 * minute + 1))).toEqual(['start web/0@A'])
+    expect(plan(web, webHeldUntil(5 * minute), 0)).toMatchObject({ steps: [], wakeAt: 5 * minute })
+    expect(steps(web, webHeldUntil(5 * minute + 1))).toEqual(['start web/0@A'])
   })
 
   it('include never becoming healthy', () => {
