@@ -1,0 +1,25 @@
+// `npm run bench`: builds the product, installs the peers into bench/, names what the system lacks, and measures.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { requireNode } from './node-version.mjs'
+
+requireNode()
+const { ensureInstalled } = await import('./install.mjs')
+const { build } = await import('./compile.mjs')
+const { root, run } = await import('./run.mjs')
+
+const lacking = ['wrk', 'nginx', 'haproxy', 'taskset'].filter(
+  (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0,
+)
+if (lacking.length > 0)
+  console.log(`Not here: ${lacking.join(', ')} (Debian: apt-get install wrk nginx haproxy util-linux).`)
+const needed = lacking.filter((tool) => tool !== 'haproxy')
+if (needed.length > 0) {
+  console.error(`Without ${needed.join(' and ')} there is nothing to measure with.`)
+  process.exit(1)
+}
+
+await ensureInstalled(root)
+if ((await build()) !== 0) process.exit(1)
+await ensureInstalled(join(root, 'bench'), "the benchmark's peers")
+process.exitCode = await run(process.execPath, [join(root, 'bench/gateway/main.mjs'), ...process.argv.slice(2)])
