@@ -1,0 +1,125 @@
+import type { MetricsSnapshot } from '../data-plane.js'
+import { reasons, type Reason } from '../problem.js'
+import { type Counter, type Gauge, type Histogram, MetricsRegistry } from './registry.js'
+
+/** Seconds: from a cache's answer to a long report. */
+const durationBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** What is counted of the exchanges of one route with one service; `service` is empty when the gateway itself answers. */
+export class ExchangeMetrics {
+  readonly duration: Histogram
+  readonly requestBytes: Counter
+  readonly responseBytes: Counter
+  /** By the status' first digit; index 0 is for what ended without a status (the client went away). */
+  readonly #byClass: readonly Counter[]
+
+  constructor(families: GatewayMetrics, route: string, service: string) {
+    this.duration = families.durations.with(route, service)
+    this.requestBytes = families.requestBytes.with(route, service)
+    this.responseBytes = families.responseBytes.with(route, service)
+    this.#byClass = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'].map((name) =>
+      families.requests.with(route, service, name),
+    )
+  }
+
+  /** One exchange is over. `status` 0: no response was sent. Bytes are those of the bodies. */
+  record(status: number, durationSeconds: number, requestBytes: number, responseBytes: number): void {
+    this.#byClass[status === 0 ? 0 : Math.min(5, (status / 100) | 0)].value++
+    this.duration.record(durationSeconds)
+    this.requestBytes.value += requestBytes
+    this.responseBytes.value += responseBytes
+  }
+}
+
+/** What is counted of one service, whichever route leads there. */
+export interface ServiceMetrics {
+  readonly retries: Counter
+  readonly connects: Counter
+  readonly connectFailures: Counter
+}
+
+/** Every metric of the gateway, once. */
+export class GatewayMetrics {
+  readonly #registry = new MetricsRegistry()
+
+  readonly requests = this.#registry.counter('pando_gateway_requests_total', 'Requests that have ended.', [
+    'route',
+    'service',
+    'code_class',
+  ])
+  readonly durations = this.#registry.histogram(
+    'pando_gateway_request_duration_seconds',
+    'From the first byte of the request to the last of the response.',
+    durationBounds,
+    ['route', 'service'],
+  )
+  readonly requestBytes = this.#registry.counter('pando_gateway_request_body_bytes_total', 'Bytes of request bodies.', [
+    'route',
+    'service',
+  ])
+  readonly responseBytes = this.#registry.counter(
+    'pando_gateway_response_body_bytes_total',
+    'Bytes of response bodies.',
+    ['route', 'service'],
+  )
+
+  /** Client connections that are open. */
+  readonly connections: Gauge = this.#registry
+    .gauge('pando_gateway_connections', 'Client connections that are open.')
+    .with()
+  readonly connectionsTotal: Counter = this.#registry
+    .counter('pando_gateway_connections_total', 'Client connections accepted.')
+    .with()
+  readonly inFlight: Gauge = this.#registry.gauge('pando_gateway_requests_in_flight', 'Requests under way.').with()
+  readonly tunnels: Gauge = this.#registry
+    .gauge('pando_gateway_tunnels', 'Upgraded connections and TCP tunnels that are open.')
+    .with()
+  readonly pending: Gauge = this.#registry
+    .gauge('pando_gateway_requests_pending', 'Requests that wait for a connection or an endpoint.')
+    .with()
+  readonly accessLogDropped: Counter = this.#registry
+    .counter('pando_gateway_access_log_dropped_total', 'Access log lines left out because the disk could not keep up.')
+    .with()
+
+  readonly #refused = this.#registry.counter(
+    'pando_gateway_refused_requests_total',
+    'Requests that the gateway answered with an error of its own, by reason.',
+    ['reason'],
+  )
+  readonly #retries = this.#registry.counter(
+    'pando_gateway_retries_total',
+    'Requests sent again after a connection failed under them.',
+    ['service'],
+  )
+  readonly #connects = this.#registry.counter(
+    'pando_gateway_upstream_connects_total',
+    'Connections opened to endpoints.',
+    ['service'],
+  )
+  readonly #connectFailures = this.#registry.counter(
+    'pando_gateway_upstream_connect_failures_total',
+    'Connections to endpoints that could not be opened.',
+    ['service'],
+  )
+
+  /** By reason, resolved once. */
+  readonly refused = Object.fromEntries(
+    Object.keys(reasons).map((reason) => [reason, this.#refused.with(reason)]),
+  ) as Readonly<Record<Reason, Counter>>
+
+  exchange(route: string, service: string): ExchangeMetrics {
+    return new ExchangeMetrics(this, route, service)
+  }
+
+  service(name: string): ServiceMetrics {
+    return {
+      retries: this.#retries.with(name),
+      connects: this.#connects.with(name),
+      connectFailures: this.#connectFailures.with(name),
+    }
+  }
+
+  snapshot(): MetricsSnapshot {
+    return this.#registry.snapshot()
+  }
+}

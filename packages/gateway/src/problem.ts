@@ -1,0 +1,222 @@
+import type { ErrorCode } from '@pando/model'
+
+interface ReasonText {
+  readonly status: number
+  readonly code: ErrorCode
+  /** What happened, for people. */
+  readonly title: string
+  /** What next. */
+  readonly hint: string
+}
+
+/** Why the gateway answers by itself: every reason once. The status is the usual one; `ProblemOptions.status` may replace it. */
+export const reasons = {
+  bad_request: {
+    status: 400,
+    code: 'usage',
+    title: 'The request is malformed',
+    hint: 'Send a request that follows RFC 9112; the detail says what was wrong with this one.',
+  },
+  bad_path: {
+    status: 400,
+    code: 'usage',
+    title: 'The path has no one meaning',
+    hint: 'Leave out encoded slashes, backslashes, null bytes and dot segments that climb above the root.',
+  },
+  no_route: {
+    status: 404,
+    code: 'not_found',
+    title: 'No route matches',
+    hint: 'Run "pando routes" to see which hosts and paths lead where.',
+  },
+  method_not_allowed: {
+    status: 405,
+    code: 'usage',
+    title: 'The route does not take this method',
+    hint: 'Use one of the methods in the Allow header.',
+  },
+  request_timeout: {
+    status: 408,
+    code: 'timeout',
+    title: 'The request took too long to arrive',
+    hint: 'Send the whole request without pauses.',
+  },
+  length_required: {
+    status: 411,
+    code: 'usage',
+    title: 'The length of the body is unknown',
+    hint: 'Send Content-Length or chunked transfer coding.',
+  },
+  body_too_large: {
+    status: 413,
+    code: 'too_large',
+    title: 'The body is too large',
+    hint: "Send less, or raise the gateway's maxBodyBytes.",
+  },
+  target_too_long: {
+    status: 414,
+    code: 'too_large',
+    title: 'The request target is too long',
+    hint: "Shorten path and query, or raise the gateway's maxTargetBytes.",
+  },
+  expectation_failed: {
+    status: 417,
+    code: 'unsupported',
+    title: 'The expectation cannot be met',
+    hint: 'Leave out the Expect header, or send "100-continue".',
+  },
+  upgrade_unsupported: {
+    status: 501,
+    code: 'unsupported',
+    title: 'This upgrade is not supported',
+    hint: 'Send the request without Upgrade.',
+  },
+  head_too_large: {
+    status: 431,
+    code: 'too_large',
+    title: 'The head of the request is too large',
+    hint: "Send fewer or shorter headers (cookies are the usual cause), or raise the gateway's maxHeadBytes or maxHeaders.",
+  },
+  internal: {
+    status: 500,
+    code: 'internal',
+    title: 'The gateway failed',
+    hint: "This is Pando's fault: the gateway's log has the cause under this request's id.",
+  },
+  not_implemented: {
+    status: 501,
+    code: 'unsupported',
+    title: 'The gateway does not support this',
+    hint: 'The detail says what.',
+  },
+  upstream_closed: {
+    status: 502,
+    code: 'unavailable',
+    title: 'The service closed the connection before it answered',
+    hint: 'Run "pando logs SERVICE" to see why; a request that may have been processed is not sent again.',
+  },
+  upstream_invalid: {
+    status: 502,
+    code: 'unavailable',
+    title: 'The service answered with something that is not HTTP',
+    hint: 'Check the protocol of the service in the manifest.',
+  },
+  connect_failed: {
+    status: 502,
+    code: 'unavailable',
+    title: 'No connection to the service could be opened',
+    hint: 'Run "pando ps" to see whether its instances listen on the $PORT that they were given.',
+  },
+  no_healthy_endpoint: {
+    status: 503,
+    code: 'unavailable',
+    title: 'No instance of the service is healthy',
+    hint: 'Run "pando ps" to see its instances and "pando logs SERVICE" to see what keeps them down.',
+  },
+  too_many_connections: {
+    status: 503,
+    code: 'limit_reached',
+    title: 'The gateway has too many connections',
+    hint: "Try again later, or raise the gateway's maxConnections.",
+  },
+  overloaded: {
+    status: 503,
+    code: 'limit_reached',
+    title: 'Too many requests wait for the service',
+    hint: 'Try again later, or give the service more replicas.',
+  },
+  shutting_down: {
+    status: 503,
+    code: 'unavailable',
+    title: 'The gateway is shutting down',
+    hint: 'Try again on a new connection.',
+  },
+  upstream_timeout: {
+    status: 504,
+    code: 'timeout',
+    title: 'The service took too long to answer',
+    hint: 'Run "pando logs SERVICE", or raise the timeout of the route.',
+  },
+  version_unsupported: {
+    status: 505,
+    code: 'unsupported',
+    title: 'This version of HTTP is not supported',
+    hint: 'Use HTTP/1.1.',
+  },
+} as const satisfies Record<string, ReasonText>
+
+export type Reason = keyof typeof reasons
+
+export interface ProblemOptions {
+  readonly reason: Reason
+  /** What was wrong with this very request, one sentence; may hold anything that the client sent. */
+  readonly detail?: string
+  readonly route?: string
+  readonly service?: string
+  readonly requestId?: string
+  /** Instead of the reason's own. */
+  readonly status?: number
+  readonly retryAfterSeconds?: number
+  /** For 405: `GET, HEAD`. */
+  readonly allow?: string
+  /** False sends `Connection: close`. */
+  readonly keepAlive: boolean
+  /** The answer to HEAD has the headers only. */
+  readonly isHead?: boolean
+}
+
+const statusTexts: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  411: 'Length Required',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  417: 'Expectation Failed',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+}
+
+/**
+ * The whole HTTP/1.1 response, head and body, for an error of the gateway's own: RFC 9457 problem details that name the route
+ * and the reason. Values from the request reach only the JSON body (escaped), never a header.
+ */
+export function problemResponse(options: ProblemOptions): Uint8Array {
+  const text: ReasonText = reasons[options.reason]
+  const status = options.status ?? text.status
+  const body = Buffer.from(
+    // Lone surrogates cannot be sent as UTF-8; JSON.stringify escapes them, as it does all control characters.
+    `${JSON.stringify({
+      type: `urn:pando:gateway:${options.reason}`,
+      title: text.title,
+      status,
+      code: text.code,
+      reason: options.reason,
+      detail: options.detail,
+      hint: text.hint,
+      route: options.route,
+      service: options.service,
+      requestId: options.requestId,
+    })}\n`,
+  )
+  let head = `HTTP/1.1 ${status} ${statusTexts[status] ?? 'Error'}\r\n`
+  head += `Date: ${new Date().toUTCString()}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n`
+  if (options.requestId !== undefined && isToken(options.requestId)) head += `X-Request-Id: ${options.requestId}\r\n`
+  if (options.retryAfterSeconds !== undefined)
+    head += `Retry-After: ${Math.max(1, Math.ceil(options.retryAfterSeconds))}\r\n`
+  if (options.allow !== undefined) head += `Allow: ${options.allow}\r\n`
+  head += `Cache-Control: no-store\r\n${options.keepAlive ? '' : 'Connection: close\r\n'}\r\n`
+  const headBytes = Buffer.from(head, 'latin1')
+  return options.isHead === true ? headBytes : Buffer.concat([headBytes, body])
+}
+
+/** A request id may be the client's own: only one that is a token (RFC 9110 section 5.6.2) is fit for a header. */
+function isToken(value: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/.test(value)
+}

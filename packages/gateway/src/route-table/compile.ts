@@ -1,0 +1,230 @@
+import type { GatewayConfig, GatewayLimits, GatewayService, RouteSpec, RoutingTable } from '@pando/model'
+import type { RequestView } from '../http1/request-view.js'
+import { GatewayMetrics, type ServiceMetrics } from '../metrics/gateway-metrics.js'
+import { UpstreamEndpoint, UpstreamService } from '../upstream.js'
+import { CompiledRoute } from './compiled-route.js'
+import { compileConditions } from './conditions.js'
+import { compileEdits } from './header-edit.js'
+import { comparePaths, compilePath } from './path-pattern.js'
+import { compileRedirect, compileRewrite } from './rewrite.js'
+import { type HostedEntry, RouteIndex } from './route-index.js'
+
+/** A routing table, ready to be read by requests. */
+export interface CompiledTable {
+  readonly table: RoutingTable
+  readonly limits: GatewayLimits
+  readonly metrics: GatewayMetrics
+  readonly services: ReadonlyMap<string, UpstreamService>
+  readonly endpoints: ReadonlyMap<string, UpstreamEndpoint>
+  /** Endpoints that are in the table no more (or have another address now) and had something in flight when they left. */
+  readonly departing: readonly UpstreamEndpoint[]
+  /** What of the table could not be understood and is left out, in sentences. */
+  readonly problems: readonly string[]
+  readonly index: RouteIndex
+  /** The route for a request on an edge listener, or null: then `allowedMethods` tells 405 from 404. */
+  matchEdge(view: RequestView): CompiledRoute | null
+  /** After `matchEdge` gave null: the methods that the path does take, as Allow says them (`GET, POST`); null when no method would do. */
+  allowedMethods(view: RequestView): string | null
+  /** The one route of a mesh listener, null when there is no such listener. */
+  mesh(listenerName: string): CompiledRoute | null
+  serviceMetrics(service: UpstreamService): ServiceMetrics
+}
+
+/**
+ * Compiles a table. Services (by name) and endpoints (by id and address) of `previous` are taken over and brought up to date at
+ * once: from here on the previous table picks by the new one's endpoints too, and only its routes are still its own.
+ */
+export function compileTable(
+  table: RoutingTable,
+  previous: CompiledTable | null,
+  metrics: GatewayMetrics = previous?.metrics ?? new GatewayMetrics(),
+): CompiledTable {
+  const endpoints = takeEndpoints(table, previous)
+  const services = takeServices(table, previous, endpoints)
+  // Endpoints change far more often than routes: the same configuration keeps its index.
+  if (previous !== null && previous.table.config === table.config && previous.metrics === metrics) {
+    return { ...previous, table, services, endpoints, departing: takeDeparting(previous, endpoints) }
+  }
+  const problems: string[] = []
+  const index = new RouteIndex(compileRoutes(table.config, services, metrics, problems))
+  const mesh = compileMesh(table.config, services, metrics)
+  const ofService = new Map([...services.values()].map((service) => [service, metrics.service(service.name)]))
+  return {
+    table,
+    limits: table.config.limits,
+    metrics,
+    services,
+    endpoints,
+    departing: takeDeparting(previous, endpoints),
+    problems,
+    index,
+    matchEdge: (view) => index.match(view),
+    allowedMethods: (view) => {
+      const methods = index.methods(view)
+      return methods.length === 0 ? null : methods.join(', ')
+    },
+    mesh: (listenerName) => mesh.get(listenerName) ?? null,
+    serviceMetrics: (service) => ofService.get(service) ?? metrics.service(service.name),
+  }
+}
+
+function takeEndpoints(table: RoutingTable, previous: CompiledTable | null): Map<string, UpstreamEndpoint> {
+  const endpoints = new Map<string, UpstreamEndpoint>()
+  for (const { id, address, state, weight } of table.endpoints) {
+    const before = previous?.endpoints.get(id)
+    if (before !== undefined && before.host === address.host && before.port === address.port) {
+      before.state = state
+      before.weight = weight
+      endpoints.set(id, before)
+    } else {
+      endpoints.set(id, new UpstreamEndpoint(id, address, state, weight))
+    }
+  }
+  return endpoints
+}
+
+function takeDeparting(
+  previous: CompiledTable | null,
+  endpoints: ReadonlyMap<string, UpstreamEndpoint>,
+): UpstreamEndpoint[] {
+  const departing: UpstreamEndpoint[] = []
+  if (previous === null) return departing
+  for (const endpoint of previous.departing) if (endpoint.inFlight > 0) departing.push(endpoint)
+  for (const endpoint of previous.endpoints.values()) {
+    if (endpoints.get(endpoint.id) === endpoint) continue
+    endpoint.hasLeft = true
+    endpoint.pool?.close()
+    if (endpoint.inFlight > 0) departing.push(endpoint)
+  }
+  return departing
+}
+
+/** Also of services that only a route names: a request for them is answered with 503 and the name. */
+function takeServices(
+  table: RoutingTable,
+  previous: CompiledTable | null,
+  endpoints: ReadonlyMap<string, UpstreamEndpoint>,
+): Map<string, UpstreamService> {
+  const specs = new Map<string, GatewayService>(table.config.services.map((service) => [service.name, service]))
+  const named = table.config.routes.flatMap((route) => route.backends.map((backend) => backend.service))
+  for (const listener of table.config.listeners) if (listener.kind === 'mesh') named.push(listener.service)
+  for (const name of named) {
+    if (!specs.has(name)) specs.set(name, { name, protocol: 'http', balancer: 'round_robin' })
+  }
+  const byService = new Map<string, UpstreamEndpoint[]>()
+  for (const { id, service } of table.endpoints) {
+    const endpoint = endpoints.get(id)
+    if (endpoint === undefined) continue
+    const list = byService.get(service)
+    if (list === undefined) byService.set(service, [endpoint])
+    else list.push(endpoint)
+  }
+  const services = new Map<string, UpstreamService>()
+  for (const spec of specs.values()) {
+    const service = previous?.services.get(spec.name) ?? new UpstreamService(spec)
+    service.update(spec, byService.get(spec.name) ?? [])
+    services.set(spec.name, service)
+  }
+  // A service that is gone keeps no endpoint, or a request that waits for it would get one that has left.
+  for (const service of previous?.services.values() ?? []) {
+    if (!services.has(service.name)) {
+      service.update({ name: service.name, protocol: service.protocol, balancer: 'round_robin' }, [])
+    }
+  }
+  return services
+}
+
+function compileRoutes(
+  config: GatewayConfig,
+  services: ReadonlyMap<string, UpstreamService>,
+  metrics: GatewayMetrics,
+  problems: string[],
+): HostedEntry[] {
+  const entries = config.routes.flatMap((spec) => compileRoute(spec, services, metrics, problems))
+  entries.sort(
+    (a, b) =>
+      comparePaths(a.path, b.path) ||
+      Number(b.conditions.method !== null) - Number(a.conditions.method !== null) ||
+      b.conditions.headers.length - a.conditions.headers.length ||
+      b.conditions.query.length - a.conditions.query.length ||
+      compareNames(a.route.name, b.route.name),
+  )
+  return entries.map((entry, rank) => ({ ...entry, rank }))
+}
+
+function compareNames(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+function compileRoute(
+  spec: RouteSpec,
+  services: ReadonlyMap<string, UpstreamService>,
+  metrics: GatewayMetrics,
+  problems: string[],
+): HostedEntry[] {
+  const own: string[] = []
+  const requestEdit = compileEdits(
+    spec.filters.filter((filter) => filter.type === 'requestHeaders'),
+    own,
+  )
+  const responseEdit = compileEdits(
+    spec.filters.filter((filter) => filter.type === 'responseHeaders'),
+    own,
+  )
+  const rewrite = spec.filters.find((filter) => filter.type === 'rewrite')
+  const redirect = spec.filters.find((filter) => filter.type === 'redirect')
+  const shared = {
+    name: spec.name,
+    requestEdit,
+    responseEdit,
+    rewrite: rewrite === undefined ? null : compileRewrite(rewrite, own),
+    redirect: redirect === undefined ? null : compileRedirect(redirect, own),
+    requestTimeoutMs: spec.timeouts.requestMs,
+    backendRequestTimeoutMs: spec.timeouts.backendRequestMs,
+    backends: spec.backends.flatMap(({ service, weight }) => {
+      const upstream = services.get(service)
+      return upstream === undefined ? [] : [{ service: upstream, weight }]
+    }),
+    metrics,
+  }
+  const entries: HostedEntry[] = []
+  for (const match of spec.matches) {
+    const path = compilePath(match.path)
+    if (path === null) {
+      own.push(`path ${JSON.stringify(match.path.value)} can match nothing`)
+      continue
+    }
+    const conditions = compileConditions(match.method, match.headers, match.query)
+    const route = new CompiledRoute({ ...shared, prefixLength: path.prefixLength })
+    entries.push({ rank: 0, path, conditions, route, hosts: spec.hosts })
+  }
+  for (const problem of own) problems.push(`route ${spec.name}: ${problem}`)
+  return entries
+}
+
+function compileMesh(
+  config: GatewayConfig,
+  services: ReadonlyMap<string, UpstreamService>,
+  metrics: GatewayMetrics,
+): Map<string, CompiledRoute> {
+  const routes = new Map<string, CompiledRoute>()
+  for (const listener of config.listeners) {
+    if (listener.kind !== 'mesh') continue
+    const service = services.get(listener.service)
+    const route = new CompiledRoute({
+      name: `mesh/${listener.service}`,
+      prefixLength: 0,
+      requestEdit: null,
+      responseEdit: null,
+      rewrite: null,
+      redirect: null,
+      requestTimeoutMs: null,
+      backendRequestTimeoutMs: null,
+      backends: service === undefined ? [] : [{ service, weight: 1 }],
+      metrics,
+    })
+    routes.set(listener.name, route)
+  }
+  return routes
+}

@@ -1,0 +1,88 @@
+import type { HeaderEdit } from '@pando/model'
+import { isName } from './conditions.js'
+
+/**
+ * Headers that frame the message or belong to one connection: an edit of them would change what the message is (request
+ * smuggling), so it is left out of the table. `host` is edited by a rewrite.
+ */
+const untouchable = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** One route's edit of a head, ready to be done on bytes: lines to leave out and lines to write behind the rest. */
+export class CompiledEdit {
+  /** Lower-case names of the lines to leave out. */
+  readonly dropped: readonly Uint8Array[]
+  /** `Name: value\r\n`, one behind the other. */
+  readonly lines: Uint8Array
+  /** Bit n: some dropped name has n bytes (31: or more), so that most lines are told apart by their length alone. */
+  readonly #lengths: number
+
+  constructor(dropped: readonly Uint8Array[], lines: Uint8Array) {
+    this.dropped = dropped
+    this.lines = lines
+    this.#lengths = dropped.reduce((mask, name) => mask | (1 << Math.min(31, name.length)), 0)
+  }
+
+  drops(bytes: Uint8Array, start: number, end: number): boolean {
+    if ((this.#lengths & (1 << Math.min(31, end - start))) === 0) return false
+    for (let index = 0; index < this.dropped.length; index++) {
+      if (isName(this.dropped[index], bytes, start, end)) return true
+    }
+    return false
+  }
+}
+
+/** All edits of one side in their order (each: remove, set, add), as one; null when they do nothing. What cannot be done goes to `problems`. */
+export function compileEdits(edits: readonly HeaderEdit[], problems: string[]): CompiledEdit | null {
+  const dropped = new Set<string>()
+  const lines = new Map<string, string[]>()
+  for (const edit of edits) {
+    for (const name of edit.remove) {
+      if (!isEditable(name, '', problems)) continue
+      dropped.add(name.toLowerCase())
+      lines.delete(name.toLowerCase())
+    }
+    for (const [name, value] of Object.entries(edit.set)) {
+      if (!isEditable(name, value, problems)) continue
+      dropped.add(name.toLowerCase())
+      lines.set(name.toLowerCase(), [`${name}: ${value}\r\n`])
+    }
+    for (const [name, value] of Object.entries(edit.add)) {
+      if (!isEditable(name, value, problems)) continue
+      const key = name.toLowerCase()
+      lines.set(key, [...(lines.get(key) ?? []), `${name}: ${value}\r\n`])
+    }
+  }
+  if (dropped.size === 0 && lines.size === 0) return null
+  return new CompiledEdit(
+    [...dropped].map((name) => Buffer.from(name)),
+    Buffer.from([...lines.values()].flat().join('')),
+  )
+}
+
+function isEditable(name: string, value: string, problems: string[]): boolean {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
+    problems.push(`header ${JSON.stringify(name)} is left as it is: that is no header name`)
+    return false
+  }
+  if (untouchable.has(name.toLowerCase())) {
+    problems.push(`header ${name} is left as it is: it belongs to the connection`)
+    return false
+  }
+  // oxlint-disable-next-line no-control-regex -- control characters are what must not get through.
+  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)) {
+    problems.push(`header ${name} is left as it is: the value has control characters`)
+    return false
+  }
+  return true
+}
