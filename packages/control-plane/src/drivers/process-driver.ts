@@ -1,0 +1,432 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { PandoError } from '@pando/model'
+import type { Clock } from '../clock.js'
+import { lastLineOf, pruneLogs } from '../logs/log-files.js'
+import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
+import { CgroupTree, hadOutOfMemory, noCgroups, removeCgroups } from './process/cgroup.js'
+import { runCommand } from './process/command-run.js'
+import { exitReason } from './process/exit-reason.js'
+import { processesOf, signalAll, type InstanceTraces } from './process/instance-processes.js'
+import { InstanceRecords, type ExitRecord, type InstanceRecord } from './process/instance-records.js'
+import { launch, parseClaim } from './process/launcher.js'
+import { holderOf } from './process/port-holder.js'
+import { isAlive, systemProcessTable, type ProcessIdentity, type ProcessTable } from './process/process-table.js'
+import { checkStartable, environmentOf, marksOf } from './process/program-environment.js'
+
+const pollIntervalMs = 50
+/** Rounds of killing what a dead instance left, before it counts as ended all the same (processes stuck in the kernel). */
+const maxKillRounds = 100
+/** Whom to name as main process where there is none: no process has such a pid, group or session (kernel threads have 0). */
+const nobody: ProcessIdentity = { pid: -1, start: '' }
+/** A launcher writes its claim within microseconds; one that was stopped in the middle is killed after so many looks. */
+const maxClaimRounds = 1000
+const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+
+/**
+ * Lifecycle of one instance here. `running`: its main process runs. `ending`: that has ended, others of its processes have not; to
+ * the outside it still runs. `exited`: nothing of it runs.
+ */
+interface Instance {
+  readonly record: InstanceRecord
+  readonly traces: InstanceTraces
+  /** Only its parent learns how a process ended; null for one that an earlier control plane started. */
+  child: ChildProcess | null
+  phase: 'running' | 'ending' | 'exited'
+  exit: ExitRecord | null
+  isStopping: boolean
+  isKilled: boolean
+  killRounds: number
+}
+
+export interface ProcessDriverOptions {
+  /** Holds `instances/` and `logs/`. One driver at a time. */
+  readonly stateDir: string
+  readonly clock: Clock
+  /** The system's by default. */
+  readonly processes?: ProcessTable
+  /** Null runs everything without control groups; the system's by default. */
+  readonly cgroups?: CgroupTree | null
+}
+
+/**
+ * Runs instances as processes of this machine, each in its own session, with its output straight in its log file, so that nothing
+ * of it hangs on this process.
+ *
+ * What holds at every point in time, also after a kill -9 of this process:
+ * - a record is on disk before anything is spawned, and the launched process claims it before it becomes the user's program
+ *   (see launcher.ts), so a record without a claim means that nothing runs;
+ * - an instance is named by pid, start time and boot, never by the pid alone;
+ * - an instance has exited only when none of its processes is left. Left-overs of one that ended by itself are killed; those of one
+ *   that was told to stop have until `kill`.
+ */
+export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
+  readonly kind = 'process'
+  readonly #clock: Clock
+  readonly #table: ProcessTable
+  readonly #cgroups: CgroupTree | null
+  readonly #records: InstanceRecords
+  readonly #logDirectory: string
+  readonly #instances = new Map<string, Instance>()
+  readonly #starting = new Map<string, Promise<InstanceReport>>()
+  readonly #watchers = new Set<(report: InstanceReport) => void>()
+  /** Groups of ended instances that were still busy when they should have been removed. */
+  #busyCgroups: { readonly cgroups: InstanceRecord['cgroups']; rounds: number }[] = []
+  #adoption: Promise<void> | null = null
+  #cancelPoll: (() => void) | null = null
+  #isClosed = false
+
+  constructor(options: ProcessDriverOptions) {
+    const stateDir = resolve(options.stateDir)
+    this.#clock = options.clock
+    this.#table = options.processes ?? systemProcessTable()
+    this.#cgroups = options.cgroups === undefined ? new CgroupTree({ name: cgroupName(stateDir) }) : options.cgroups
+    this.#records = new InstanceRecords(join(stateDir, 'instances'))
+    this.#logDirectory = join(stateDir, 'logs')
+  }
+
+  async start(order: StartOrder): Promise<InstanceReport> {
+    await this.#adopt()
+    const known = this.#instances.get(order.id)
+    if (known !== undefined) return reportOf(known)
+    const underWay = this.#starting.get(order.id)
+    if (underWay !== undefined) return underWay
+    const started = this.#start(order).finally(() => this.#starting.delete(order.id))
+    this.#starting.set(order.id, started)
+    return started
+  }
+
+  async stop(id: string): Promise<void> {
+    await this.#adopt()
+    const instance = this.#instances.get(id)
+    if (instance === undefined || instance.phase === 'exited') return
+    this.#records.markStopping(id)
+    instance.isStopping = true
+    signalAll(this.#table, instance.traces, instance.record.order.spec.stopSignal)
+  }
+
+  async kill(id: string): Promise<void> {
+    await this.#adopt()
+    const instance = this.#instances.get(id)
+    if (instance === undefined || instance.phase === 'exited') return
+    instance.isKilled = true
+    signalAll(this.#table, instance.traces, 'SIGKILL')
+    this.#poll()
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#adopt()
+    const instance = this.#instances.get(id)
+    if (instance === undefined) return
+    if (instance.phase !== 'exited') throw new PandoError('conflict', `instance ${id} still runs`)
+    this.#records.remove(id)
+    this.#instances.delete(id)
+    const { service } = instance.record.order
+    pruneLogs(join(this.#logDirectory, service), new Set(this.#instances.keys()))
+  }
+
+  async list(): Promise<InstanceReport[]> {
+    await this.#adopt()
+    this.#look()
+    return Array.from(this.#instances.values(), reportOf)
+  }
+
+  watch(onExit: (report: InstanceReport) => void): () => void {
+    this.#watchers.add(onExit)
+    return () => this.#watchers.delete(onExit)
+  }
+
+  async usage(id: string): Promise<{ readonly memoryBytes: number; readonly cpuSeconds: number } | null> {
+    await this.#adopt()
+    const instance = this.#instances.get(id)
+    if (instance === undefined || instance.phase === 'exited') return null
+    let memoryBytes = 0
+    let cpuSeconds = 0
+    for (const entry of processesOf(this.#table, { ...instance.traces, marks: [] })) {
+      memoryBytes += this.#table.memoryOf(entry.pid)
+      cpuSeconds += entry.cpuSeconds
+    }
+    return { memoryBytes, cpuSeconds }
+  }
+
+  async run(
+    id: string,
+    command: string | readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+    await this.#adopt()
+    const instance = this.#instances.get(id)
+    if (instance === undefined || instance.phase !== 'running') {
+      throw new PandoError('not_found', `instance ${id} does not run`)
+    }
+    const { order } = instance.record
+    const environment = environmentOf(order)
+    return runCommand({ command, workdir: order.program.workdir, environment, timeoutMs, clock: this.#clock })
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancelPoll?.()
+    this.#cancelPoll = null
+    this.#watchers.clear()
+    for (const instance of this.#instances.values()) instance.child?.removeAllListeners()
+    this.#cgroups?.close()
+  }
+
+  async #start(order: StartOrder): Promise<InstanceReport> {
+    if (!safeName.test(order.id) || !safeName.test(order.service)) {
+      throw new PandoError('internal', `instance "${order.id}" of service "${order.service}" cannot be a file name`)
+    }
+    const environment = environmentOf(order)
+    checkStartable(order, environment)
+    await this.#checkPort(order)
+    const logFile = join(this.#logDirectory, order.service, `${order.id}.log`)
+    const { cgroups, notes } = this.#prepareCgroups(order)
+    const record: InstanceRecord = {
+      order,
+      startedAt: this.#clock.now(),
+      boot: this.#table.boot,
+      nonce: InstanceRecords.nonce(),
+      cgroups,
+      logFile,
+      notes,
+    }
+    // From here to the end of spawning there is no await: nothing else of this process comes between.
+    try {
+      mkdirSync(join(this.#logDirectory, order.service), { recursive: true, mode: 0o700 })
+      const output = openSync(logFile, 'a', 0o600)
+      try {
+        this.#records.create(record)
+        const child = this.#spawn(record, environment, output)
+        return reportOf(this.#supervise(record, child, await spawned(child)))
+      } finally {
+        closeSync(output)
+      }
+    } catch (error) {
+      this.#records.remove(order.id)
+      this.#release(cgroups)
+      throw PandoError.from(error)
+    }
+  }
+
+  async #checkPort(order: StartOrder): Promise<void> {
+    if (order.address === null) return
+    const holder = await holderOf(order.address)
+    if (holder === null) return
+    const { host, port } = order.address
+    throw new PandoError('port_taken', `service ${order.service}: ${host}:${port} is taken by ${holder}`, {
+      hint: 'stop that program, or give the service another port',
+    })
+  }
+
+  #prepareCgroups(order: StartOrder): { cgroups: InstanceRecord['cgroups']; notes: string[] } {
+    const { resources } = order.spec
+    if (this.#cgroups !== null) return this.#cgroups.prepare(order.id, resources)
+    const isLimited = resources.memoryBytes !== null || resources.cpus !== null
+    return {
+      cgroups: noCgroups,
+      notes: isLimited ? ['this host has no control groups: it runs without its limits'] : [],
+    }
+  }
+
+  #spawn(record: InstanceRecord, environment: Record<string, string>, output: number): ChildProcess {
+    const { file, args } = launch({
+      claim: this.#records.claimFile(record),
+      joins: record.cgroups.directories.map((directory) => join(directory, 'cgroup.procs')),
+      environment,
+      command: record.order.program.command,
+    })
+    return spawn(file, args, {
+      cwd: record.order.program.workdir,
+      env: environment,
+      detached: true,
+      stdio: ['ignore', output, output],
+    })
+  }
+
+  #supervise(record: InstanceRecord, child: ChildProcess, pid: number): Instance {
+    // Its parent can always read it: until we have reaped it, it is at least a zombie.
+    const start = this.#table.read(pid)?.start ?? ''
+    const instance = this.#track(record, { pid, start }, child)
+    child.once('exit', (code, signal) => this.#mainEnded(instance, code, signal))
+    child.unref()
+    return instance
+  }
+
+  #track(record: InstanceRecord, main: ProcessIdentity, child: ChildProcess | null): Instance {
+    const { order, cgroups } = record
+    const instance: Instance = {
+      record,
+      traces: { main, cgroups, marks: marksOf(order) },
+      child,
+      phase: 'running',
+      exit: null,
+      isStopping: false,
+      isKilled: false,
+      killRounds: 0,
+    }
+    this.#instances.set(order.id, instance)
+    return instance
+  }
+
+  /** Takes over what earlier control planes have started. Once; every call waits for it. */
+  #adopt(): Promise<void> {
+    this.#adoption ??= this.#adoptAll()
+    return this.#adoption
+  }
+
+  async #adoptAll(): Promise<void> {
+    const { records, broken } = this.#records.load()
+    for (const record of records) await this.#adoptOne(record)
+    for (const name of broken) this.#records.discard(name)
+    const strays = this.#cgroups?.strays(new Set(this.#instances.keys())) ?? []
+    for (const cgroups of strays) {
+      signalAll(this.#table, { main: nobody, cgroups, marks: [] }, 'SIGKILL')
+      this.#release(cgroups)
+    }
+    this.#poll()
+  }
+
+  async #adoptOne(record: InstanceRecord): Promise<void> {
+    const { id } = record.order
+    const exit = this.#records.readExit(id)
+    const isThisBoot = record.boot === this.#table.boot
+    const main = isThisBoot ? await this.#claimant(record) : nobody
+    if (main === null) {
+      this.#records.remove(id)
+      this.#release(record.cgroups)
+      return
+    }
+    const instance = this.#track(record, main, null)
+    instance.isStopping = this.#records.isStopping(id)
+    if (exit === null && !isThisBoot) this.#mainEnded(instance, null, null)
+    if (exit !== null) {
+      instance.exit = exit
+      instance.phase = 'ending'
+      this.#settle(instance)
+    }
+  }
+
+  /** Who runs the record; null when nobody does, nor ever will. */
+  async #claimant(record: InstanceRecord): Promise<ProcessIdentity | null> {
+    if (this.#records.callOff(record)) return null
+    for (let round = 0; ; round += 1) {
+      const claim = this.#records.readClaim(record) ?? ''
+      const claimant = parseClaim(claim)
+      if (claimant !== null) return claimant
+      // Created and not yet written: a launcher is between two instructions, unless it was killed there.
+      const file = this.#records.claimFile(record)
+      const launchers = this.#table.all().filter(({ pid }) => this.#table.argumentsOf(pid).includes(file))
+      if (launchers.length === 0) return parseClaim(this.#records.readClaim(record) ?? '')
+      if (round > maxClaimRounds) for (const { pid } of launchers) process.kill(pid, 'SIGKILL')
+      await new Promise<void>((wake) => void this.#clock.after(5, wake))
+    }
+  }
+
+  #mainEnded(instance: Instance, code: number | null, signal: string | null): void {
+    if (instance.phase !== 'running') return
+    const { order, cgroups, logFile } = instance.record
+    const reason = exitReason({
+      code,
+      signal,
+      hadOutOfMemory: !instance.isKilled && hadOutOfMemory(cgroups),
+      memoryLimitBytes: order.spec.resources.memoryBytes,
+      lastLine: () => lastLineOf(logFile),
+      isShell: typeof order.program.command === 'string',
+    })
+    instance.exit = this.#records.writeExit(order.id, { at: this.#clock.now(), reason })
+    instance.phase = 'ending'
+    this.#settle(instance)
+  }
+
+  /** Moves an ending instance on: to `exited` when nothing of it is left. */
+  #settle(instance: Instance): void {
+    const isLeft = processesOf(this.#table, instance.traces).length > 0
+    const mayKill = instance.isKilled || !instance.isStopping
+    if (isLeft && !(mayKill && instance.killRounds >= maxKillRounds)) {
+      if (mayKill) {
+        instance.killRounds += 1
+        signalAll(this.#table, instance.traces, 'SIGKILL')
+      }
+      this.#poll()
+      return
+    }
+    instance.phase = 'exited'
+    this.#release(instance.record.cgroups)
+    const report = reportOf(instance)
+    for (const watcher of this.#watchers) watcher(report)
+  }
+
+  #release(cgroups: InstanceRecord['cgroups']): void {
+    if (removeCgroups(cgroups)) return
+    this.#busyCgroups.push({ cgroups, rounds: 0 })
+    this.#poll()
+  }
+
+  /** One look at everything whose end nobody tells us of. */
+  #look(): void {
+    for (const instance of this.#instances.values()) {
+      if (!needsLooking(instance)) continue
+      if (instance.phase === 'ending') this.#settle(instance)
+      else if (!isAlive(this.#table, instance.traces.main)) this.#mainEnded(instance, null, null)
+    }
+    this.#busyCgroups = this.#busyCgroups.filter((busy) => {
+      busy.rounds += 1
+      signalAll(this.#table, { main: nobody, cgroups: busy.cgroups, marks: [] }, 'SIGKILL')
+      return !removeCgroups(busy.cgroups) && busy.rounds < maxKillRounds
+    })
+  }
+
+  /** Looks again in a moment, and so on for as long as there is something to look at. */
+  #poll(): void {
+    if (this.#cancelPoll !== null || this.#isClosed) return
+    this.#cancelPoll = this.#clock.after(pollIntervalMs, () => {
+      this.#cancelPoll = null
+      this.#look()
+      if (this.#busyCgroups.length > 0 || [...this.#instances.values()].some(needsLooking)) this.#poll()
+    })
+  }
+}
+
+/** Nobody tells us of its end: it must be looked at. */
+function needsLooking({ phase, child }: Instance): boolean {
+  return phase === 'ending' || (phase === 'running' && child === null)
+}
+
+/** Resolves with the pid once the system has made the process, rejects when it would not. */
+function spawned(child: ChildProcess): number | Promise<number> {
+  if (child.pid !== undefined) return child.pid
+  return new Promise((_, reject) => {
+    child.once('error', (error) => {
+      reject(new PandoError('internal', `the system could not start a process: ${error.message}`, { cause: error }))
+    })
+  })
+}
+
+/** Two apps of the same name in two folders must not meet in one group. */
+function cgroupName(stateDir: string): string {
+  return `pando-${createHash('sha256').update(stateDir).digest('hex').slice(0, 12)}`
+}
+
+function reportOf(instance: Instance): InstanceReport {
+  const { record, phase, exit, traces } = instance
+  const { order } = record
+  const hasExited = phase === 'exited' && exit !== null
+  return {
+    id: order.id,
+    service: order.service,
+    slot: order.slot,
+    revision: order.revision,
+    generation: order.generation,
+    address: order.address,
+    pid: hasExited ? null : traces.main.pid,
+    startedAt: record.startedAt,
+    state: hasExited ? { kind: 'exited', at: exit.at, reason: exit.reason } : { kind: 'running' },
+    resources: order.spec.resources,
+    logs: order.spec.logs,
+    logFile: record.logFile,
+    notes: record.notes,
+  }
+}

@@ -1,0 +1,267 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Resources } from '@pando/model'
+import { findHierarchies, type Hierarchy } from './cgroup-hierarchies.js'
+
+/** The control groups that an instance has. Part of its durable record, so that any later control plane finds them again. */
+export interface InstanceCgroups {
+  /** Every directory made for it; the process joins them all. */
+  readonly directories: readonly string[]
+  /** The one that is read to find all its processes; null when there is none. */
+  readonly tracking: string | null
+  /** The one that limits its memory; null when none does. */
+  readonly memory: string | null
+}
+
+export const noCgroups: InstanceCgroups = { directories: [], tracking: null, memory: null }
+
+/** Where a control plane that lives in a cgroup of its own moves, since a v2 group with processes cannot hand on controllers. */
+const ownLeaf = 'pando-control'
+const cpuPeriodUs = 100_000
+
+/**
+ * Makes control groups below the one that this process lives in: `<own>/<name>/<instance>`, in every hierarchy that is of use.
+ *
+ * Every instance gets one where the host lets us, also without a limit: it is the only way to find all that an instance has
+ * spawned, whatever session it put itself in, and so to keep the promise that a kill leaves nothing.
+ */
+export class CgroupTree {
+  readonly #name: string
+  readonly #hierarchies: readonly Hierarchy[]
+  /** Base directories that were found usable, by hierarchy and controllers. */
+  readonly #bases = new Map<string, string | null>()
+
+  /** `proc` is where to read which hierarchies there are; another one than /proc only in tests. */
+  constructor(options: { readonly name: string; readonly proc?: string }) {
+    this.#name = options.name
+    this.#hierarchies = findHierarchies(options.proc ?? '/proc', ownLeaf)
+  }
+
+  /** Makes the groups and sets the limits. Never throws: what the host does not allow is said in `notes`. */
+  prepare(id: string, resources: Resources): { cgroups: InstanceCgroups; notes: string[] } {
+    const directories = new Set<string>()
+    const notes: string[] = []
+    const limit = (controller: 'memory' | 'cpu', set: (directory: string, version: 1 | 2) => void): string | null => {
+      const hierarchy = this.#hierarchies.find((candidate) => candidate.controllers.includes(controller))
+      const directory = hierarchy === undefined ? null : this.#make(hierarchy, id, controller)
+      if (hierarchy === undefined || directory === null) return null
+      directories.add(directory)
+      try {
+        set(directory, hierarchy.version)
+        return directory
+      } catch {
+        return null
+      }
+    }
+    const { memoryBytes, cpus } = resources
+    let memory: string | null = null
+    if (memoryBytes !== null) {
+      memory = limit('memory', (directory, version) => limitMemory(directory, version, memoryBytes))
+      if (memory === null) notes.push(`${this.#why('memory')}: it runs without its memory limit`)
+    }
+    if (cpus !== null && limit('cpu', (directory, version) => limitCpu(directory, version, cpus)) === null) {
+      notes.push(`${this.#why('cpu')}: it runs without its CPU limit`)
+    }
+    const tracking = this.#track(id, directories)
+    return { cgroups: { directories: [...directories], tracking, memory }, notes }
+  }
+
+  /** Groups below ours that belong to none of these instances: left by a control plane that died between two file operations. */
+  strays(ids: ReadonlySet<string>): InstanceCgroups[] {
+    const strays = new Map<string, string[]>()
+    for (const hierarchy of this.#hierarchies) {
+      for (const candidate of hierarchy.candidates) {
+        for (const id of childGroups(join(candidate, this.#name))) {
+          if (!ids.has(id)) strays.set(id, [...(strays.get(id) ?? []), join(candidate, this.#name, id)])
+        }
+      }
+    }
+    return Array.from(strays.values(), (directories) => ({
+      directories,
+      tracking: directories[0] ?? null,
+      memory: null,
+    }))
+  }
+
+  /** Takes its own directories away again where nothing is left in them. */
+  close(): void {
+    for (const hierarchy of this.#hierarchies) {
+      for (const candidate of hierarchy.candidates) optionally(() => rmdirSync(join(candidate, this.#name)))
+    }
+    this.#bases.clear()
+  }
+
+  #track(id: string, directories: Set<string>): string | null {
+    for (const hierarchy of this.#hierarchies) {
+      if (!hierarchy.isTracking) continue
+      const directory = this.#make(hierarchy, id, null)
+      if (directory === null) continue
+      directories.add(directory)
+      return directory
+    }
+    return [...directories][0] ?? null
+  }
+
+  #make(hierarchy: Hierarchy, id: string, controller: string | null): string | null {
+    const key = `${hierarchy.mount} ${controller ?? ''}`
+    let base = this.#bases.get(key)
+    if (base === undefined) {
+      base =
+        hierarchy.candidates.map((own) => this.#base(hierarchy, own, controller)).find((made) => made !== null) ?? null
+      this.#bases.set(key, base)
+    }
+    if (base === null) return null
+    return makeDirectory(join(base, id)) ? join(base, id) : null
+  }
+
+  /** `<own>/<name>` with the controller handed down to its children, or null. */
+  #base(hierarchy: Hierarchy, own: string, controller: string | null): string | null {
+    const base = join(own, this.#name)
+    if (hierarchy.version === 1 || controller === null) return makeDirectory(base) ? base : null
+    if (!words(join(own, 'cgroup.controllers')).includes(controller)) return null
+    if (!handDown(own, controller) && !(vacate(own) && handDown(own, controller))) return null
+    return makeDirectory(base) && handDown(base, controller) ? base : null
+  }
+
+  #why(controller: string): string {
+    const hierarchy = this.#hierarchies.find((candidate) => candidate.controllers.includes(controller))
+    return hierarchy === undefined
+      ? `this host has no control group for ${controller}`
+      : `no control group with ${controller} may be made below ${hierarchy.candidates[0] ?? hierarchy.mount} (needs root or a delegated group, for example systemd-run --user --scope -p Delegate=yes)`
+  }
+}
+
+/** Every process in the instance's groups. */
+export function processesIn(cgroups: InstanceCgroups): number[] {
+  const pids = new Set<number>()
+  for (const directory of cgroups.directories) {
+    for (const pid of words(join(directory, 'cgroup.procs'))) pids.add(Number(pid))
+  }
+  return [...pids]
+}
+
+/** cgroup.kill (Linux 5.14) takes everything at once, also what is just being forked. False where there is none. */
+export function killAtOnce(cgroups: InstanceCgroups): boolean {
+  const file = cgroups.tracking === null ? null : join(cgroups.tracking, 'cgroup.kill')
+  if (file === null || !existsSync(file)) return false
+  try {
+    appendFileSync(file, '1')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether the kernel killed something in it for want of memory. */
+export function hadOutOfMemory(cgroups: InstanceCgroups): boolean {
+  if (cgroups.memory === null) return false
+  for (const file of ['memory.events', 'memory.oom_control']) {
+    const match = /^oom_kill (\d+)$/m.exec(read(join(cgroups.memory, file)))
+    if (match !== null) return Number(match[1]) > 0
+  }
+  // Kernels before 4.13 count only how often the limit was hit.
+  return Number(read(join(cgroups.memory, 'memory.failcnt'))) > 0
+}
+
+/** True when none is left. A group is busy for a moment after its last process has ended. */
+export function removeCgroups(cgroups: InstanceCgroups): boolean {
+  let isGone = true
+  for (const directory of cgroups.directories) {
+    try {
+      rmdirSync(directory)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') isGone = false
+    }
+  }
+  return isGone
+}
+
+function limitMemory(directory: string, version: 1 | 2, bytes: number): void {
+  if (version === 2) {
+    writeFileSync(join(directory, 'memory.max'), String(bytes))
+    // An instance that had one of its processes taken away is not the program that was started: all of it goes.
+    optionally(() => writeFileSync(join(directory, 'memory.oom.group'), '1'))
+    optionally(() => writeFileSync(join(directory, 'memory.swap.max'), '0'))
+    return
+  }
+  writeFileSync(join(directory, 'memory.limit_in_bytes'), String(bytes))
+  optionally(() => writeFileSync(join(directory, 'memory.memsw.limit_in_bytes'), String(bytes)))
+}
+
+function limitCpu(directory: string, version: 1 | 2, cpus: number): void {
+  const quotaUs = Math.max(1000, Math.round(cpus * cpuPeriodUs))
+  if (version === 2) {
+    writeFileSync(join(directory, 'cpu.max'), `${quotaUs} ${cpuPeriodUs}`)
+    return
+  }
+  writeFileSync(join(directory, 'cpu.cfs_period_us'), String(cpuPeriodUs))
+  writeFileSync(join(directory, 'cpu.cfs_quota_us'), String(quotaUs))
+}
+
+function handDown(directory: string, controller: string): boolean {
+  const file = join(directory, 'cgroup.subtree_control')
+  if (words(file).includes(controller)) return true
+  try {
+    writeFileSync(file, `+${controller}`)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Moves this process into a leaf of its own group when it is alone there (a systemd service with `Delegate=yes`): a v2 group that
+ * has processes may not hand controllers down. A group that holds others' processes is left as it is.
+ */
+function vacate(own: string): boolean {
+  const pids = words(join(own, 'cgroup.procs'))
+  if (pids.length !== 1 || pids[0] !== String(process.pid)) return false
+  const leaf = join(own, ownLeaf)
+  if (!makeDirectory(leaf)) return false
+  try {
+    writeFileSync(join(leaf, 'cgroup.procs'), String(process.pid))
+    return true
+  } catch {
+    return false
+  }
+}
+
+function childGroups(directory: string): string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+  } catch {
+    return []
+  }
+}
+
+function makeDirectory(directory: string): boolean {
+  if (!existsSync(dirname(directory))) return false
+  try {
+    mkdirSync(directory)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EEXIST'
+  }
+}
+
+function optionally(write: () => void): void {
+  try {
+    write()
+  } catch {
+    // What it was for holds without it: no swap accounting in this kernel, or a group that is still in use.
+  }
+}
+
+function words(file: string): string[] {
+  return read(file).split(/\s+/).filter(Boolean)
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
