@@ -92,6 +92,7 @@ export class AccessLog {
     this.#options.wheel.cancel(this.#timer)
     this.flush()
     if (this.#isWriting || this.#isOpening) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    this.#drop(this.#filling, 0, this.#length)
     if (this.#fd !== null) close(this.#fd, () => {})
     this.#fd = null
   }
@@ -120,7 +121,7 @@ export class AccessLog {
       }
       if (error !== null) {
         // A full disk: these lines are lost, and counted.
-        for (let at = start; at < end; at++) if (buffer[at] === 0x0a) this.#options.dropped.inc()
+        this.#drop(buffer, start, end)
         this.#tell(error)
       }
       this.#isWriting = false
@@ -137,6 +138,10 @@ export class AccessLog {
     else if (this.#length > 0) this.#options.wheel.schedule(this.#timer, flushAfterMs)
     if (this.#isWriting) return
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #drop(buffer: Buffer, start: number, end: number): void {
+    for (let at = start; at < end; at++) if (buffer[at] === 0x0a) this.#options.dropped.inc()
   }
 
   #tell(error: Error): void {

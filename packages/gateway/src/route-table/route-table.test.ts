@@ -98,6 +98,15 @@ const only = (method: string) => route(method, { matches: [{ path: prefix('/x'),
 
 const segments = (value: string) => value.split('/').slice(1)
 
+const rewritten = (type: 'prefix' | 'full', value: string, path: string) => {
+  const { route: found } = edited([{ type: 'rewrite', host: null, path: { type, value } }])
+  const edit = found.rewrite?.path
+  if (edit === undefined || edit === null) throw new Error('no rewrite')
+  const out = Buffer.alloc(100)
+  const bytes = Buffer.from(path)
+  return out.subarray(0, writeEditedPath(edit, found.prefixLength, bytes, bytes.length, out, 0)).toString()
+}
+
 function matcher(routes: readonly RouteSpec[]) {
   const compiled = compileTable(table(routes), null)
   expect(compiled.problems).toEqual([])
@@ -378,15 +387,6 @@ describe('filters', () => {
     expect(found.responseEdit).toBeNull()
     expect(problems).toHaveLength(4)
   })
-
-  const rewritten = (type: 'prefix' | 'full', value: string, path: string) => {
-    const { route: found } = edited([{ type: 'rewrite', host: null, path: { type, value } }])
-    const edit = found.rewrite?.path
-    if (edit === undefined || edit === null) throw new Error('no rewrite')
-    const out = Buffer.alloc(100)
-    const bytes = Buffer.from(path)
-    return out.subarray(0, writeEditedPath(edit, found.prefixLength, bytes, bytes.length, out, 0)).toString()
-  }
 
   it.each([
     ['prefix', '/', '/api/x', '/x'],
