@@ -2,7 +2,7 @@ import { PandoError } from '@pando/model'
 import { describe, expect, it } from 'vitest'
 import type { Clock } from '../clock.js'
 import { FakeDriver, FakeSubstrate, type FakeBehaviour } from './fake-driver.js'
-import { startOrder } from './driver.suite.js'
+import { driverContract, startOrder, type ProgramKind } from './driver.suite.js'
 
 /** Time that moves only when told. */
 class StillClock implements Clock {
@@ -41,6 +41,29 @@ function world(behaviour: FakeBehaviour = {}): { clock: StillClock; substrate: F
   const clock = new StillClock()
   return { clock, substrate: new FakeSubstrate({ clock, faults: { behaviour: () => behaviour } }) }
 }
+
+const contractBehaviours: Record<ProgramKind, FakeBehaviour> = {
+  runs: {},
+  'exits with 3': { exitsAfterMs: 10, exit: { kind: 'exit', code: 3 } },
+  'ignores the stop signal': { stopsAfterMs: null },
+}
+
+driverContract('FakeDriver', async () => {
+  const clock = new StillClock()
+  const behaviours = new Map<string, FakeBehaviour>()
+  const substrate = new FakeSubstrate({ clock, faults: { behaviour: (order) => behaviours.get(order.id) ?? {} } })
+  return {
+    open: () => new FakeDriver(substrate),
+    lose: (driver) => driver.close(),
+    order(id, program) {
+      behaviours.set(id, contractBehaviours[program])
+      return startOrder(id)
+    },
+    ready: async () => {},
+    pass: async () => clock.advance(10),
+    dispose: async () => {},
+  }
+})
 
 describe('FakeDriver', () => {
   it('crashes when its script says so, and tells its watchers', async () => {

@@ -1,0 +1,23 @@
+// Starts instances one after the other until it is killed: the control plane of the crash test. Runs the built driver.
+import { ProcessDriver } from '../../dist/drivers/process-driver.js'
+import { systemClock } from '../../dist/clock.js'
+
+const [, , stateDir, mark] = process.argv
+const [name, value] = mark.split('=')
+const driver = new ProcessDriver({ stateDir, clock: systemClock })
+await driver.list()
+process.stdout.write('ready\n')
+for (let i = 0; i < 100; i += 1) {
+  const resources = { memoryBytes: i % 2 === 0 ? null : 1 << 28, cpus: null }
+  await driver.start({
+    id: `a-${i}`,
+    service: 'a',
+    slot: i,
+    revision: '0123456789',
+    generation: 0,
+    address: null,
+    program: { command: ['sleep', '600'], workdir: '/', environment: {}, path: [] },
+    environment: { PATH: '/usr/bin:/bin', [name]: value },
+    spec: { resources, stopSignal: 'SIGTERM', logs: { maxBytes: 1048576, maxFiles: 3 } },
+  })
+}
