@@ -1,0 +1,289 @@
+import { basename, dirname } from 'node:path'
+import type { AppSpec, Diagnostic, GatewayLimits, GatewaySpec, ServiceSpec } from '@pando/model'
+import type { z } from 'zod'
+import { checkApp, type PlacedService } from './app-checks.js'
+import { defaultApi, defaultGateway, defaultLimits } from './defaults.js'
+import { Facts, type KnownFacts } from './facts.js'
+import { checkTopLevel, collectFiles, type ManifestFile } from './inclusion.js'
+import { labelPattern } from './schema-values.js'
+import {
+  apiSchema,
+  gatewaySchema,
+  longestServiceName,
+  manifestSchema,
+  serviceSchema,
+  type ApiInput,
+  type GatewayInput,
+  type ServiceInput,
+} from './schema.js'
+import { readService, servicePath, type ServiceContext } from './service.js'
+import { mostDiagnostics, type Source } from './source.js'
+import { isMistake, parseDuration, parseSize, quote } from './units.js'
+import { describe, validate } from './validation.js'
+
+export interface ReadRequest extends KnownFacts {
+  /** Absolute path of the manifest. */
+  readonly path: string
+  /** For `${NAME}` and for variables that are handed on. */
+  readonly variables: Readonly<Record<string, string | undefined>>
+  /** Profiles that are asked for; `*` is all. */
+  readonly profiles: readonly string[]
+}
+
+export type ReadResult =
+  /** More must be known of the disk, by absolute path, before it can be said. */
+  | { readonly kind: 'needs'; readonly files: readonly string[]; readonly folders: readonly string[] }
+  | {
+      readonly kind: 'read'
+      readonly app: AppSpec
+      readonly usedVariables: Readonly<Record<string, string>>
+      readonly warnings: readonly Diagnostic[]
+    }
+  | { readonly kind: 'mistaken'; readonly diagnostics: readonly Diagnostic[] }
+
+/**
+ * Reads a manifest from what is known of the disk, and touches nothing else: the same request has the same result. Never throws.
+ * All mistakes are told together, in the order of the files.
+ */
+export function readManifest(request: ReadRequest): ReadResult {
+  const diagnostics: Diagnostic[] = []
+  const warnings: Diagnostic[] = []
+  const used = new Set<string>()
+  const report = (diagnostic: Diagnostic): void => void diagnostics.push(diagnostic)
+  const warn = (diagnostic: Diagnostic): void => void warnings.push(diagnostic)
+  const facts = new Facts(request)
+
+  const files = collectFiles(request.path, { variables: request.variables, facts, report })
+  for (const { source } of files) for (const name of source.used) used.add(name)
+  checkTopLevel(files, report, warn)
+
+  const name = readName(files, request.path, report)
+  const [gateway, gatewaySource] = readPart<GatewayInput, GatewaySpec>(
+    'gateway',
+    gatewaySchema,
+    files,
+    report,
+    readGateway,
+  )
+  const [api, apiSource] = readPart<ApiInput, AppSpec['api']>('api', apiSchema, files, report, readApi)
+
+  const written = collectServices(files, report)
+  const isWanted = ({ profiles }: WrittenService): boolean =>
+    profiles.length === 0 ||
+    request.profiles.includes('*') ||
+    profiles.some((profile) => request.profiles.includes(profile))
+  const wanted = written.filter(isWanted)
+  const names = wanted.map((service) => service.name)
+  const services = wanted.map((service): PlacedService => {
+    const context: ServiceContext = {
+      name: service.name,
+      source: service.file.source,
+      folder: service.file.folder,
+      variables: request.variables,
+      services: names,
+      facts,
+      report,
+      warn,
+      use: (variable) => used.add(variable),
+    }
+    return {
+      name: service.name,
+      source: service.file.source,
+      spec: service.input === null ? null : readService(service.input, context),
+      dependencyPath: (dependency) => dependencyPath(service, dependency),
+    }
+  })
+  if (files.length > 0 && written.length === 0 && diagnostics.length === 0 && files[0] !== undefined) {
+    report(
+      files[0].source.mistake(
+        [],
+        'value',
+        'there is no service in this manifest',
+        'write one under "services": a name and the folder to build',
+      ),
+    )
+  }
+  checkApp(
+    {
+      services,
+      disabled: new Map(
+        written.filter((service) => !isWanted(service)).map((service) => [service.name, service.profiles]),
+      ),
+      gateway,
+      gatewaySource,
+      api,
+      apiSource,
+    },
+    report,
+    warn,
+  )
+
+  if (facts.missingFiles.size > 0 || facts.missingFolders.size > 0) {
+    return { kind: 'needs', files: [...facts.missingFiles], folders: [...facts.missingFolders] }
+  }
+  if (diagnostics.length > 0) return { kind: 'mistaken', diagnostics: inFileOrder(diagnostics, files) }
+  const specs = services.flatMap(({ spec }): [string, ServiceSpec][] => (spec === null ? [] : [[spec.name, spec]]))
+  return {
+    kind: 'read',
+    app: { name, manifest: request.path, services: Object.fromEntries(specs), gateway, api },
+    usedVariables: Object.fromEntries(
+      [...used].sort().map((variable) => [variable, request.variables[variable] ?? '']),
+    ),
+    warnings: inFileOrder(warnings, files),
+  }
+}
+
+interface WrittenService {
+  readonly name: string
+  readonly file: ManifestFile
+  /** Null when it has mistakes. */
+  readonly input: ServiceInput | null
+  readonly profiles: readonly string[]
+}
+
+function collectServices(files: readonly ManifestFile[], report: (diagnostic: Diagnostic) => void): WrittenService[] {
+  const services = new Map<string, WrittenService>()
+  for (const file of files) {
+    const { source, content } = file
+    const written = content['services']
+    if (written === undefined) continue
+    if (written === null || typeof written !== 'object' || Array.isArray(written)) {
+      report(source.mistake(['services'], 'value', `expected a map of services, got ${describe(written)}`))
+      continue
+    }
+    for (const [name, value] of Object.entries(written)) {
+      const path = servicePath(name)
+      const wrong = nameMistake(name)
+      if (wrong !== null) report(source.mistake(path, 'key', wrong.message, wrong.hint))
+      const before = services.get(name)
+      if (before !== undefined) {
+        const place = before.file.source.mistake(path, 'key', '')
+        report(
+          source.mistake(path, 'key', `the service ${quote(name)} is written at ${place.file}:${place.line} already`),
+        )
+        continue
+      }
+      const { data, diagnostics } = validate<ServiceInput>(serviceSchema, value, source, path)
+      for (const diagnostic of diagnostics) report(diagnostic)
+      services.set(name, { name, file, input: data, profiles: data?.profiles ?? [] })
+    }
+  }
+  return [...services.values()]
+}
+
+function nameMistake(name: string): { message: string; hint?: string } | null {
+  if (name.length > longestServiceName)
+    return { message: `${quote(name)} is longer than ${longestServiceName} characters` }
+  if (labelPattern.test(name)) return null
+  const meant = toLabel(name, longestServiceName)
+  return {
+    message: `${quote(name)} cannot name a service: lower-case letters, digits and hyphens, beginning with a letter`,
+    ...(meant === null ? {} : { hint: `write "${meant}"` }),
+  }
+}
+
+/** The name that text would have as a DNS label, or null when nothing is left of it. */
+export function toLabel(text: string, longest: number): string | null {
+  const label = text
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/[\u0300-\u036f]/g, '')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+/, '')
+    .slice(0, longest)
+    .replace(/-+$/, '')
+  return label === '' ? null : label
+}
+
+function readName(files: readonly ManifestFile[], path: string, report: (diagnostic: Diagnostic) => void): string {
+  const fallback = toLabel(basename(dirname(path)), 63) ?? 'app'
+  const file = files.find(({ content }) => content['name'] !== undefined)
+  if (file === undefined) return fallback
+  const { data, diagnostics } = validate(manifestSchema.shape.name, file.content['name'], file.source, ['name'])
+  for (const diagnostic of diagnostics) report(diagnostic)
+  return data ?? fallback
+}
+
+/** A part that is written at most once in an app, with the file it is in; all defaults where it is not or has mistakes. */
+function readPart<Input, Spec>(
+  key: string,
+  schema: z.ZodType<Input>,
+  files: readonly ManifestFile[],
+  report: (diagnostic: Diagnostic) => void,
+  read: (input: Partial<Input>, check: (path: string[], message: string, hint?: string) => void) => Spec,
+): [Spec, Source | null] {
+  const file = files.find(({ content }) => content[key] !== undefined)
+  if (file === undefined) return [read({}, () => {}), null]
+  const { data, diagnostics } = validate(schema, file.content[key], file.source, [key])
+  for (const diagnostic of diagnostics) report(diagnostic)
+  const check = (path: string[], message: string, hint?: string): void =>
+    report(file.source.mistake([key, ...path], 'value', message, hint))
+  return [read(data ?? {}, check), file.source]
+}
+
+type Check = (path: string[], message: string, hint?: string) => void
+
+function readGateway(input: Partial<GatewayInput>, check: Check): GatewaySpec {
+  return {
+    host: readListenHost(input.host ?? defaultGateway.host, check),
+    port: Number(input.port ?? defaultGateway.port),
+    workers: input.workers === undefined ? defaultGateway.workers : Number(input.workers),
+    accessLog: input.access_log === undefined ? defaultGateway.accessLog : String(input.access_log) === 'true',
+    limits: readLimits(input.limits ?? {}),
+  }
+}
+
+function readApi(input: Partial<ApiInput>, check: Check): AppSpec['api'] {
+  return { host: readListenHost(input.host ?? defaultApi.host, check), port: Number(input.port ?? defaultApi.port) }
+}
+
+function readListenHost(host: string, check: Check): string {
+  if (/^[A-Za-z0-9.:_-]{1,253}$/.test(host) && (!/^[^:]*:[^:]*$/.test(host) || host === '::')) return host
+  check(
+    ['host'],
+    `${quote(host)} is not an address to listen on`,
+    'write for example 127.0.0.1, 0.0.0.0 or ::1; the port has its own line',
+  )
+  return host
+}
+
+function readLimits(input: NonNullable<GatewayInput['limits']>): GatewayLimits {
+  const count = (value: string | number | undefined, fallback: number): number => Number(value ?? fallback)
+  const bytes = (value: string | number | undefined, fallback: number): number =>
+    orElse(value === undefined ? fallback : parseSize(value), fallback)
+  const ms = (value: string | number | undefined, fallback: number): number =>
+    orElse(value === undefined ? fallback : parseDuration(value), fallback)
+  return {
+    maxTargetBytes: bytes(input.max_target, defaultLimits.maxTargetBytes),
+    maxHeadBytes: bytes(input.max_head, defaultLimits.maxHeadBytes),
+    maxHeaders: count(input.max_headers, defaultLimits.maxHeaders),
+    maxBodyBytes: bytes(input.max_body, defaultLimits.maxBodyBytes),
+    headTimeoutMs: ms(input.head_timeout, defaultLimits.headTimeoutMs),
+    keepAliveTimeoutMs: ms(input.keep_alive_timeout, defaultLimits.keepAliveTimeoutMs),
+    idleTimeoutMs: ms(input.idle_timeout, defaultLimits.idleTimeoutMs),
+    requestTimeoutMs: ms(input.request_timeout, defaultLimits.requestTimeoutMs),
+    connectTimeoutMs: ms(input.connect_timeout, defaultLimits.connectTimeoutMs),
+    maxConnections: count(input.max_connections, defaultLimits.maxConnections),
+    maxConnectionsPerEndpoint: count(input.max_connections_per_endpoint, defaultLimits.maxConnectionsPerEndpoint),
+    maxPending: count(input.max_pending, defaultLimits.maxPending),
+    pendingTimeoutMs: ms(input.pending_timeout, defaultLimits.pendingTimeoutMs),
+    maxRetries: count(input.max_retries, defaultLimits.maxRetries),
+  }
+}
+
+function orElse(value: number | { mistake: string }, fallback: number): number {
+  return isMistake(value) ? fallback : value
+}
+
+function dependencyPath({ name, input }: WrittenService, dependency: string): ReturnType<typeof servicePath> {
+  const written = input?.depends_on
+  return servicePath(name, ['depends_on', Array.isArray(written) ? written.indexOf(dependency) : dependency])
+}
+
+function inFileOrder(diagnostics: readonly Diagnostic[], files: readonly ManifestFile[]): Diagnostic[] {
+  const order = new Map(files.map(({ source }, index) => [source.file, index]))
+  const rank = ({ file }: Diagnostic): number => order.get(file) ?? files.length
+  return diagnostics
+    .toSorted((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column)
+    .slice(0, mostDiagnostics)
+}

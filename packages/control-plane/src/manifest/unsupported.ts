@@ -1,0 +1,138 @@
+/**
+ * Words of Compose that this version does not honour, with what to do instead. They are mistakes: what is ignored in silence is
+ * found out in production. The keys are the places where the words are allowed; `*` stands for a name of the user's.
+ */
+const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '': {
+    volumes: 'a service may use any folder of the machine as it is',
+    networks: 'every service reaches every other by its <NAME>_URL',
+    secrets: 'use env_file with a file that only you can read',
+    configs: 'a service may read any file of the machine as it is',
+    models: '',
+  },
+  'services.*': {
+    image: 'containers are not available in this version; name the folder of the source under "build"',
+    dockerfile: 'containers are not available in this version; name the folder of the source under "build"',
+    entrypoint: 'write the whole command under "command"',
+    volumes: 'the service may use any folder of the machine as it is',
+    networks: 'every service reaches every other by its <NAME>_URL',
+    network_mode: '',
+    secrets: 'use env_file with a file that only you can read',
+    configs: 'the service may read any file of the machine as it is',
+    deploy: 'write replicas and resources directly under the service',
+    scale: 'write "replicas"',
+    ports: 'write "routes" to reach it through the gateway, or "port" when the program insists on one',
+    expose: 'not needed: every service reaches every other by its <NAME>_URL',
+    links: 'not needed: every service reaches every other by its <NAME>_URL',
+    autoscale: 'write "replicas"',
+    rollout: '',
+    develop: '',
+    extends: 'use a YAML anchor and a merge key: <<: *name',
+    labels: '',
+    annotations: '',
+    logging: 'write "logs" with max_size and max_files',
+    user: '',
+    group_add: '',
+    privileged: '',
+    container_name: 'instances are named after their service',
+    hostname: '',
+    domainname: '',
+    dns: '',
+    extra_hosts: '',
+    tty: '',
+    stdin_open: '',
+    init: '',
+    ulimits: '',
+    sysctls: '',
+    devices: '',
+    gpus: '',
+    tmpfs: '',
+    shm_size: '',
+    cap_add: '',
+    cap_drop: '',
+    security_opt: '',
+    read_only: '',
+    ipc: '',
+    pid: '',
+    platform: '',
+    pull_policy: '',
+    runtime: '',
+    isolation: '',
+    mem_reservation: '',
+    memswap_limit: '',
+    cpu_shares: 'write "cpus"',
+    cpu_quota: 'write "cpus"',
+    cpu_period: 'write "cpus"',
+    cpuset: '',
+    pids_limit: '',
+    oom_kill_disable: '',
+    oom_score_adj: '',
+    post_start: '',
+    pre_stop: '',
+    provider: '',
+    models: '',
+    use_api_socket: '',
+    label_file: '',
+    cgroup: '',
+    cgroup_parent: '',
+    blkio_config: '',
+    attach: '',
+    storage_opt: '',
+    userns_mode: '',
+    uts: '',
+    mac_address: '',
+    external_links: '',
+    volumes_from: '',
+    credential_spec: '',
+  },
+  'services.*.build': Object.fromEntries(
+    [
+      'dockerfile',
+      'dockerfile_inline',
+      'args',
+      'target',
+      'cache_from',
+      'cache_to',
+      'secrets',
+      'ssh',
+      'platforms',
+      'tags',
+      'network',
+      'labels',
+      'pull',
+      'no_cache',
+      'shm_size',
+      'extra_hosts',
+      'additional_contexts',
+      'privileged',
+      'entitlements',
+      'isolation',
+      'ulimits',
+      'provenance',
+      'sbom',
+    ].map((key) => [key, 'containers are not available in this version']),
+  ),
+  'services.*.healthcheck': { start_interval: 'an instance that starts is asked several times a second' },
+  'services.*.depends_on.*': { restart: '' },
+  'services.*.env_file.*': { format: '' },
+  'services.*.resources': { limits: 'write memory and cpus directly', reservations: '' },
+  'include.*': { env_file: '', project_directory: 'paths in an included file are seen from its own folder' },
+}
+
+/** What to say of a key that Compose knows and this version does not; null when Compose does not know it either. */
+export function unsupportedKey(
+  path: readonly (string | number)[],
+  key: string,
+): { message: string; hint?: string } | null {
+  const place = path.map((part, index) => (index % 2 === 1 && isNamed(path, index) ? '*' : String(part))).join('.')
+  const hint = unsupported[place]?.[key]
+  if (hint === undefined) return null
+  return { message: `"${key}" is not supported yet`, ...(hint === '' ? {} : { hint }) }
+}
+
+/** The second part is a name under `services` and `include`, the fourth one under `depends_on` and `env_file`. */
+function isNamed(path: readonly (string | number)[], index: number): boolean {
+  return index === 1
+    ? path[0] === 'services' || path[0] === 'include'
+    : path[2] === 'depends_on' || path[2] === 'env_file'
+}
