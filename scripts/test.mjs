@@ -23,6 +23,7 @@ const troubles = []
 if ((await runTool('tsc', ['-p', 'tsconfig.tests.json'])) !== 0) troubles.push('the type check of the tests failed')
 
 const scratch = mkdtempSync(join(tmpdir(), 'pando-test-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
 const report = join(scratch, 'report.json')
 const args = process.argv.slice(2)
 const code = await runTool('vitest', [
@@ -39,7 +40,6 @@ try {
 } catch {
   troubles.push(`vitest ended with code ${code} and left no report`)
 }
-rmSync(scratch, { recursive: true, force: true })
 
 const summary = summarize(result, code, root)
 troubles.push(...summary.troubles)

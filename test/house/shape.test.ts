@@ -1,25 +1,25 @@
 import { describe, expect, it } from 'vitest'
-import { filesBelow, read, sourceFiles } from './source-tree.js'
+import { filesBelow, isTest, read, sourceFiles } from './source-tree.js'
 
-const maxLines = 400
+/** A test file is a list of cases, read one at a time: it may be longer. */
+const maxLines = (file: string): number => (isTest(file) ? 600 : 400)
 
 /** Files that may be longer, each with the reason why the second idea in them was not worth a file. */
 const longFiles: Record<string, string> = {
   'packages/control-plane/src/drivers/process-driver.ts':
     'one class whose invariants bind all of its fields; its parts are in process/',
-  'packages/gateway/src/route-table/route-table.test.ts': 'a table of cases',
 }
 
 describe('the shape of files', () => {
-  it('stays below 400 lines, but for those that say why', () => {
+  it('stays below 400 lines (tests: 600), but for those that say why', () => {
     const long = sourceFiles().filter(
-      (file) => read(file).split('\n').length > maxLines && longFiles[file] === undefined,
+      (file) => read(file).split('\n').length > maxLines(file) && longFiles[file] === undefined,
     )
     expect(long).toEqual([])
   })
 
   it('keeps the list of long files to those that are long', () => {
-    const needless = Object.keys(longFiles).filter((file) => read(file).split('\n').length <= maxLines)
+    const needless = Object.keys(longFiles).filter((file) => read(file).split('\n').length <= maxLines(file))
     expect(needless).toEqual([])
   })
 
