@@ -1,0 +1,18 @@
+import type { Command } from 'commander'
+import { newCommand, projectOf, type Attach } from '../command.js'
+import { print } from '../context.js'
+import { readManifest, renderConfig } from '../manifest-reader.js'
+
+export function configCommand(attach: Attach): Command {
+  const command = newCommand('config', 'check the manifest and show what was understood').option(
+    '--show-secrets',
+    'show values that look secret as well',
+  )
+  return attach<{ readonly showSecrets?: boolean }>(command, async (invocation) => {
+    const { context, options } = invocation
+    const { app } = await readManifest(projectOf(invocation).manifest, context.env)
+    const showSecrets = options.showSecrets === true
+    print(context, await renderConfig(app, { showSecrets }))
+    return 0
+  })
+}

@@ -1,0 +1,39 @@
+import { eventKinds } from '@pando/model'
+import type { Command } from 'commander'
+import { daemonOf, newCommand, type Attach } from '../command.js'
+import { print } from '../context.js'
+import { parseCount } from '../count.js'
+import { untilInterrupted } from '../interrupt.js'
+import { renderEvent } from '../render/event-line.js'
+import { withRunning } from '../running.js'
+
+interface EventsOptions {
+  readonly follow?: boolean
+  readonly tail: string
+  readonly warn?: boolean
+}
+
+export function eventsCommand(attach: Attach): Command {
+  const command = newCommand('events', 'show what happened, in order', { follows: true })
+    .argument('[service]', 'only what concerns this service')
+    .option('-n, --tail <count>', 'the newest so many first', '50')
+    .option('--warn', 'only warnings and errors')
+  return attach<EventsOptions>(command, async (invocation) => {
+    const { context, options, args } = invocation
+    const query = {
+      after: null,
+      limit: parseCount(options.tail, '--tail', { most: 10_000 }),
+      service: args[0] ?? null,
+      follow: options.follow === true,
+    }
+    await untilInterrupted((signal) =>
+      withRunning(daemonOf(invocation), async (control) => {
+        for await (const event of control.events(query, signal)) {
+          if (options.warn === true && eventKinds[event.kind] === 'info') continue
+          print(context, options.json === true ? JSON.stringify(event) : renderEvent(event, context.paint))
+        }
+      }),
+    )
+    return 0
+  })
+}

@@ -1,0 +1,80 @@
+import type { AppStatus } from '@pando/model'
+import type { Command } from 'commander'
+import { daemonAt, newCommand, projectOf, type Attach } from '../command.js'
+import { printJson, type Context } from '../context.js'
+import type { Daemon } from '../daemon/daemon.js'
+import { readManifest } from '../manifest-reader.js'
+import { parseDuration } from '../render/duration.js'
+import { Attachment } from '../up/attachment.js'
+import { openApp } from '../up/open-app.js'
+import { StopRequests } from '../up/stop-requests.js'
+import { LineView, QuietView, type View } from '../up/view.js'
+
+interface UpOptions {
+  readonly detach?: boolean
+  readonly timeout: string
+}
+
+const failureLines = 12
+
+export function upCommand(attach: Attach): Command {
+  const command = newCommand('up', 'run everything that the manifest describes; Ctrl-C stops it')
+    .option('-d, --detach', 'come back when all is ready, and leave it running')
+    .option('--timeout <time>', 'with -d: wait at most so long', '10m')
+  return attach<UpOptions>(command, async (invocation) => {
+    const { context, options } = invocation
+    const timeoutMs = parseDuration(options.timeout, '--timeout')
+    const project = projectOf(invocation)
+    // Every mistake is said before anything is started or touched.
+    const { app, variables } = await readManifest(project.manifest, context.env)
+    const daemon = daemonAt(project.stateDir, context)
+    const stops = new StopRequests()
+    try {
+      const isDetached = options.detach === true
+      const deadline = context.now() + timeoutMs
+      const view = await viewFor(context, options.json === true)
+      view.note(context.paint.dim(`${app.name}: ${project.manifest}`))
+      const { after, note } = await openApp(daemon, { manifest: project.manifest, variables }, deadline)
+      if (note !== '') view.note(note)
+      const attachment = new Attachment({
+        daemon,
+        view,
+        stops,
+        after,
+        until: isDetached ? { deadline } : 'stopped',
+        now: () => context.now(),
+        logTail: (service) => logTail(daemon, service),
+      })
+      const { code, status } = await attachment.run()
+      if (isDetached) showEnd(context, options.json === true, status, code === 0)
+      return code
+    } finally {
+      stops.close()
+    }
+  })
+}
+
+async function viewFor(context: Context, isJson: boolean): Promise<View> {
+  if (isJson) return new QuietView(context)
+  if (context.stdout !== process.stdout || !process.stdout.isTTY) return new LineView(context)
+  const { BoardView } = await import('../up/board-view.js')
+  return new BoardView(context, process.stdout)
+}
+
+/** The board is gone with the attachment, and pipes have had the summary already. */
+function showEnd(context: Context, isJson: boolean, status: AppStatus | null, isReady: boolean): void {
+  if (status === null) return
+  if (isJson) printJson(context, status)
+  else if (isReady && context.stdout.isTTY === true) new LineView(context).ready(status)
+}
+
+async function logTail(daemon: Daemon, service: string): Promise<readonly string[]> {
+  const lines: string[] = []
+  try {
+    const query = { services: [service], since: null, tail: failureLines, follow: false }
+    for await (const line of daemon.control().logs(query, AbortSignal.timeout(5_000))) lines.push(line.line)
+  } catch {
+    // The reason has been said; its log is an extra.
+  }
+  return lines.slice(-failureLines)
+}

@@ -1,0 +1,137 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { PandoError } from '@pando/model'
+import type { Control } from '../control.js'
+import { SocketControl } from '../socket-control.js'
+import { daemonLogOf, lastLines } from './log-tail.js'
+import { socketPathOf } from './socket-path.js'
+
+const answersWithinMs = 30_000
+const pollMs = 50
+
+export interface DaemonOptions {
+  readonly stateDir: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** File of the program; absent: the control plane's own. */
+  readonly program?: string
+}
+
+/** The control plane of one state directory, as a process: reached, started, and waited for. */
+export class Daemon {
+  readonly stateDir: string
+  readonly #env: Readonly<Record<string, string | undefined>>
+  readonly #program: string | undefined
+
+  constructor(options: DaemonOptions) {
+    this.stateDir = options.stateDir
+    this.#env = options.env
+    this.#program = options.program
+  }
+
+  /** Where it listens may change from one of its lives to the next, so the address is read for every connection. */
+  control(): Control {
+    return new SocketControl(socketPathOf(this.stateDir))
+  }
+
+  /** True when an earlier control plane has been here: there may be processes that it left. */
+  get hasLeftovers(): boolean {
+    return existsSync(this.stateDir) && readdirSync(this.stateDir).some((name) => name !== basename(daemonLogOf('')))
+  }
+
+  /** True when somebody answers on the socket, whatever the answer. */
+  async answers(): Promise<boolean> {
+    try {
+      await this.control().status()
+      return true
+    } catch (error) {
+      return error instanceof PandoError && error.code !== 'unavailable'
+    }
+  }
+
+  /**
+   * Starts it in a session of its own, so that no terminal's end ends it, and resolves when it answers.
+   * Rejects with `unavailable` and the end of its log when it ends first or does not answer in time.
+   */
+  async start(): Promise<void> {
+    const child = this.#spawn([])
+    const deadline = Date.now() + answersWithinMs
+    while (!(await this.answers())) {
+      // Another one may have been first: then ours ends, and the other answers in a moment.
+      if (child.exitCode !== null || child.signalCode !== null) {
+        await delay(10 * pollMs)
+        if (await this.answers()) break
+        throw this.#failed(`The control plane ended at its start (${endOf(child)}).`)
+      }
+      if (Date.now() > deadline) {
+        child.kill('SIGKILL')
+        throw this.#failed(`The control plane did not answer within ${answersWithinMs / 1000} seconds of its start.`)
+      }
+      await delay(pollMs)
+    }
+    child.unref()
+  }
+
+  /** Starts it only to stop whatever an earlier one left, and resolves when that is done. */
+  async sweep(): Promise<void> {
+    const child = this.#spawn(['--down'])
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject)
+      child.once('exit', resolve)
+    })
+    if (code !== 0) throw this.#failed(`What is left could not be stopped (${endOf(child)}).`)
+  }
+
+  #spawn(args: readonly string[]): ChildProcess {
+    try {
+      mkdirSync(this.stateDir, { recursive: true })
+      // A crash before it has opened its own log would otherwise say nothing to anyone.
+      const log = openSync(daemonLogOf(this.stateDir), 'a', 0o600)
+      try {
+        return spawn(process.execPath, [this.#program ?? daemonProgram(), '--state-dir', this.stateDir, ...args], {
+          cwd: this.stateDir,
+          env: daemonEnvironment(this.#env),
+          detached: true,
+          stdio: ['ignore', log, log],
+        })
+      } finally {
+        closeSync(log)
+      }
+    } catch (error) {
+      throw new PandoError('usage', `The state directory ${this.stateDir} cannot be written.`, {
+        hint: 'Choose another with --state-dir DIR.',
+        cause: error,
+      })
+    }
+  }
+
+  #failed(message: string): PandoError {
+    const log = daemonLogOf(this.stateDir)
+    const lines = lastLines(log, 12).map((line) => `  ${line}`)
+    const end = lines.length === 0 ? 'Its log is empty.' : `The end of its log:\n${lines.join('\n')}`
+    return new PandoError('unavailable', `${message} ${end}`, { hint: `The whole log is ${log}` })
+  }
+}
+
+/** The program beside the control plane package's entry. */
+function daemonProgram(): string {
+  return join(dirname(fileURLToPath(import.meta.resolve('@pando/control-plane'))), 'pandod.js')
+}
+
+/** The caller's environment without what npm and a parent Node process added for this process alone. */
+export function daemonEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const clean: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) continue
+    if (/^npm_(?:package|lifecycle|command|execpath|node_execpath)/.test(name)) continue
+    if (['INIT_CWD', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NODE_UNIQUE_ID'].includes(name)) continue
+    clean[name] = value
+  }
+  return clean
+}
+
+function endOf(child: ChildProcess): string {
+  return child.signalCode === null ? `exit code ${child.exitCode}` : `killed by ${child.signalCode}`
+}

@@ -1,0 +1,70 @@
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { PandoError } from '@pando/model'
+import type { GlobalOptions } from './context.js'
+
+export const manifestNames = ['pando.yaml', 'pando.yml'] as const
+
+/** Where a command works: both paths are absolute. */
+export interface Project {
+  readonly manifest: string
+  readonly stateDir: string
+}
+
+/** Finds the manifest: `-f`, or the nearest in this folder and those above it. Rejects with `usage` when there is none. */
+export function findProject(cwd: string, options: GlobalOptions): Project {
+  const manifest = options.file === undefined ? nearestManifest(cwd) : namedManifest(cwd, options.file)
+  return { manifest, stateDir: resolve(cwd, options.stateDir ?? join(dirname(manifest), '.pando')) }
+}
+
+/** For commands that only speak to what runs: a state directory is enough, its manifest may be gone. */
+export function findStateDir(cwd: string, options: GlobalOptions): string {
+  if (options.stateDir !== undefined) return resolve(cwd, options.stateDir)
+  if (options.file !== undefined) return findProject(cwd, options).stateDir
+  for (const folder of foldersUpwards(cwd)) {
+    if (manifestIn(folder) !== undefined || isFolder(join(folder, '.pando'))) return join(folder, '.pando')
+  }
+  throw noManifest(cwd)
+}
+
+function namedManifest(cwd: string, file: string): string {
+  const path = resolve(cwd, file)
+  if (isFolder(path)) {
+    const inside = manifestIn(path)
+    if (inside !== undefined) return inside
+    throw new PandoError('usage', `There is no ${manifestNames[0]} in ${path}.`, { hint: 'Write one with: pando init' })
+  }
+  if (existsSync(path)) return path
+  throw new PandoError('usage', `There is no file ${path}.`, {
+    hint: 'Name the manifest with -f, or write one with: pando init',
+  })
+}
+
+function nearestManifest(cwd: string): string {
+  for (const folder of foldersUpwards(cwd)) {
+    const manifest = manifestIn(folder)
+    if (manifest !== undefined) return manifest
+  }
+  throw noManifest(cwd)
+}
+
+function noManifest(cwd: string): PandoError {
+  return new PandoError('usage', `There is no ${manifestNames[0]} in ${cwd} or any folder above it.`, {
+    hint: 'Write one for the services in this folder with: pando init. Or name one with: -f FILE',
+  })
+}
+
+function manifestIn(folder: string): string | undefined {
+  return manifestNames.map((name) => join(folder, name)).find((path) => existsSync(path))
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+function* foldersUpwards(start: string): Generator<string> {
+  for (let folder = resolve(start); ; folder = dirname(folder)) {
+    yield folder
+    if (folder === dirname(folder)) return
+  }
+}

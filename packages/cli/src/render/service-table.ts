@@ -1,0 +1,89 @@
+import type { Address, AppStatus, InstanceStatus, ServiceStatus } from '@pando/model'
+import type { Paint } from '../paint.js'
+import { renderBytes, renderDuration } from './duration.js'
+import { renderTable, type TableOptions } from './table.js'
+
+export function renderServices(services: readonly ServiceStatus[], options: TableOptions): string {
+  const { paint } = options
+  return renderTable(
+    ['SERVICE', 'STATE', 'HEALTHY', 'REVISION', 'ADDRESS', 'ROUTES'],
+    services.map((service) => [
+      paint.name(service.name),
+      paintState(service.state, paint),
+      `${service.healthy}/${service.replicas}`,
+      service.revision,
+      renderAddress(service.address),
+      service.routes.join(' '),
+    ]),
+    options,
+  )
+}
+
+export function renderInstances(instances: readonly InstanceStatus[], now: number, options: TableOptions): string {
+  const { paint } = options
+  return renderTable(
+    ['INSTANCE', 'STATE', 'PID', 'ADDRESS', 'RESTARTS', 'UPTIME', 'MEMORY', 'DETAIL'],
+    instances.map((instance) => [
+      paint.name(instance.id, instance.service),
+      paintPhase(instance, paint),
+      instance.pid === null ? '-' : String(instance.pid),
+      renderAddress(instance.address),
+      instance.restarts === 0 ? '0' : paint.yellow(String(instance.restarts)),
+      instance.phase === 'exited' ? '-' : renderDuration(now - instance.startedAt),
+      instance.memoryBytes === null ? '-' : renderBytes(instance.memoryBytes),
+      instance.detail,
+    ]),
+    options,
+  )
+}
+
+/** A line for every service that is not as it should be; empty when all are. */
+export function renderReasons(services: readonly ServiceStatus[], paint: Paint): string {
+  return services
+    .filter((service) => service.reason !== '')
+    .map((service) => `${paint.name(service.name)} is ${paintState(service.state, paint)}: ${service.reason}`)
+    .join('\n')
+}
+
+export function renderAddress(address: Address | null): string {
+  if (address === null) return '-'
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+}
+
+export function gatewayUrl({ gateway }: Pick<AppStatus, 'gateway'>): string {
+  // A wildcard is an address to listen on, not one to call.
+  const host = gateway.address.host === '0.0.0.0' || gateway.address.host === '::' ? '127.0.0.1' : gateway.address.host
+  return `http://${renderAddress({ host, port: gateway.address.port })}`
+}
+
+function paintState(state: ServiceStatus['state'], paint: Paint): string {
+  switch (state) {
+    case 'ready':
+    case 'completed':
+      return paint.green(state)
+    case 'failed':
+      return paint.red(state)
+    case 'stopped':
+      return paint.dim(state)
+    case 'building':
+    case 'waiting':
+    case 'starting':
+    case 'degraded':
+      return paint.yellow(state)
+  }
+}
+
+function paintPhase(instance: InstanceStatus, paint: Paint): string {
+  switch (instance.phase) {
+    case 'healthy':
+      return paint.green(instance.phase)
+    case 'unhealthy':
+      return paint.red(instance.phase)
+    case 'exited':
+      return paint.dim(instance.phase)
+    case 'starting':
+    case 'draining':
+    case 'stopping':
+      return paint.yellow(instance.phase)
+  }
+}

@@ -1,0 +1,16 @@
+import { PandoError } from '@pando/model'
+import type { Control } from './control.js'
+import type { Daemon } from './daemon/daemon.js'
+
+/** Does `work` with the control plane that runs; when none does, rejects and says what to do about it. */
+export async function withRunning<T>(daemon: Daemon, work: (control: Control) => Promise<T>): Promise<T> {
+  try {
+    return await work(daemon.control())
+  } catch (error) {
+    if (!(error instanceof PandoError) || error.code !== 'unavailable') throw error
+    throw new PandoError('unavailable', `Pando is not running here (state directory ${daemon.stateDir}).`, {
+      hint: 'Start it with: pando up',
+      cause: error,
+    })
+  }
+}

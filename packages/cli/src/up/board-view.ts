@@ -1,0 +1,94 @@
+import { createLogUpdate } from 'log-update'
+import type { AppStatus, PandoEvent } from '@pando/model'
+import type { Context } from '../context.js'
+import { renderSummary } from '../render/app-status.js'
+import { renderReasons, renderServices } from '../render/service-table.js'
+import { cut } from '../render/table.js'
+import { EventSieve, type View } from './view.js'
+
+const redrawMs = 100
+
+/** A live board at the bottom of the terminal; what happened scrolls by above it. */
+export class BoardView implements View {
+  readonly #context: Context
+  readonly #sieve = new EventSieve()
+  readonly #draw: ReturnType<typeof createLogUpdate>
+  /** The last line of output of what is being built, by service. */
+  readonly #building = new Map<string, string>()
+  #status: AppStatus | null = null
+  #hasBeenReady = false
+  #redraw: NodeJS.Timeout | null = null
+
+  constructor(context: Context, stream: NodeJS.WriteStream) {
+    this.#context = context
+    this.#draw = createLogUpdate(stream)
+  }
+
+  event(event: PandoEvent): void {
+    const service = event.service ?? ''
+    if (event.kind === 'build.output') this.#building.set(service, event.message)
+    else {
+      if (event.kind.startsWith('build.')) this.#building.delete(service)
+      const line = this.#sieve.render(event, this.#context)
+      if (line !== null) this.#draw.persist(line)
+    }
+    this.#redrawSoon()
+  }
+
+  status(status: AppStatus): void {
+    this.#status = status
+    this.#redrawSoon()
+  }
+
+  ready(status: AppStatus): void {
+    this.#hasBeenReady = true
+    this.status(status)
+  }
+
+  note(text: string): void {
+    this.#draw.persist(text)
+    this.#redrawSoon()
+  }
+
+  close(): void {
+    if (this.#redraw !== null) clearTimeout(this.#redraw)
+    this.#redraw = null
+    this.#draw.clear()
+    this.#draw.done()
+  }
+
+  /** Events come in bursts; a terminal need not show each of them. */
+  #redrawSoon(): void {
+    this.#redraw ??= setTimeout(() => {
+      this.#redraw = null
+      if (this.#status !== null) this.#draw(`\n${this.#board(this.#status)}`)
+    }, redrawMs)
+  }
+
+  #board(status: AppStatus): string {
+    const { paint, stdout } = this.#context
+    const columns = stdout.columns ?? 80
+    const options = { paint, columns, rows: stdout.rows ?? 24 }
+    if (status.state === 'stopping') {
+      const left = status.services
+        .flatMap(({ instances }) => instances)
+        .filter(({ phase }) => phase !== 'exited').length
+      return paint.dim(
+        `stopping, ${left} ${left === 1 ? 'instance' : 'instances'} left; Ctrl-C again stops without grace`,
+      )
+    }
+    if (this.#hasBeenReady) {
+      return `${renderSummary(status, options)}\n\n${paint.dim('Ctrl-C stops everything.')}`
+    }
+    const building = [...this.#building].map(([service, line]) =>
+      cut(`${paint.name(service)} ${paint.dim(`| ${line.trim()}`)}`, columns),
+    )
+    return [
+      renderServices(status.services.slice(0, options.rows - 10), options),
+      renderReasons(status.services, paint),
+      ...building,
+    ]
+      .filter((part) => part !== '')
+      .join('\n')
+  }
+}
