@@ -1,23 +1,15 @@
-import type { AppSpec } from '@pando/model'
+import { PandoError, type AppSpec, type Diagnostic } from '@pando/model'
+import type { Paint } from './paint.js'
+
+// Reading a manifest needs the schema and the YAML parser: they are loaded only by the commands that read one.
+const room = () => import('@pando/control-plane')
 
 /** What was understood of a manifest, and the values that it took from the environment. */
 export interface ReadManifest {
   readonly app: AppSpec
   readonly variables: Readonly<Record<string, string>>
-}
-
-interface ManifestRoom {
-  loadManifest(
-    path: string,
-    options: { readonly variables: Readonly<Record<string, string | undefined>> },
-  ): Promise<{ readonly app: AppSpec; readonly used: Iterable<string> }>
-  renderConfig(app: AppSpec, options: { readonly showSecrets: boolean }): string
-  initManifest(folder: string): Promise<string>
-}
-
-// Reading a manifest needs the schema and the YAML parser: they are loaded only by the commands that read one.
-async function room(): Promise<ManifestRoom> {
-  return (await import('@pando/control-plane')) as unknown as ManifestRoom
+  /** What is no mistake and yet worth a look. */
+  readonly warnings: readonly Diagnostic[]
 }
 
 /** Rejects with `manifest_invalid` and every mistake in it. */
@@ -25,19 +17,40 @@ export async function readManifest(
   path: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<ReadManifest> {
-  const { app, used } = await (await room()).loadManifest(path, { variables: env })
-  const variables: Record<string, string> = {}
-  for (const name of used) {
-    const value = env[name]
-    if (value !== undefined) variables[name] = value
-  }
-  return { app, variables }
+  const { loadManifest } = await room()
+  const { app, usedVariables, warnings } = await loadManifest({ path, variables: env })
+  return { app, variables: usedVariables, warnings }
+}
+
+/** Each with its place, its line and a caret below the column. */
+export async function renderDiagnostics(
+  diagnostics: readonly Diagnostic[],
+  options: { readonly cwd: string; readonly paint: Paint },
+): Promise<string> {
+  const { formatDiagnostics, readSources } = await room()
+  const { paint } = options
+  const styles = { place: paint.bold, line: paint.dim, caret: paint.red, message: String, hint: paint.cyan }
+  return formatDiagnostics(diagnostics, await readSources(diagnostics), {
+    relativeTo: options.cwd,
+    style: (part, text) => styles[part](text),
+  })
+}
+
+interface AwaitedRoom {
+  renderConfig(app: AppSpec, options: { readonly showSecrets: boolean }): string
+  initManifest(folder: string): Promise<string>
+}
+
+async function awaited<K extends keyof AwaitedRoom>(name: K): Promise<AwaitedRoom[K]> {
+  const found = ((await room()) as unknown as Partial<AwaitedRoom>)[name]
+  if (found === undefined) throw new PandoError('unsupported', `${name} is not there yet.`)
+  return found
 }
 
 export async function renderConfig(app: AppSpec, options: { readonly showSecrets: boolean }): Promise<string> {
-  return (await room()).renderConfig(app, options)
+  return (await awaited('renderConfig'))(app, options)
 }
 
 export async function initManifest(folder: string): Promise<string> {
-  return (await room()).initManifest(folder)
+  return (await awaited('initManifest'))(folder)
 }

@@ -19,6 +19,7 @@ import { upCommand } from './commands/up.js'
 import type { Context } from './context.js'
 import { exitCodeOf, renderFailure, type ExitCode } from './failure.js'
 import { version } from './index.js'
+import { renderDiagnostics } from './manifest-reader.js'
 
 /** Runs one command line (without the program's name) and resolves with its exit code; never rejects. */
 export async function run(args: readonly string[], context: Context): Promise<ExitCode> {
@@ -83,12 +84,15 @@ function add(program: Command, command: Command, options: { readonly hidden?: bo
   program.addCommand(command.copyInheritedSettings(program), options)
 }
 
-function fail(error: unknown, context: Context, asJson: boolean): ExitCode {
+async function fail(error: unknown, context: Context, asJson: boolean): Promise<ExitCode> {
   const problem = PandoError.from(error)
   if (asJson) context.stdout.write(`${JSON.stringify({ error: problem.toProblem() }, null, 2)}\n`)
   else {
     const isDebug = (context.env['PANDO_DEBUG'] ?? '') !== ''
-    context.stderr.write(renderFailure(problem, { paint: context.paint, isDebug }))
+    const { paint, cwd } = context
+    const diagnostics =
+      problem.diagnostics.length === 0 ? '' : await renderDiagnostics(problem.diagnostics, { cwd, paint })
+    context.stderr.write(renderFailure(problem, { paint, isDebug, diagnostics }))
   }
   return exitCodeOf(problem)
 }

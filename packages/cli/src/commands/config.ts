@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { newCommand, projectOf, type Attach } from '../command.js'
-import { print } from '../context.js'
-import { readManifest, renderConfig } from '../manifest-reader.js'
+import { note, print } from '../context.js'
+import { readManifest, renderConfig, renderDiagnostics } from '../manifest-reader.js'
 
 export function configCommand(attach: Attach): Command {
   const command = newCommand('config', 'check the manifest and show what was understood').option(
@@ -10,7 +10,8 @@ export function configCommand(attach: Attach): Command {
   )
   return attach<{ readonly showSecrets?: boolean }>(command, async (invocation) => {
     const { context, options } = invocation
-    const { app } = await readManifest(projectOf(invocation).manifest, context.env)
+    const { app, warnings } = await readManifest(projectOf(invocation).manifest, context.env)
+    if (warnings.length > 0) note(context, await renderDiagnostics(warnings, context))
     const showSecrets = options.showSecrets === true
     print(context, await renderConfig(app, { showSecrets }))
     return 0

@@ -1,9 +1,9 @@
 import type { AppStatus } from '@pando/model'
 import type { Command } from 'commander'
 import { daemonAt, newCommand, projectOf, type Attach } from '../command.js'
-import { printJson, type Context } from '../context.js'
+import { note, printJson, type Context } from '../context.js'
 import type { Daemon } from '../daemon/daemon.js'
-import { readManifest } from '../manifest-reader.js'
+import { readManifest, renderDiagnostics } from '../manifest-reader.js'
 import { parseDuration } from '../render/duration.js'
 import { Attachment } from '../up/attachment.js'
 import { openApp } from '../up/open-app.js'
@@ -26,7 +26,8 @@ export function upCommand(attach: Attach): Command {
     const timeoutMs = parseDuration(options.timeout, '--timeout')
     const project = projectOf(invocation)
     // Every mistake is said before anything is started or touched.
-    const { app, variables } = await readManifest(project.manifest, context.env)
+    const { app, variables, warnings } = await readManifest(project.manifest, context.env)
+    if (warnings.length > 0) note(context, await renderDiagnostics(warnings, context))
     const daemon = daemonAt(project.stateDir, context)
     const stops = new StopRequests()
     try {
@@ -34,13 +35,13 @@ export function upCommand(attach: Attach): Command {
       const deadline = context.now() + timeoutMs
       const view = await viewFor(context, options.json === true)
       view.note(context.paint.dim(`${app.name}: ${project.manifest}`))
-      const { after, note } = await openApp(daemon, { manifest: project.manifest, variables }, deadline)
-      if (note !== '') view.note(note)
+      const opened = await openApp(daemon, { manifest: project.manifest, variables }, deadline)
+      if (opened.note !== '') view.note(opened.note)
       const attachment = new Attachment({
         daemon,
         view,
         stops,
-        after,
+        after: opened.after,
         until: isDetached ? { deadline } : 'stopped',
         now: () => context.now(),
         logTail: (service) => logTail(daemon, service),

@@ -86,7 +86,7 @@ export class Daemon {
 
   #spawn(args: readonly string[]): ChildProcess {
     try {
-      mkdirSync(this.stateDir, { recursive: true })
+      mkdirSync(this.stateDir, { recursive: true, mode: 0o700 })
       // A crash before it has opened its own log would otherwise say nothing to anyone.
       const log = openSync(daemonLogOf(this.stateDir), 'a', 0o600)
       try {
