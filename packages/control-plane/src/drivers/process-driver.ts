@@ -193,14 +193,15 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
       logFile,
       notes,
     }
-    // From here to the end of spawning there is no await: nothing else of this process comes between.
     try {
       mkdirSync(join(this.#logDirectory, order.service), { recursive: true, mode: 0o700 })
       const output = openSync(logFile, 'a', 0o600)
       try {
         this.#records.create(record)
         const child = this.#spawn(record, environment, output)
-        return reportOf(this.#supervise(record, child, await spawned(child)))
+        const instance = this.#supervise(record, child, await spawned(child))
+        await this.#claimed(instance)
+        return reportOf(instance)
       } finally {
         closeSync(output)
       }
@@ -271,6 +272,19 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     return instance
   }
 
+  /** Until the launch has claimed its record a later control plane could still call it off: only then it counts as started. */
+  async #claimed({ record, child }: Instance): Promise<void> {
+    for (;;) {
+      const hasEnded = child === null || child.exitCode !== null || child.signalCode !== null
+      if (hasEnded || parseClaim(this.#records.readClaim(record) ?? '') !== null) return
+      await this.#sleep(2)
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((wake) => void this.#clock.after(ms, wake))
+  }
+
   /** Takes over what earlier control planes have started. Once; every call waits for it. */
   #adopt(): Promise<void> {
     this.#adoption ??= this.#adoptAll()
@@ -321,7 +335,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
       const launchers = this.#table.all().filter(({ pid }) => this.#table.argumentsOf(pid).includes(file))
       if (launchers.length === 0) return parseClaim(this.#records.readClaim(record) ?? '')
       if (round > maxClaimRounds) for (const { pid } of launchers) process.kill(pid, 'SIGKILL')
-      await new Promise<void>((wake) => void this.#clock.after(5, wake))
+      await this.#sleep(5)
     }
   }
 
