@@ -18,3 +18,5 @@ export { formatDiagnostics, type FormatOptions } from './manifest/diagnostics.js
 export { detectKind, type Detection, type FolderFacts } from './manifest/folder.js'
 export { loadManifest, readFolderFacts, readSources, type LoadedManifest, type LoadOptions } from './manifest/load.js'
 export { readManifest, type ReadRequest, type ReadResult } from './manifest/read.js'
+export { initManifest, type FoundService, type InitialManifest } from './manifest/init.js'
+export { renderConfig, type RenderOptions } from './manifest/render.js'

@@ -5,11 +5,14 @@ import { servicePath } from './service.js'
 import type { Path, Source } from './source.js'
 import { quote } from './units.js'
 
-/** A service with the place it is written at. `spec` is null when it has mistakes of its own. */
+/** A service with the place it is written at. */
 export interface PlacedService {
   readonly name: string
   readonly source: Source
+  /** Null when nothing of it can be read. */
   readonly spec: ServiceSpec | null
+  /** False when fields have mistakes of their own: then the spec has defaults in their places. */
+  readonly isWhole: boolean
   /** Written as a list, so that its dependencies are known by their number. */
   readonly dependencyPath: (dependency: string) => Path
 }
@@ -55,10 +58,10 @@ function checkDependencies(
         const others = [...services.keys()].filter((known) => known !== name)
         report(source.mistake(path, 'key', `there is no service ${quote(dependency)}`, suggest(dependency, others)))
       }
-    } else if (condition === 'service_completed_successfully' && other.spec?.restart === 'always') {
+    } else if (condition === 'service_completed_successfully' && other.isWhole && other.spec?.restart === 'always') {
       const message = `${quote(dependency)} is restarted whenever it ends, so it never completes`
       report(source.mistake(path, 'key', message, `give ${dependency} "restart: on-failure" or "restart: no"`))
-    } else if (other.spec?.replicas === 0) {
+    } else if (other.isWhole && other.spec?.replicas === 0) {
       warn(
         source.mistake(
           path,

@@ -83,8 +83,6 @@ export function readPackage(text: string | undefined): PackageFacts {
   } catch {
     // Left empty, see above.
   }
-  const record = (value: unknown): Record<string, unknown> =>
-    value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {}
   return {
     main: typeof json['main'] === 'string' ? json['main'] : null,
     scripts: Object.fromEntries(
@@ -95,4 +93,8 @@ export function readPackage(text: string | undefined): PackageFacts {
     dependencies: [...Object.keys(record(json['dependencies'])), ...Object.keys(record(json['devDependencies']))],
     hasWorkspaces: json['workspaces'] !== undefined,
   }
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {}
 }

@@ -72,7 +72,6 @@ async function exists(path: string): Promise<boolean> {
 
 /** The text of a file, or in words why there is none. */
 export async function readFileFact(path: string): Promise<FileFact> {
-  const mistake = (message: string): FileFact => ({ kind: 'mistake', message })
   let handle: FileHandle | null = null
   try {
     // A pipe would block the opening for ever.
@@ -94,11 +93,15 @@ export async function readFileFact(path: string): Promise<FileFact> {
   }
 }
 
+function mistake(message: string): FileFact {
+  return { kind: 'mistake', message }
+}
+
 function decode(bytes: Uint8Array, path: string): FileFact {
   try {
     return { kind: 'text', text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
   } catch {
-    return { kind: 'mistake', message: `${quote(path)} is not text in UTF-8` }
+    return mistake(`${quote(path)} is not text in UTF-8`)
   }
 }
 

@@ -77,6 +77,7 @@ export function readManifest(request: ReadRequest): ReadResult {
   const services = wanted.map((service): PlacedService => {
     const context: ServiceContext = {
       name: service.name,
+      isWhole: service.isWhole,
       source: service.file.source,
       folder: service.file.folder,
       variables: request.variables,
@@ -89,11 +90,13 @@ export function readManifest(request: ReadRequest): ReadResult {
     return {
       name: service.name,
       source: service.file.source,
+      isWhole: service.isWhole,
       spec: service.input === null ? null : readService(service.input, context),
       dependencyPath: (dependency) => dependencyPath(service, dependency),
     }
   })
-  if (files.length > 0 && written.length === 0 && diagnostics.length === 0 && files[0] !== undefined) {
+  const isSaid = files.some(({ content }) => content['services'] !== undefined)
+  if (files[0] !== undefined && !isSaid && diagnostics.length === 0) {
     report(
       files[0].source.mistake(
         [],
@@ -136,8 +139,9 @@ export function readManifest(request: ReadRequest): ReadResult {
 interface WrittenService {
   readonly name: string
   readonly file: ManifestFile
-  /** Null when it has mistakes. */
+  /** Without the fields that have mistakes, so that the others are checked as well; null when nothing can be used. */
   readonly input: ServiceInput | null
+  readonly isWhole: boolean
   readonly profiles: readonly string[]
 }
 
@@ -163,12 +167,20 @@ function collectServices(files: readonly ManifestFile[], report: (diagnostic: Di
         )
         continue
       }
-      const { data, diagnostics } = validate<ServiceInput>(serviceSchema, value, source, path)
+      const { data, diagnostics, wrongKeys } = validate<ServiceInput>(serviceSchema, value, source, path)
       for (const diagnostic of diagnostics) report(diagnostic)
-      services.set(name, { name, file, input: data, profiles: data?.profiles ?? [] })
+      const input = data ?? withoutKeys(serviceSchema, value, wrongKeys)
+      services.set(name, { name, file, input, isWhole: data !== null, profiles: input?.profiles ?? [] })
     }
   }
   return [...services.values()]
+}
+
+/** What is left of a map when the fields with mistakes are taken out; null when that is not valid either. */
+function withoutKeys<T>(schema: z.ZodType<T>, value: unknown, wrongKeys: ReadonlySet<string>): T | null {
+  if (value === null || typeof value !== 'object') return null
+  const rest = Object.fromEntries(Object.entries(value).filter(([key]) => !wrongKeys.has(key)))
+  return schema.safeParse(rest).data ?? null
 }
 
 function nameMistake(name: string): { message: string; hint?: string } | null {
@@ -214,11 +226,12 @@ function readPart<Input, Spec>(
 ): [Spec, Source | null] {
   const file = files.find(({ content }) => content[key] !== undefined)
   if (file === undefined) return [read({}, () => {}), null]
-  const { data, diagnostics } = validate(schema, file.content[key], file.source, [key])
+  const value = file.content[key]
+  const { data, diagnostics, wrongKeys } = validate(schema, value, file.source, [key])
   for (const diagnostic of diagnostics) report(diagnostic)
   const check = (path: string[], message: string, hint?: string): void =>
     report(file.source.mistake([key, ...path], 'value', message, hint))
-  return [read(data ?? {}, check), file.source]
+  return [read(data ?? withoutKeys(schema, value, wrongKeys) ?? {}, check), file.source]
 }
 
 type Check = (path: string[], message: string, hint?: string) => void
@@ -248,11 +261,6 @@ function readListenHost(host: string, check: Check): string {
 }
 
 function readLimits(input: NonNullable<GatewayInput['limits']>): GatewayLimits {
-  const count = (value: string | number | undefined, fallback: number): number => Number(value ?? fallback)
-  const bytes = (value: string | number | undefined, fallback: number): number =>
-    orElse(value === undefined ? fallback : parseSize(value), fallback)
-  const ms = (value: string | number | undefined, fallback: number): number =>
-    orElse(value === undefined ? fallback : parseDuration(value), fallback)
   return {
     maxTargetBytes: bytes(input.max_target, defaultLimits.maxTargetBytes),
     maxHeadBytes: bytes(input.max_head, defaultLimits.maxHeadBytes),
@@ -271,8 +279,20 @@ function readLimits(input: NonNullable<GatewayInput['limits']>): GatewayLimits {
   }
 }
 
-function orElse(value: number | { mistake: string }, fallback: number): number {
-  return isMistake(value) ? fallback : value
+type Amount = string | number | undefined
+
+function count(value: Amount, fallback: number): number {
+  return Number(value ?? fallback)
+}
+
+function bytes(value: Amount, fallback: number): number {
+  const parsed = value === undefined ? fallback : parseSize(value)
+  return isMistake(parsed) ? fallback : parsed
+}
+
+function ms(value: Amount, fallback: number): number {
+  const parsed = value === undefined ? fallback : parseDuration(value)
+  return isMistake(parsed) ? fallback : parsed
 }
 
 function dependencyPath({ name, input }: WrittenService, dependency: string): ReturnType<typeof servicePath> {

@@ -20,9 +20,11 @@ const valueMatch = () =>
   z.union(
     [
       scalarText(),
-      z.strictObject({ exact: scalarText() }),
-      z.strictObject({ prefix: filled('a prefix') }),
-      z.strictObject({ present: z.literal(true) }),
+      z.strictObject({
+        exact: scalarText().optional(),
+        prefix: filled('a prefix').optional(),
+        present: z.literal(true, { error: 'expected true' }).optional(),
+      }),
     ],
     { error: 'expected a value, { exact: value }, { prefix: value } or { present: true }' },
   )
@@ -31,9 +33,11 @@ const path = () =>
   z.union(
     [
       filled('a path such as /users'),
-      z.strictObject({ exact: filled('a path') }),
-      z.strictObject({ prefix: filled('a path') }),
-      z.strictObject({ pattern: filled('a path such as /users/{id}') }),
+      z.strictObject({
+        exact: filled('a path').optional(),
+        prefix: filled('a path').optional(),
+        pattern: filled('a path such as /users/{id}').optional(),
+      }),
     ],
     { error: 'expected a path such as /users, { exact: path }, { prefix: path } or { pattern: path }' },
   )

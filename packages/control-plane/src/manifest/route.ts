@@ -77,35 +77,52 @@ function readMatch(input: MatchInput, report: Report): RouteMatch {
   const method = input.method?.toUpperCase() ?? null
   if (method !== null && !/^[A-Z][A-Z-]*$/.test(method)) report(['method'], `${quote(method)} is not an HTTP method`)
   if (method === 'CONNECT') report(['method'], 'CONNECT cannot be routed')
+  const names = new Set<string>()
   for (const name of Object.keys(input.headers ?? {})) {
+    if (names.has(name.toLowerCase())) report(['headers', name], `the header ${quote(name)} is there twice`)
+    names.add(name.toLowerCase())
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) report(['headers', name], `${quote(name)} is not a header name`)
   }
-  const values = (record: MatchInput['headers'], rename: (name: string) => string): ValueMatch[] =>
-    Object.entries(record ?? {}).map(([name, value]) => readValueMatch(rename(name), value))
   return {
     path: readPathMatch(input.path ?? '/', report),
     method,
-    headers: values(input.headers, (name) => name.toLowerCase()),
-    query: values(input.query, (name) => name),
+    headers: readValueMatches(input.headers, 'headers', report),
+    query: readValueMatches(input.query, 'query', report),
   }
 }
 
-function readValueMatch(name: string, value: ValueInput): ValueMatch {
+function readValueMatches(record: MatchInput['headers'], key: 'headers' | 'query', report: Report): ValueMatch[] {
+  return Object.entries(record ?? {}).map(([name, value]) =>
+    readValueMatch(key === 'headers' ? name.toLowerCase() : name, value, (path, message) =>
+      report([key, name, ...path], message),
+    ),
+  )
+}
+
+function readValueMatch(name: string, value: ValueInput, report: Report): ValueMatch {
   if (typeof value !== 'object') return { name, type: 'exact', value: String(value) }
-  if ('exact' in value) return { name, type: 'exact', value: String(value.exact) }
-  if ('prefix' in value) return { name, type: 'prefix', value: value.prefix }
+  onlyOne(value, report)
+  if (value.exact !== undefined) return { name, type: 'exact', value: String(value.exact) }
+  if (value.prefix !== undefined) return { name, type: 'prefix', value: value.prefix }
   return { name, type: 'present' }
 }
 
+function onlyOne(value: object, report: Report): void {
+  const keys = Object.keys(value)
+  if (keys.length === 0) report([], 'the map is empty')
+  else if (keys.length > 1) report([], `write one of ${keys.join(' and ')}, not both`)
+}
+
 function readPathMatch(input: NonNullable<MatchInput['path']>, report: Report): PathMatch {
+  if (typeof input !== 'string') onlyOne(input, (path, message) => report(['path', ...path], message))
   const [type, value, where]: [PathMatch['type'], string, Path] =
     typeof input === 'string'
       ? ['prefix', input, ['path']]
-      : 'exact' in input
+      : input.exact !== undefined
         ? ['exact', input.exact, ['path', 'exact']]
-        : 'prefix' in input
-          ? ['prefix', input.prefix, ['path', 'prefix']]
-          : ['pattern', input.pattern, ['path', 'pattern']]
+        : input.pattern !== undefined
+          ? ['pattern', input.pattern, ['path', 'pattern']]
+          : ['prefix', input.prefix ?? '/', ['path', 'prefix']]
   const isPattern = type === 'pattern'
   const wrong = pathMistake(value, isPattern)
   if (wrong !== null) report(where, wrong.message, wrong.hint)
@@ -202,12 +219,6 @@ function readFilters(route: RouteInput, matches: readonly RouteMatch[], report: 
   const { rewrite, redirect } = route
   const hostOf = (key: 'rewrite' | 'redirect', host: string | undefined): string | null =>
     host === undefined ? null : readHost(host, '', (message, hint) => report([key, 'host'], message, hint))
-  const pathOf = (target: { path?: string | undefined; prefix?: string | undefined }) =>
-    target.path !== undefined
-      ? ({ type: 'full', value: target.path } as const)
-      : target.prefix !== undefined
-        ? ({ type: 'prefix', value: target.prefix } as const)
-        : null
   if (rewrite !== undefined || stripsPrefix) {
     filters.push({
       type: 'rewrite',
@@ -230,13 +241,22 @@ function readFilters(route: RouteInput, matches: readonly RouteMatch[], report: 
 }
 
 function readEdit(input: NonNullable<RouteInput['request_headers']>): HeaderEdit {
-  const record = (values: Record<string, string | number | boolean> | undefined): Record<string, string> =>
-    Object.fromEntries(Object.entries(values ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)]))
   return {
-    set: record(input.set),
-    add: record(input.add),
+    set: textRecord(input.set),
+    add: textRecord(input.add),
     remove: (input.remove ?? []).map((name) => name.toLowerCase()),
   }
+}
+
+function textRecord(values: Record<string, string | number | boolean> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(values ?? {}).map(([name, value]) => [name.toLowerCase(), String(value)]))
+}
+
+type PathTarget = { readonly type: 'prefix' | 'full'; readonly value: string } | null
+
+function pathOf(target: { readonly path?: string | undefined; readonly prefix?: string | undefined }): PathTarget {
+  if (target.path !== undefined) return { type: 'full', value: target.path }
+  return target.prefix === undefined ? null : { type: 'prefix', value: target.prefix }
 }
 
 function readBackends(route: RouteInput, service: string, report: Report): RouteBackend[] {

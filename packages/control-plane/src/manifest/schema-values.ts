@@ -33,11 +33,9 @@ export const port = () => whole(1, 65_535)
 export const portOrFree = () => whole(0, 65_535)
 
 export const flag = () =>
-  z
-    .union([z.boolean(), z.enum(['true', 'false'])], { error: 'expected true or false' })
-    .meta({
-      jsonSchema: { anyOf: [{ type: 'boolean' }, { type: 'string', pattern: String.raw`^(true|false)$|\$\{` }] },
-    })
+  z.union([z.boolean(), z.enum(['true', 'false'])], { error: 'expected true or false' }).meta({
+    jsonSchema: { anyOf: [{ type: 'boolean' }, { type: 'string', pattern: String.raw`^(true|false)$|\$\{` }] },
+  })
 
 const measure = (name: string, parse: typeof parseDuration, pattern: string, minimum: number, least: string) =>
   z

@@ -23,6 +23,8 @@ import { isMistake, parseDuration, parseSize, quote } from './units.js'
 
 export interface ServiceContext {
   readonly name: string
+  /** False when fields with mistakes were taken out, so that what is missing may only have been mistyped. */
+  readonly isWhole: boolean
   readonly source: Source
   /** Absolute folder of the file it is written in. */
   readonly folder: string
@@ -240,7 +242,7 @@ function readBuild(input: ServiceInput, context: ServiceContext): Build {
 
 /** A service needs something to run: a command, or a kind of program that says one. */
 function checkProgram(input: ServiceInput, build: Build, context: ServiceContext): void {
-  if (input.command !== undefined) return
+  if (input.command !== undefined || !context.isWhole) return
   if (input.build === undefined) {
     mistake(
       context,

@@ -209,7 +209,7 @@ export function parseSource(file: string, text: string, options: SourceOptions):
       return []
     }
     if (isMap(target)) return Object.entries(toRecord(target as YAMLMap, path, offset))
-    if (isSeq(target)) return [...target.items].reverse().flatMap((item) => mergeEntries(item, path, offset))
+    if (isSeq(target)) return target.items.toReversed().flatMap((item) => mergeEntries(item, path, offset))
     report(mistakeAt(offset, path, '<< takes a map, an alias of a map, or a list of those'))
     return []
   }

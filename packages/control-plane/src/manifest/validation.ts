@@ -14,6 +14,8 @@ export interface Validated<T> {
   /** Null when there is any mistake. */
   readonly data: T | null
   readonly diagnostics: readonly Diagnostic[]
+  /** Keys of the outermost map that have mistakes in or below them. */
+  readonly wrongKeys: ReadonlySet<string>
 }
 
 /** Checks what is written at `path` of a file by its schema; every mistake gets its place in the file and the nearest valid word. */
@@ -29,9 +31,12 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown, source: Source
       return unsaid
     },
   })
-  if (result.success) return { data: result.data, diagnostics: [] }
+  if (result.success) return { data: result.data, diagnostics: [], wrongKeys: new Set() }
   const diagnostics = result.error.issues.flatMap((issue) => explain(issue, value, source, path, known))
-  return { data: null, diagnostics }
+  const wrongKeys = result.error.issues.flatMap((issue) =>
+    issue.path.length === 0 && issue.code === 'unrecognized_keys' ? issue.keys : issue.path.slice(0, 1).map(String),
+  )
+  return { data: null, diagnostics, wrongKeys: new Set(wrongKeys) }
 }
 
 function explain(

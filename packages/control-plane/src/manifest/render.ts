@@ -1,0 +1,203 @@
+import type {
+  AppSpec,
+  GatewayLimits,
+  HealthCheck,
+  RouteFilter,
+  RouteMatch,
+  RouteSpec,
+  ServiceSpec,
+  ValueMatch,
+} from '@pando/model'
+import { stringify } from 'yaml'
+import { escapeInterpolation } from './interpolation.js'
+import { formatDuration, formatSize } from './units.js'
+
+export interface RenderOptions {
+  /** Shows values of variables whose names speak of secrets; by default they are `****`. */
+  readonly showSecrets?: boolean
+}
+
+const secretName = /(SECRET|TOKEN|PASSWORD|PASSWD|KEY|CREDENTIAL)/i
+
+/**
+ * What was understood, as a manifest with every default filled in: read again in the same place it means the same app, but for
+ * secrets that are not shown. Paths are absolute.
+ */
+export function renderConfig(app: AppSpec, options: RenderOptions = {}): string {
+  const config = {
+    name: app.name,
+    services: mapValues(app.services, (service) => renderService(service, options.showSecrets ?? false)),
+    gateway: {
+      host: app.gateway.host,
+      port: app.gateway.port,
+      ...(app.gateway.workers === null ? {} : { workers: app.gateway.workers }),
+      access_log: app.gateway.accessLog,
+      limits: renderLimits(app.gateway.limits),
+    },
+    api: app.api,
+  }
+  return stringify(config, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.2' })
+}
+
+/** Text that the reader would otherwise take for a variable. */
+function plain(text: string): string {
+  return escapeInterpolation(text, 'value')
+}
+
+function renderCommand(command: string | readonly string[]): string | string[] {
+  if (typeof command === 'string') return escapeInterpolation(command, 'command')
+  return command.map((word) => escapeInterpolation(word, 'command'))
+}
+
+function renderService(service: ServiceSpec, showSecrets: boolean): object {
+  const { revision } = service
+  const { build, resources } = revision
+  return {
+    build: {
+      context: plain(build.context),
+      kind: build.kind,
+      ...(build.command === null ? {} : { command: renderCommand(build.command) }),
+    },
+    ...(revision.command === null ? {} : { command: renderCommand(revision.command) }),
+    working_dir: plain(revision.workdir),
+    environment: Object.fromEntries(
+      Object.entries(revision.environment).map(([name, value]) => [
+        name,
+        showSecrets || !secretName.test(name) ? plain(value) : '****',
+      ]),
+    ),
+    protocol: revision.protocol,
+    ...(revision.port === null ? {} : { port: revision.port }),
+    routes: service.routes.map(renderRoute),
+    depends_on: mapValues(service.dependsOn, (condition) => ({ condition })),
+    healthcheck: renderHealthCheck(revision.healthcheck),
+    replicas: service.replicas,
+    restart: service.restart,
+    resources: {
+      ...(resources.memoryBytes === null ? {} : { memory: formatSize(resources.memoryBytes) }),
+      ...(resources.cpus === null ? {} : { cpus: resources.cpus }),
+    },
+    balancer: service.balancer,
+    stop_signal: revision.stopSignal,
+    stop_grace_period: formatDuration(revision.stopGracePeriodMs),
+    drain_timeout: formatDuration(service.drainTimeoutMs),
+    logs: { max_size: formatSize(revision.logs.maxBytes), max_files: revision.logs.maxFiles },
+  }
+}
+
+function renderHealthCheck({ probe, ...times }: HealthCheck): object {
+  if (probe.kind === 'none') return { disable: true }
+  return {
+    ...renderProbe(probe),
+    interval: formatDuration(times.intervalMs),
+    timeout: formatDuration(times.timeoutMs),
+    rise: times.rise,
+    fall: times.fall,
+    startup: formatDuration(times.startupMs),
+  }
+}
+
+function renderProbe(probe: Exclude<HealthCheck['probe'], { kind: 'none' }>): object {
+  switch (probe.kind) {
+    case 'http':
+      return { http: plain(probe.path) }
+    case 'grpc':
+      return { grpc: probe.service === '' ? true : plain(probe.service) }
+    case 'tcp':
+      return { tcp: true }
+    case 'command':
+      return { command: renderCommand(probe.command) }
+  }
+}
+
+function renderRoute(route: RouteSpec): object {
+  const [only, ...others] = route.matches
+  const { requestMs, backendRequestMs } = route.timeouts
+  const isRedirect = route.filters.some(({ type }) => type === 'redirect')
+  return {
+    ...(route.hosts.length === 0 ? {} : { hosts: route.hosts.map(plain) }),
+    ...(only !== undefined && others.length === 0 ? renderMatch(only) : { matches: route.matches.map(renderMatch) }),
+    ...Object.assign({}, ...route.filters.map(renderFilter)),
+    ...(isRedirect ? {} : { backends: route.backends }),
+    ...(requestMs === null && backendRequestMs === null
+      ? {}
+      : {
+          timeouts: {
+            ...(requestMs === null ? {} : { request: formatDuration(requestMs) }),
+            ...(backendRequestMs === null ? {} : { backend_request: formatDuration(backendRequestMs) }),
+          },
+        }),
+  }
+}
+
+function renderMatch(match: RouteMatch): object {
+  return {
+    path: { [match.path.type]: plain(match.path.value) },
+    ...(match.method === null ? {} : { method: match.method }),
+    ...(match.headers.length === 0 ? {} : { headers: renderValues(match.headers) }),
+    ...(match.query.length === 0 ? {} : { query: renderValues(match.query) }),
+  }
+}
+
+function renderValues(values: readonly ValueMatch[]): object {
+  return Object.fromEntries(
+    values.map((match) => [
+      match.name,
+      match.type === 'present' ? { present: true } : { [match.type]: plain(match.value) },
+    ]),
+  )
+}
+
+function renderFilter(filter: RouteFilter): object {
+  switch (filter.type) {
+    case 'requestHeaders':
+    case 'responseHeaders': {
+      const edit = {
+        set: mapValues(filter.set, plain),
+        add: mapValues(filter.add, plain),
+        remove: filter.remove.map(plain),
+      }
+      return filter.type === 'requestHeaders' ? { request_headers: edit } : { response_headers: edit }
+    }
+    case 'rewrite':
+      return { rewrite: { ...(filter.host === null ? {} : { host: filter.host }), ...renderPath(filter.path) } }
+    case 'redirect':
+      return {
+        redirect: {
+          ...(filter.scheme === null ? {} : { scheme: filter.scheme }),
+          ...(filter.host === null ? {} : { host: filter.host }),
+          ...(filter.port === null ? {} : { port: filter.port }),
+          ...renderPath(filter.path),
+          status: filter.status,
+        },
+      }
+  }
+}
+
+function renderPath(path: { readonly type: 'prefix' | 'full'; readonly value: string } | null): object {
+  if (path === null) return {}
+  return path.type === 'prefix' ? { prefix: plain(path.value) } : { path: plain(path.value) }
+}
+
+function renderLimits(limits: GatewayLimits): object {
+  return {
+    max_target: formatSize(limits.maxTargetBytes),
+    max_head: formatSize(limits.maxHeadBytes),
+    max_headers: limits.maxHeaders,
+    max_body: formatSize(limits.maxBodyBytes),
+    head_timeout: formatDuration(limits.headTimeoutMs),
+    keep_alive_timeout: formatDuration(limits.keepAliveTimeoutMs),
+    idle_timeout: formatDuration(limits.idleTimeoutMs),
+    request_timeout: formatDuration(limits.requestTimeoutMs),
+    connect_timeout: formatDuration(limits.connectTimeoutMs),
+    max_connections: limits.maxConnections,
+    max_connections_per_endpoint: limits.maxConnectionsPerEndpoint,
+    max_pending: limits.maxPending,
+    pending_timeout: formatDuration(limits.pendingTimeoutMs),
+    max_retries: limits.maxRetries,
+  }
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]))
+}
