@@ -20,3 +20,7 @@ export { loadManifest, readFolderFacts, readSources, type LoadedManifest, type L
 export { readManifest, type ReadRequest, type ReadResult } from './manifest/read.js'
 export { initManifest, type FoundService, type InitialManifest } from './manifest/init.js'
 export { renderConfig, type RenderOptions } from './manifest/render.js'
+export * from './health/prober.js'
+export * from './reconciler/endpoints.js'
+export * from './reconciler/loop.js'
+export * from './reconciler/ports.js'

@@ -1,0 +1,145 @@
+import type { Address, ExitReason } from '@pando/model'
+import type { InstanceReport } from '../drivers/driver.js'
+import type { Store } from '../store/store.js'
+import { historyAfterExit } from './backoff.js'
+import { slotKey } from './service-view.js'
+import type { BuildState, DesiredService, InstanceHealthRecord, Observed, SlotHistory } from './state.js'
+
+/** One instance as the loop knows it. The record is durable here; everything else is the driver's to remember. */
+export interface Run {
+  readonly id: string
+  readonly service: string
+  readonly slot: number
+  readonly revision: string
+  readonly generation: number
+  readonly address: Address | null
+  pid: number | null
+  startedAt: number
+  exited: { readonly at: number; readonly reason: ExitReason } | null
+  record: InstanceHealthRecord
+  /** The number of the listing after which the driver first reported it; null while its start is under way. */
+  confirmedAfter: number | null
+  /** Its start was refused after that listing: one later listing decides whether it runs all the same. */
+  refused: { readonly after: number; readonly detail: string } | null
+}
+
+/**
+ * All that is known, in memory as in the store. Every change is written to the store first, so that what is in memory, and what
+ * is then done about it, has always been written down; a write that throws leaves memory as it was.
+ */
+export class Ledger {
+  readonly #store: Store
+  readonly runs = new Map<string, Run>()
+  readonly builds = new Map<string, BuildState>()
+  readonly slots = new Map<string, SlotHistory>()
+  desired: ReadonlyMap<string, DesiredService> = new Map()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Reads what an earlier control plane wrote, and returns its health records by instance id. */
+  load(): Map<string, InstanceHealthRecord> {
+    this.desired = this.#store.all('desired')
+    for (const [key, history] of this.#store.all('slot')) this.slots.set(key, history)
+    return this.#store.all('health')
+  }
+
+  setDesired(desired: ReadonlyMap<string, DesiredService>): void {
+    const used = new Set(Array.from(this.runs.values(), (run) => run.service))
+    const stale = [...this.slots.keys()].filter((key) => {
+      const service = key.slice(0, key.lastIndexOf('/'))
+      return !desired.has(service) && !used.has(service)
+    })
+    this.#store.transaction(() => {
+      for (const name of this.desired.keys()) if (!desired.has(name)) this.#store.delete('desired', name)
+      for (const [name, service] of desired) this.#store.put('desired', name, service)
+      for (const key of stale) this.#store.delete('slot', key)
+    })
+    this.desired = new Map(desired)
+    for (const key of stale) this.slots.delete(key)
+  }
+
+  /** A new run, or one that is adopted. */
+  add(run: Run): void {
+    this.#store.put('health', run.id, run.record)
+    this.runs.set(run.id, run)
+  }
+
+  setRecord(run: Run, changes: Partial<InstanceHealthRecord>): void {
+    const record = { ...run.record, ...changes }
+    this.#store.put('health', run.id, record)
+    run.record = record
+  }
+
+  /** The driver has reported it for the first time. */
+  confirm(run: Run, report: InstanceReport, listings: number): void {
+    run.confirmedAfter = listings
+    run.pid = report.pid
+    run.startedAt = report.startedAt
+  }
+
+  /** Counts the run in its slot's history and forgets it, both or neither. */
+  bury(run: Run, now: number): SlotHistory {
+    const key = slotKey(run.service, run.slot)
+    const policy = this.desired.get(run.service)?.restart ?? null
+    const history = historyAfterExit(this.slots.get(key), { ...run, isDrained: false }, policy, now)
+    // A slot that ended as it should has nothing to remember.
+    const isKept = policy !== null && (history.failures > 0 || history.ended !== null)
+    this.#store.transaction(() => {
+      if (isKept) this.#store.put('slot', key, history)
+      else this.#store.delete('slot', key)
+      this.#store.delete('health', run.id)
+    })
+    if (isKept) this.slots.set(key, history)
+    else this.slots.delete(key)
+    this.runs.delete(run.id)
+    return history
+  }
+
+  /** Drops the record of an instance that no driver knows. */
+  forget(id: string): void {
+    this.#store.delete('health', id)
+  }
+
+  /**
+   * Keeps the times of all records meaningful when the clock does not run evenly. After a leap forward (the clock was set, or the
+   * machine slept) every wait goes on where it was. A time that lies ahead is taken to be now: its wait begins anew.
+   */
+  anchor(now: number, leapMs: number): void {
+    for (const run of this.runs.values()) {
+      const record = anchored(run.record, now, leapMs)
+      if (record !== run.record) this.setRecord(run, record)
+    }
+  }
+
+  observed(isDrained: (id: string) => boolean): Observed {
+    const instances = Array.from(this.runs.values(), (run) => ({
+      id: run.id,
+      service: run.service,
+      slot: run.slot,
+      revision: run.revision,
+      generation: run.generation,
+      address: run.address,
+      pid: run.pid,
+      startedAt: run.startedAt,
+      exited: run.exited,
+      record: run.record,
+      isDrained: run.record.drain !== null && (run.address === null || isDrained(run.id)),
+    }))
+    return { instances, builds: this.builds, slots: this.slots }
+  }
+}
+
+function anchored(record: InstanceHealthRecord, now: number, leapMs: number): InstanceHealthRecord {
+  const { since, drain, stop } = record
+  const latest = Math.max(since, drain?.since ?? 0, stop?.since ?? 0, stop?.killedAt ?? 0)
+  if (leapMs === 0 && latest <= now) return record
+  const move = (at: number): number => Math.min(at + leapMs, now)
+  return {
+    ...record,
+    since: move(since),
+    drain: drain && { ...drain, since: move(drain.since) },
+    stop: stop && { ...stop, since: move(stop.since), killedAt: stop.killedAt === null ? null : move(stop.killedAt) },
+  }
+}

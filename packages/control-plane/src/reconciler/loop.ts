@@ -1,0 +1,376 @@
+import { PandoError } from '@pando/model'
+import type { InstanceReport } from '../drivers/driver.js'
+import { HealthMonitor } from '../health/monitor.js'
+import type { ProbedHealth } from '../health/tracker.js'
+import { adopted, orphan } from './adopt.js'
+import { Builds } from './builds.js'
+import { endpointsOf } from './endpoints.js'
+import { Executor } from './execute.js'
+import { Ledger, type Run } from './ledger.js'
+import { plan as realPlan } from './plan.js'
+import type { ReconcilerOptions } from './ports.js'
+import type { Desired, InstanceHealthRecord, Observed } from './state.js'
+import type { Plan } from './step.js'
+import { Tasks } from './tasks.js'
+
+/** How often everything is looked at anew, whatever was reported or lost meanwhile. */
+const resyncMs = 5000
+/** A listing that has not come in this time is asked for again. */
+const listDeadlineMs = 30_000
+/** The clock has leapt when so much more than a resync has gone by since the last tick. */
+const leapMs = 15_000
+/** A plan is carried out in a few rounds; more than this many are a fault of ours, and wait for the next tick. */
+const maxRounds = 50
+
+/**
+ * Observes, plans, executes, again. Level-triggered: an event only says that it is time to look, and what is done follows from
+ * what is seen.
+ *
+ * A tick is one synchronous call, so ticks never overlap, and between them memory and store agree. What takes time (builds, calls
+ * to the driver, probes, listings) runs beside it as tasks, which change what is known and then ask for a tick. At most one tick
+ * is scheduled and at most one listing is wanted, however many events ask for them.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions
+  readonly #plan: typeof realPlan
+  readonly #ledger: Ledger
+  readonly #tasks: Tasks
+  readonly #builds: Builds
+  readonly #executor: Executor
+  readonly #monitor: HealthMonitor
+  #lastPlan: Plan = { steps: [], wakeAt: null, waiting: new Map() }
+  #lastTickAt: number
+  #state: 'new' | 'running' | 'closed' = 'new'
+  #isTickDue = false
+  #cancelTick = (): void => {}
+  #cancelWake = (): void => {}
+  #cancelResync = (): void => {}
+  #unwatch = (): void => {}
+  #listings = 0
+  #listing: { readonly number: number; readonly since: number } | null = null
+  #isRelistWanted = false
+  /** Buried since the listing under way began: it may still report them. */
+  readonly #buriedMeanwhile = new Set<string>()
+  readonly #idleWaiters: (() => void)[] = []
+
+  constructor(options: ReconcilerOptions) {
+    const { builder, clock, driver, emit, prepare, prober, random, store } = options
+    this.#options = options
+    this.#plan = options.plan ?? realPlan
+    this.#lastTickAt = clock.now()
+    const ledger = new Ledger(store)
+    const tasks = new Tasks({
+      onError: (key, error) => this.#fault(`could not ${key}`, error),
+      onEnd: () => this.poke(),
+    })
+    const states = ledger.builds
+    this.#ledger = ledger
+    this.#tasks = tasks
+    this.#builds = new Builds({ builder, clock, tasks, emit, limit: options.maxBuilds ?? 4, states })
+    this.#executor = new Executor({
+      ledger,
+      driver,
+      builds: this.#builds,
+      tasks,
+      clock,
+      random,
+      emit,
+      prepare,
+      publish: () => this.#publish(),
+      relist: () => this.#relist(),
+      listings: () => this.#listings,
+    })
+    this.#monitor = new HealthMonitor({ prober, clock, random, onResult: (id, health) => this.#onHealth(id, health) })
+  }
+
+  /** Takes over what runs, publishes what was healthy as healthy, and begins to reconcile. Resolves when that is done. */
+  async start(): Promise<void> {
+    const { driver, endpoints } = this.#options
+    const records = this.#ledger.load()
+    // Watched first, so that no exit falls between the listing and the watching.
+    this.#unwatch = driver.watch((report) => this.#onExit(report))
+    endpoints.onDrained(() => this.poke())
+    const reports = await this.#listAtStart()
+    if (this.#state === 'closed') return
+    this.#adopt(reports, records)
+    this.#state = 'running'
+    this.#publish()
+    this.#scheduleResync()
+    this.poke()
+  }
+
+  /** Makes this the desired state. When it returns, that is durable; it is reached later. */
+  setDesired(desired: Desired): void {
+    this.#ledger.setDesired(desired)
+    this.#builds.keepOnly(desired)
+    this.poke()
+  }
+
+  desired(): Desired {
+    return this.#ledger.desired
+  }
+
+  observed(): Observed {
+    return this.#ledger.observed((id) => this.#options.endpoints.isDrained(id))
+  }
+
+  /** The last plan: what it waits for, and until when. */
+  plan(): Plan {
+    return this.#lastPlan
+  }
+
+  /** Asks for a look at everything soon. */
+  poke(): void {
+    if (this.#state !== 'running' || this.#isTickDue) return
+    this.#isTickDue = true
+    this.#cancelTick = this.#options.clock.after(0, () => this.#tick())
+  }
+
+  /** Resolves when there is nothing to do now: no step, no task under way, no instance starting or leaving. A backoff counts as nothing. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve)
+      this.#answerIdle()
+    })
+  }
+
+  /** Ends reconciling; instances go on. Builds are ended. The driver is not closed, since it is not ours. */
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    for (const cancel of [this.#cancelTick, this.#cancelWake, this.#cancelResync, this.#unwatch]) cancel()
+    this.#monitor.close()
+    this.#builds.close()
+    for (const resolve of this.#idleWaiters.splice(0)) resolve()
+    await Promise.race([
+      this.#tasks.settled(),
+      new Promise<void>((resolve) => this.#options.clock.after(resyncMs, resolve)),
+    ])
+  }
+
+  #tick(): void {
+    if (this.#state !== 'running') return
+    this.#isTickDue = false
+    const now = this.#options.clock.now()
+    try {
+      const elapsed = now - this.#lastTickAt
+      this.#ledger.anchor(now, elapsed > leapMs ? elapsed : 0)
+      this.#lastTickAt = now
+      this.#reconcile(now)
+      this.#syncMonitor()
+      this.#publish()
+    } catch (error) {
+      // Mostly the store: what could not be written was not done, and is planned again.
+      this.#fault('could not reconcile', error)
+    }
+    this.#scheduleWake(now)
+    this.#answerIdle()
+  }
+
+  #reconcile(now: number): void {
+    for (let round = 0; round < maxRounds; round++) {
+      const next = this.#plan(this.#ledger.desired, this.observed(), now)
+      this.#tellWaiting(next)
+      this.#lastPlan = next
+      for (const step of next.steps) if (step.kind === 'bury') this.#buriedMeanwhile.add(step.instance)
+      if (next.steps.length === 0 || !this.#executor.execute(next.steps, now)) return
+    }
+    throw new PandoError('internal', `the plan came to no end in ${maxRounds} rounds`)
+  }
+
+  #tellWaiting(next: Plan): void {
+    for (const [service, why] of next.waiting) {
+      if (this.#lastPlan.waiting.get(service) === why) continue
+      this.#options.emit({ kind: 'service.waiting', service, message: `${service} ${why}` })
+    }
+  }
+
+  #publish(): void {
+    this.#options.endpoints.sync(endpointsOf({ instances: this.observed().instances }))
+  }
+
+  #scheduleWake(now: number): void {
+    this.#cancelWake()
+    const { wakeAt } = this.#lastPlan
+    this.#cancelWake =
+      wakeAt === null ? () => {} : this.#options.clock.after(Math.min(wakeAt - now, resyncMs), () => this.poke())
+  }
+
+  #answerIdle(): void {
+    if (this.#idleWaiters.length === 0 || !this.#isIdle()) return
+    for (const resolve of this.#idleWaiters.splice(0)) resolve()
+  }
+
+  #isIdle(): boolean {
+    if (this.#state === 'closed') return true
+    if (this.#state === 'new' || this.#isTickDue || this.#tasks.size > 0 || this.#lastPlan.steps.length > 0)
+      return false
+    return [...this.#ledger.runs.values()].every(
+      ({ exited, record }) =>
+        exited === null && record.drain === null && record.stop === null && record.health !== 'starting',
+    )
+  }
+
+  // What is reported.
+
+  #onExit(report: InstanceReport): void {
+    const run = this.#ledger.runs.get(report.id)
+    if (run === undefined || run.exited !== null || report.state.kind !== 'exited') return
+    run.exited = { at: report.state.at, reason: report.state.reason }
+    // Before anything else: every request that still goes there is lost.
+    this.#publish()
+    this.#monitor.unwatch(run.id)
+    this.poke()
+  }
+
+  #onHealth(id: string, health: ProbedHealth): void {
+    const run = this.#ledger.runs.get(id)
+    if (run === undefined || this.#state !== 'running') return
+    const before = run.record
+    if (before.health === health.health) {
+      // Only shown, so not worth a write.
+      run.record = { ...before, detail: health.detail }
+      return
+    }
+    try {
+      this.#ledger.setRecord(run, { health: health.health, since: health.since, detail: health.detail })
+    } catch (error) {
+      this.#monitor.unwatch(id)
+      this.#fault(`could not write the health of ${id}`, error)
+      return
+    }
+    this.#publish()
+    const isHealthy = health.health === 'healthy'
+    this.#options.emit({
+      kind: isHealthy ? 'instance.healthy' : 'instance.unhealthy',
+      service: run.service,
+      instance: id,
+      message: isHealthy ? `${id} is healthy` : `${id} is unhealthy: ${health.detail}`,
+    })
+    this.poke()
+  }
+
+  #syncMonitor(): void {
+    const asked = new Set<string>()
+    for (const run of this.#ledger.runs.values()) {
+      const { confirmedAfter, exited, record } = run
+      if (confirmedAfter === null || exited !== null || record.drain !== null || record.stop !== null) continue
+      asked.add(run.id)
+      this.#monitor.watch({ id: run.id, address: run.address }, record.terms.healthcheck, record)
+    }
+    for (const id of this.#monitor.ids()) if (!asked.has(id)) this.#monitor.unwatch(id)
+  }
+
+  // What the driver lists.
+
+  async #listAtStart(): Promise<InstanceReport[]> {
+    for (;;) {
+      try {
+        return await this.#options.driver.list()
+      } catch (error) {
+        if (this.#state === 'closed') return []
+        this.#fault('could not list what runs', error)
+        await new Promise<void>((resolve) => this.#options.clock.after(1000, resolve))
+      }
+    }
+  }
+
+  #adopt(reports: readonly InstanceReport[], records: Map<string, InstanceHealthRecord>): void {
+    const now = this.#options.clock.now()
+    for (const report of reports) {
+      const record = records.get(report.id)
+      if (record === undefined) continue
+      records.delete(report.id)
+      const run = adopted(report, record, this.#listings, now)
+      this.#ledger.add(run)
+      if (run.exited !== null) continue
+      this.#tellAdopted(run)
+      this.#executor.repeat(run)
+    }
+    for (const report of reports) if (!this.#ledger.runs.has(report.id)) this.#onStray(report, now)
+    for (const id of records.keys()) this.#ledger.forget(id)
+  }
+
+  /** Reported, and unknown here. An exited one was buried before its record could be removed. */
+  #onStray(report: InstanceReport, now: number): void {
+    if (report.state.kind === 'exited') {
+      this.#executor.remove(report.id)
+      return
+    }
+    const run = orphan(report, this.#ledger, this.#listings, now)
+    this.#ledger.add(run)
+    this.#tellAdopted(run)
+    this.#executor.repeat(run)
+  }
+
+  #tellAdopted(run: Run): void {
+    const how = run.record.stop === null ? `is taken over, ${run.record.health}` : 'was found and is stopped'
+    this.#options.emit({
+      kind: 'instance.adopted',
+      service: run.service,
+      instance: run.id,
+      message: `${run.id} ${how}`,
+    })
+  }
+
+  #scheduleResync(): void {
+    this.#cancelResync = this.#options.clock.after(resyncMs, () => {
+      this.#scheduleResync()
+      this.#relist()
+      this.poke()
+    })
+  }
+
+  #relist(): void {
+    if (this.#state !== 'running') return
+    const now = this.#options.clock.now()
+    const isLate = this.#listing !== null && Math.abs(now - this.#listing.since) > listDeadlineMs
+    if (this.#listing !== null && !isLate) {
+      this.#isRelistWanted = true
+      return
+    }
+    this.#isRelistWanted = false
+    const listing = { number: ++this.#listings, since: now }
+    this.#listing = listing
+    this.#buriedMeanwhile.clear()
+    this.#tasks.run(`list ${listing.number}`, async () => {
+      try {
+        const reports = await this.#options.driver.list()
+        if (this.#listing === listing && this.#state === 'running') this.#merge(reports, listing.number)
+      } finally {
+        if (this.#listing === listing) this.#listing = null
+        if (this.#isRelistWanted) this.#relist()
+      }
+    })
+  }
+
+  /**
+   * Corrects what is known by what the driver lists. A listing says nothing of what changed after it began: runs confirmed or
+   * refused since then are left alone, and so are those buried since then.
+   */
+  #merge(reports: readonly InstanceReport[], number: number): void {
+    const now = this.#options.clock.now()
+    const listed = new Set<string>()
+    for (const report of reports) {
+      listed.add(report.id)
+      const run = this.#ledger.runs.get(report.id)
+      if (run === undefined) {
+        if (!this.#buriedMeanwhile.has(report.id)) this.#onStray(report, now)
+        continue
+      }
+      this.#executor.confirm(run, report)
+      this.#onExit(report)
+    }
+    for (const run of this.#ledger.runs.values()) {
+      if (listed.has(run.id) || run.exited !== null) continue
+      if (run.refused !== null && run.confirmedAfter === null && run.refused.after < number) {
+        run.exited = { at: now, reason: { kind: 'start_failed', detail: run.refused.detail } }
+      } else if (run.confirmedAfter !== null && run.confirmedAfter < number) {
+        run.exited = { at: now, reason: { kind: 'unknown' } }
+      }
+    }
+  }
+
+  #fault(what: string, error: unknown): void {
+    this.#options.emit({ kind: 'fault', message: `${what}: ${PandoError.from(error).message}` })
+  }
+}

@@ -1,0 +1,43 @@
+import type { Address, Endpoint } from '@pando/model'
+import type { Builder } from '../build/builder.js'
+import type { Clock } from '../clock.js'
+import type { Driver } from '../drivers/driver.js'
+import type { NewEvent } from '../events/events.js'
+import type { Prober } from '../health/prober.js'
+import type { Store } from '../store/store.js'
+import type { plan } from './plan.js'
+import type { DesiredService } from './state.js'
+
+/** Where the addresses of instances are made known. */
+export interface EndpointSink {
+  /** All endpoints that there are, whole; what changed is the sink's to find out. */
+  sync(endpoints: readonly Endpoint[]): void
+  /** Every gateway has taken this draining endpoint out of its table and has nothing in flight to it. */
+  isDrained(endpointId: string): boolean
+  onDrained(callback: (endpointId: string) => void): void
+}
+
+/** What an instance needs from its surroundings: its port and its environment. */
+export interface Preparation {
+  readonly address: Address | null
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** What the reconciler works with; the control plane wires it. */
+export interface ReconcilerOptions {
+  readonly driver: Driver
+  readonly builder: Builder
+  readonly prober: Prober
+  readonly store: Store
+  readonly clock: Clock
+  /** 0 to 1, for ids and for spreading probes. */
+  readonly random: () => number
+  readonly endpoints: EndpointSink
+  readonly emit: (event: NewEvent) => void
+  /** Chosen anew for each start. May throw, for example when a fixed port is taken: then the start has failed. */
+  readonly prepare: (service: DesiredService, slot: number, id: string) => Preparation
+  /** Builds under way at once; 4 by default. */
+  readonly maxBuilds?: number
+  /** Tests pass broken ones, to see that they are caught. */
+  readonly plan?: typeof plan
+}

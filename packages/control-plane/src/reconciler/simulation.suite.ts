@@ -1,0 +1,568 @@
+import { type Endpoint, PandoError } from '@pando/model'
+import type { Builder } from '../build/builder.js'
+import type { Clock } from '../clock.js'
+import type { Driver, InstanceReport, StartOrder } from '../drivers/driver.js'
+import { FakeDriver, FakeSubstrate, type FakeBehaviour } from '../drivers/fake-driver.js'
+import type { Prober } from '../health/prober.js'
+import { MemoryStore } from '../store/memory-store.js'
+import type { Store } from '../store/store.js'
+import { desiredService, healthcheck, revisionSpec } from './fixtures.suite.js'
+import { Reconciler } from './loop.js'
+import type { plan } from './plan.js'
+import { seededRandom, SimulatedClock } from './simulated-clock.suite.js'
+import type { Desired, DesiredService } from './state.js'
+
+/*
+ * A world in which control planes, programs, gateways and clocks fail, and what must hold in it all the same:
+ *
+ * 1. At no instant do two live instances share a slot.
+ * 2. What is healthy and wanted is not taken out of the table or stopped: an instance that serves leaves it only when as many
+ *    healthy ones as are wanted remain (but where a fixed port makes that impossible). So the healthy never become fewer than
+ *    the replicas by a change of ours, only by faults.
+ * 3. An instance that has been in the table as healthy or unhealthy is told to stop only after its endpoint was draining and
+ *    every gateway has let go of it, or the drain's time was over.
+ * 4. A desired state once acknowledged is there after any death.
+ * 5. When faults cease, the world comes within bounded time to exactly the desired state, and stays there: every replica runs
+ *    and is in the table, nothing else runs, and neither driver nor store remembers anything else (no orphan).
+ */
+
+export type StartFault =
+  | 'rejected'
+  | 'unready'
+  | 'slow'
+  | 'lost'
+  | 'rejected_but_runs'
+  | 'exits'
+  | 'ignores_stop'
+  | 'begins_late'
+  | 'ends_well'
+
+export type Act =
+  | { readonly do: 'crash' | 'hang' | 'recover'; readonly which: number }
+  | { readonly do: 'next_start'; readonly how: StartFault }
+  | { readonly do: 'next_call_fails'; readonly method: 'stop' | 'kill' | 'remove' | 'list' }
+  | { readonly do: 'next_build_fails' }
+  | { readonly do: 'clock'; readonly ms: number }
+  /** The control plane dies after so many more writes and calls, and is back `downMs` later. */
+  | { readonly do: 'die'; readonly after: number; readonly downMs: number }
+  | { readonly do: 'gateway'; readonly isStuck: boolean }
+  | { readonly do: 'want'; readonly change: DesiredChange; readonly which: number; readonly to: number }
+
+export type DesiredChange = 'scale' | 'revision' | 'restart' | 'stop' | 'start' | 'remove' | 'add'
+
+export interface Event {
+  readonly act: Act
+  /** How long nothing else is done to the world after it. */
+  readonly thenMs: number
+}
+
+export interface History {
+  readonly seed: number
+  readonly services: readonly DesiredService[]
+  readonly events: readonly Event[]
+}
+
+const check = { ...healthcheck, intervalMs: 5000, timeoutMs: 1000, startupMs: 8000, rise: 1, fall: 2 }
+const drainTimeoutMs = 6000
+const stopGracePeriodMs = 3000
+const convergesWithinMs = 15 * 60_000
+
+class Death extends Error {}
+
+/** One control plane's life: after its death nothing that it does has any effect, and nothing calls it. */
+class Life {
+  isAlive = true
+  /** Writes and calls until it dies; null is not going to. */
+  left: number | null = null
+  onDeath = (): void => {}
+
+  /** Stands before and after everything that has an effect outside. */
+  step(): void {
+    if (!this.isAlive) throw new Death()
+    if (this.left === null || --this.left > 0) return
+    this.end()
+    throw new Death()
+  }
+
+  end(): void {
+    if (!this.isAlive) return
+    this.isAlive = false
+    this.onDeath()
+  }
+
+  clock(clock: Clock): Clock {
+    return {
+      now: () => clock.now(),
+      after: (ms, callback) => (this.isAlive ? clock.after(ms, () => this.isAlive && callback()) : () => {}),
+    }
+  }
+
+  store(store: Store): Store {
+    const around = <T>(work: () => T): T => {
+      this.step()
+      const result = work()
+      this.step()
+      return result
+    }
+    return {
+      get: (kind, key) => store.get(kind, key),
+      all: (kind) => store.all(kind),
+      put: (kind, key, value) => around(() => store.put(kind, key, value)),
+      delete: (kind, key) => around(() => store.delete(kind, key)),
+      transaction: (work) => around(() => store.transaction(work)),
+      appendEvent: (event) => store.appendEvent(event),
+      events: (options) => store.events(options),
+      close: () => {},
+    }
+  }
+}
+
+export class World {
+  readonly clock = new SimulatedClock()
+  readonly store = new MemoryStore({ eventLimit: 10 })
+  readonly substrate: FakeSubstrate
+  readonly violations: string[] = []
+  readonly log: string[] = []
+  readonly #random: () => number
+  readonly #plan: typeof plan | undefined
+  #life = new Life()
+  #reconciler!: Reconciler
+  #onDrained: (id: string) => void = () => {}
+  /** What the gateways serve by: they outlive the control plane. */
+  #table = new Map<string, Endpoint>()
+  /** Since when, on steady time: no jump of the clock may cut a drain short. */
+  readonly #draining = new Map<string, number>()
+  readonly #released = new Set<string>()
+  #isGatewayStuck = false
+  readonly #hung = new Set<string>()
+  readonly #nextStarts: StartFault[] = []
+  readonly #failingCalls: string[] = []
+  #failingBuilds = 0
+  #acknowledged: Desired = new Map()
+  /** A wish in whose writing the control plane died: it may be there or not. */
+  #attempted: Desired | null = null
+
+  constructor(seed: number, options: { plan?: typeof plan } = {}) {
+    this.#random = seededRandom(seed)
+    this.#plan = options.plan
+    this.substrate = new FakeSubstrate({
+      clock: this.clock,
+      faults: {
+        behaviour: (order) => this.#behaviour(order),
+        call: (method) => {
+          const index = this.#failingCalls.indexOf(method)
+          if (index < 0) return null
+          this.#failingCalls.splice(index, 1)
+          return new PandoError('internal', `${method} failed`)
+        },
+      },
+    })
+  }
+
+  /** Plays the history, then lets all faults cease. Returns the first violation, or null. */
+  async play(history: History): Promise<string | null> {
+    this.#boot()
+    await this.#pass(0)
+    this.#want(new Map(history.services.map((service) => [service.name, service])))
+    for (const { act, thenMs } of history.events) {
+      this.log.push(`${this.clock.steady} ${JSON.stringify(act)}`)
+      this.#do(act)
+      await this.#pass(thenMs)
+      if (this.violations.length > 0) return this.violations[0]
+    }
+    await this.#converge()
+    return this.violations[0] ?? null
+  }
+
+  async #converge(): Promise<void> {
+    this.#isGatewayStuck = false
+    this.#nextStarts.length = 0
+    this.#failingCalls.length = 0
+    this.#failingBuilds = 0
+    this.#hung.clear()
+    this.#life.left = null
+    for (const [id, endpoint] of this.#table) if (endpoint.state === 'draining') this.#release(id)
+    await this.#pass(1000)
+    const deadline = this.clock.steady + convergesWithinMs
+    while (this.#difference() !== null) {
+      if (this.violations.length > 0) return
+      if (this.clock.steady > deadline) {
+        this.violations.push(`did not converge: ${this.#difference()}`)
+        return
+      }
+      await this.#pass(5000)
+    }
+    const { starts } = this.substrate
+    await this.#pass(45_000)
+    const after = this.#difference()
+    if (after !== null) this.violations.push(`did not stay converged: ${after}`)
+    if (this.substrate.starts !== starts) this.violations.push('started something after it had converged')
+  }
+
+  #pass(ms: number): Promise<void> {
+    return this.clock.pass(ms, () => this.#checkSlots())
+  }
+
+  // The control plane, and its end.
+
+  #boot(): void {
+    const life = new Life()
+    this.#life = life
+    const driver = new FakeDriver(this.substrate)
+    life.onDeath = () => {
+      driver.die()
+      this.#onDrained = () => {}
+      this.log.push(`${this.clock.steady} control plane dies`)
+      const downMs = this.#downMs
+      this.clock.after(downMs, () => this.#boot())
+    }
+    const clock = life.clock(this.clock)
+    const reconciler = new Reconciler({
+      driver: this.#mortalDriver(life, driver),
+      builder: this.#builder(clock),
+      prober: this.#prober(clock),
+      store: life.store(this.store),
+      clock,
+      random: this.#random,
+      endpoints: {
+        sync: (endpoints) => life.isAlive && this.#sync(endpoints),
+        isDrained: (id) => this.#table.get(id)?.state === 'draining' && this.#released.has(id),
+        onDrained: (callback) => (this.#onDrained = callback),
+      },
+      emit: ({ kind, message }) => life.isAlive && this.log.push(`${this.clock.steady} ${kind} ${message}`),
+      prepare: (service) => ({
+        address: service.spec.protocol === 'none' ? null : { host: '127.0.0.1', port: 20_000 },
+        environment: {},
+      }),
+      ...(this.#plan === undefined ? {} : { plan: this.#plan }),
+    })
+    this.#reconciler = reconciler
+    reconciler.start().catch((error: unknown) => {
+      if (!(error instanceof Death)) this.violations.push(`start rejected: ${String(error)}`)
+    })
+    if (life.isAlive) this.#checkAcknowledged()
+  }
+
+  #downMs = 500
+
+  #mortalDriver(life: Life, driver: FakeDriver): Driver {
+    const around = async <T>(work: () => Promise<T>): Promise<T> => {
+      life.step()
+      const result = work()
+      result.catch(() => {})
+      life.step()
+      const value = await result
+      return life.isAlive ? value : new Promise<T>(() => {})
+    }
+    return {
+      kind: 'process',
+      start: (order) => around(() => this.#startLossy(driver, order)),
+      stop: (id) => {
+        this.#checkStop(id)
+        return around(() => driver.stop(id))
+      },
+      kill: (id) => around(() => driver.kill(id)),
+      remove: (id) => around(() => driver.remove(id)),
+      list: () => around(() => driver.list()),
+      watch: (onExit) => driver.watch((report) => life.isAlive && onExit(report)),
+      close: () => driver.close(),
+    }
+  }
+
+  async #startLossy(driver: FakeDriver, order: StartOrder): Promise<InstanceReport> {
+    const isLossy = this.#nextStarts[0] === 'rejected_but_runs'
+    const report = await driver.start(order)
+    if (isLossy) throw new PandoError('internal', 'the answer was lost')
+    return report
+  }
+
+  #builder(clock: Clock): Builder {
+    return {
+      build: (order) =>
+        new Promise((resolve, reject) => {
+          const isFailing = this.#failingBuilds > 0
+          if (isFailing) this.#failingBuilds--
+          clock.after(200, () =>
+            isFailing
+              ? reject(new PandoError('build_failed', 'it does not compile'))
+              : resolve({ command: ['serve'], workdir: order.workdir, environment: {}, path: [] }),
+          )
+        }),
+    }
+  }
+
+  #prober(clock: Clock): Prober {
+    return {
+      probe: (target, _probe, timeoutMs) =>
+        new Promise((resolve) => {
+          const isHung = this.#hung.has(target.id)
+          clock.after(isHung ? timeoutMs : 5, () => {
+            const ok = !isHung && this.substrate.isHealthy(target.id)
+            resolve({ ok, detail: isHung ? 'no answer' : ok ? '' : 'refused' })
+          })
+        }),
+    }
+  }
+
+  #behaviour(order: StartOrder): FakeBehaviour {
+    const isJob = order.service === 'job'
+    const well = isJob ? { exitsAfterMs: 1500, exit: { kind: 'exit', code: 0 } as const } : { healthyAfterMs: 300 }
+    switch (this.#nextStarts.shift()) {
+      case 'rejected':
+        return { reject: new PandoError('internal', 'no'), beginsAfterMs: 50 }
+      case 'unready':
+        return isJob ? well : { healthyAfterMs: null }
+      case 'slow':
+        return { ...well, healthyAfterMs: 6000 }
+      case 'lost':
+        return { ...well, resolvesAfterMs: null }
+      case 'exits':
+        return { healthyAfterMs: 0, exitsAfterMs: 700, exit: { kind: 'exit', code: 1 } }
+      case 'ignores_stop':
+        return { ...well, stopsAfterMs: null }
+      case 'begins_late':
+        return { ...well, beginsAfterMs: 2000, resolvesAfterMs: 500 }
+      default:
+        return { ...well, stopsAfterMs: 200 }
+    }
+  }
+
+  // The gateways.
+
+  #sync(endpoints: readonly Endpoint[]): void {
+    const next = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]))
+    for (const before of this.#table.values()) this.#checkLeaving(before, next)
+    for (const [id, { state }] of next) {
+      if (state !== 'draining' || this.#draining.has(id)) continue
+      this.#draining.set(id, this.clock.steady)
+      if (!this.#isGatewayStuck) this.clock.after(800, () => this.#release(id))
+    }
+    this.#table = next
+  }
+
+  #release(id: string): void {
+    if (this.#isGatewayStuck) return
+    this.#released.add(id)
+    this.#onDrained(id)
+  }
+
+  // What is done to it all.
+
+  #do(act: Act): void {
+    switch (act.do) {
+      case 'crash': {
+        const order = this.#pick(act.which)
+        if (order !== null) this.substrate.crash(order.id)
+        return
+      }
+      case 'hang': {
+        const order = this.#pick(act.which)
+        if (order !== null) this.#hung.add(order.id)
+        return
+      }
+      case 'recover':
+        this.#hung.clear()
+        return
+      case 'next_start':
+        this.#nextStarts.push(act.how)
+        return
+      case 'next_call_fails':
+        this.#failingCalls.push(act.method)
+        return
+      case 'next_build_fails':
+        this.#failingBuilds++
+        return
+      case 'clock':
+        this.clock.jump(act.ms)
+        return
+      case 'die':
+        this.#downMs = act.downMs
+        if (act.after === 0) this.#life.end()
+        else this.#life.left = act.after
+        return
+      case 'gateway':
+        this.#isGatewayStuck = act.isStuck
+        return
+      case 'want':
+        this.#want(changed(this.#acknowledged, act))
+    }
+  }
+
+  #pick(which: number): StartOrder | null {
+    const running = this.substrate.running()
+    return running[which % Math.max(1, running.length)] ?? null
+  }
+
+  #want(desired: Desired): void {
+    if (!this.#life.isAlive) return
+    try {
+      this.#attempted = desired
+      this.#reconciler.setDesired(desired)
+      this.#acknowledged = desired
+      this.#attempted = null
+    } catch (error) {
+      if (!(error instanceof Death)) throw error
+    }
+  }
+
+  // What must hold.
+
+  #checkSlots(): void {
+    const held = new Map<string, string>()
+    for (const { id, service, slot } of this.substrate.running()) {
+      const key = `${service}/${slot}`
+      const other = held.get(key)
+      if (other !== undefined) this.violations.push(`two live instances in ${key}: ${other} and ${id}`)
+      held.set(key, id)
+    }
+  }
+
+  /** Invariant 2, and the half of 3 that shows in the table. */
+  #checkLeaving(before: Endpoint, next: ReadonlyMap<string, Endpoint>): void {
+    const { id, service: name, state } = before
+    const after = next.get(id)
+    if (!this.substrate.running().some((order) => order.id === id)) return
+    if (after === undefined && state !== 'starting' && state !== 'draining') {
+      this.violations.push(`${id} left the table while ${state}, without a drain`)
+    }
+    if (state !== 'healthy' || after?.state !== 'draining') return
+    const desired = this.#reconciler.desired().get(name)
+    if (desired === undefined || desired.isStopped || desired.spec.port !== null || name === 'job') return
+    const healthy = [...next.values()].filter((e) => e.service === name && e.state === 'healthy').length
+    if (healthy < desired.replicas) {
+      this.violations.push(`${id} was healthy and drained with ${healthy} of ${desired.replicas} healthy left`)
+    }
+  }
+
+  /** Invariant 3. */
+  #checkStop(id: string): void {
+    const draining = this.#draining.get(id)
+    if (draining === undefined || this.#released.has(id)) return
+    if (this.clock.steady - draining < drainTimeoutMs) {
+      this.violations.push(`${id} was told to stop before its drain was over`)
+    }
+  }
+
+  /** Invariant 4. */
+  #checkAcknowledged(): void {
+    const found = JSON.stringify([...this.#reconciler.desired().values()].sort(byName))
+    for (const possible of [this.#acknowledged, this.#attempted]) {
+      if (possible === null || JSON.stringify([...possible.values()].sort(byName)) !== found) continue
+      this.#acknowledged = possible
+      this.#attempted = null
+      return
+    }
+    this.violations.push('an acknowledged desired state was lost')
+  }
+
+  /** Invariant 5: what is not as desired, or null. */
+  #difference(): string | null {
+    if (!this.#life.isAlive) return 'the control plane is down'
+    const running = this.substrate.running()
+    for (const desired of this.#acknowledged.values()) {
+      const mine = running.filter((order) => order.service === desired.name)
+      if (mine.some((order) => order.revision !== desired.revision || order.generation !== desired.generation)) {
+        return `an instance of ${desired.name} is not of the wanted revision`
+      }
+      const wanted = desired.isStopped || desired.name === 'job' ? 0 : desired.replicas
+      if (mine.length !== wanted) return `${mine.length} of ${wanted} instances of ${desired.name} run`
+      if (desired.name === 'job' && !desired.isStopped && !this.#hasCompleted(desired))
+        return 'the job has not completed'
+    }
+    const ids = running.map((order) => order.id).sort()
+    const stray = running.find((order) => !this.#acknowledged.has(order.service))
+    if (stray !== undefined) return `${stray.id} runs and is not wanted`
+    const healthy = [...this.#table.values()].filter((endpoint) => endpoint.state === 'healthy')
+    if (!isSame(ids, healthy.map((e) => e.id).sort())) return 'the table does not have just what runs, healthy'
+    if (healthy.length !== this.#table.size) return 'the table has more than what is healthy'
+    if (!isSame(ids, [...this.store.all('health').keys()].sort())) return 'the store remembers other instances'
+    if (
+      !isSame(
+        ids,
+        this.substrate
+          .reports()
+          .map((report) => report.id)
+          .sort(),
+      )
+    )
+      return 'the driver remembers others'
+    return null
+  }
+
+  #hasCompleted({ name, revision, generation, replicas }: DesiredService): boolean {
+    const ended = [...this.store.all('slot')].filter(
+      ([key, { ended: run }]) =>
+        key.startsWith(`${name}/`) && run?.revision === revision && run.generation === generation && run.isSuccess,
+    )
+    return ended.length >= replicas
+  }
+}
+
+function isSame(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((item, index) => item === b[index])
+}
+
+function byName(a: DesiredService, b: DesiredService): number {
+  return a.name < b.name ? -1 : 1
+}
+
+/** The services of all histories: a fixed port, a chain of dependencies, a job. */
+export function service(name: string, replicas: number, seen: Iterable<string>): DesiredService {
+  const isThere = new Set(seen)
+  const dependsOn: Record<string, DesiredService['dependsOn'][string]> = {}
+  if (name === 'api' && isThere.has('db')) dependsOn.db = 'service_healthy'
+  if (name === 'web' && isThere.has('api')) dependsOn.api = 'service_started'
+  if (name === 'web' && isThere.has('job')) dependsOn.job = 'service_completed_successfully'
+  const isJob = name === 'job'
+  const spec = revisionSpec(name, {
+    healthcheck: isJob ? { ...check, probe: { kind: 'none' } } : check,
+    stopGracePeriodMs,
+    protocol: isJob ? 'none' : 'http',
+    port: name === 'db' ? 5432 : null,
+  })
+  return desiredService(name, {
+    revision: `${name}-1`,
+    spec,
+    replicas: name === 'db' || isJob ? 1 : replicas,
+    restart: isJob ? 'on-failure' : 'always',
+    dependsOn,
+    drainTimeoutMs,
+  })
+}
+
+function changed(desired: Desired, act: Act & { do: 'want' }): Desired {
+  const next = new Map(desired)
+  const names = [...desired.keys()]
+  const { change, which, to } = act
+  if (change === 'add') {
+    const absent = ['db', 'api', 'web', 'job'].filter((name) => !desired.has(name))
+    const name = absent[which % Math.max(1, absent.length)]
+    const up = names.filter((other) => desired.get(other)?.isStopped === false)
+    if (name !== undefined) next.set(name, service(name, 1 + (to % 3), up))
+    return next
+  }
+  const target = desired.get(names[which % Math.max(1, names.length)] ?? '')
+  if (target === undefined) return next
+  const isDependedOn = [...desired.values()].some((other) => target.name in other.dependsOn)
+  switch (change) {
+    case 'scale':
+      if (target.name === 'api' || target.name === 'web') next.set(target.name, { ...target, replicas: 1 + (to % 3) })
+      break
+    case 'revision':
+      next.set(target.name, { ...target, revision: `${target.name}-${1 + (to % 4)}` })
+      break
+    case 'restart':
+      next.set(target.name, { ...target, generation: target.generation + 1 })
+      break
+    case 'stop':
+      // What others wait for stays, or they would wait for ever.
+      if (!isDependedOn) next.set(target.name, { ...target, isStopped: true })
+      break
+    case 'start':
+      next.set(target.name, { ...target, isStopped: false })
+      break
+    case 'remove':
+      if (!isDependedOn) next.delete(target.name)
+  }
+  return next
+}

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest'
+import { plan } from './plan.js'
+import { seededRandom } from './simulated-clock.suite.js'
+import {
+  service,
+  World,
+  type Act,
+  type DesiredChange,
+  type Event,
+  type History,
+  type StartFault,
+} from './simulation.suite.js'
+import type { Desired, Observed } from './state.js'
+import type { Plan, Step } from './step.js'
+
+const histories = Number(process.env.PANDO_SIMULATIONS ?? 10_000)
+/** Set to replay one history. */
+const onlySeed = process.env.PANDO_SEED === undefined ? null : Number(process.env.PANDO_SEED)
+
+const startFaults: StartFault[] = [
+  'rejected',
+  'unready',
+  'slow',
+  'lost',
+  'rejected_but_runs',
+  'exits',
+  'ignores_stop',
+  'begins_late',
+]
+const changes: DesiredChange[] = ['scale', 'scale', 'revision', 'revision', 'restart', 'stop', 'start', 'remove', 'add']
+
+function historyOf(seed: number): History {
+  const random = seededRandom(seed)
+  const below = (limit: number): number => Math.floor(random() * limit)
+  const pick = <T>(list: readonly T[]): T => list[below(list.length)]
+  const names = ['db', 'api', 'web', 'job'].filter(() => random() < 0.5)
+  if (names.length === 0) names.push('api')
+  const acts: (() => Act)[] = [
+    () => ({ do: 'crash', which: below(10) }),
+    () => ({ do: 'hang', which: below(10) }),
+    () => ({ do: 'recover', which: 0 }),
+    () => ({ do: 'next_start', how: pick(startFaults) }),
+    () => ({ do: 'next_start', how: pick(startFaults) }),
+    () => ({ do: 'next_call_fails', method: pick(['stop', 'kill', 'remove', 'list']) }),
+    () => ({ do: 'next_build_fails' }),
+    () => ({ do: 'clock', ms: pick([60_000, 3_600_000, -30_000, -3_600_000]) }),
+    () => ({ do: 'die', after: below(12), downMs: pick([0, 500, 20_000]) }),
+    () => ({ do: 'die', after: below(12), downMs: 500 }),
+    () => ({ do: 'gateway', isStuck: random() < 0.5 }),
+    () => ({ do: 'want', change: pick(changes), which: below(10), to: below(10) }),
+    () => ({ do: 'want', change: pick(changes), which: below(10), to: below(10) }),
+    () => ({ do: 'want', change: pick(changes), which: below(10), to: below(10) }),
+  ]
+  const events: Event[] = [{ act: { do: 'recover', which: 0 }, thenMs: pick([0, 1000, 3000]) }]
+  const length = 2 + below(10)
+  while (events.length < length) events.push({ act: pick(acts)(), thenMs: pick([0, 0, 20, 300, 1000, 4000, 12_000]) })
+  return { seed, services: names.map((name, i) => service(name, 1 + below(3), names.slice(0, i))), events }
+}
+
+async function violationOf(history: History, planner?: typeof plan): Promise<string | null> {
+  const world = new World(history.seed, planner === undefined ? {} : { plan: planner })
+  return world.play(history)
+}
+
+/** Leaves out what is not needed for a violation, one event at a time. */
+async function shrunk(history: History): Promise<History> {
+  for (let index = history.events.length - 1; index >= 0; index--) {
+    const shorter = { ...history, events: history.events.filter((_, i) => i !== index) }
+    if ((await violationOf(shorter)) !== null) return shrunk(shorter)
+  }
+  return history
+}
+
+async function explain(seed: number): Promise<string> {
+  const history = await shrunk(historyOf(seed))
+  const world = new World(seed)
+  const violation = await world.play(history)
+  const services = history.services.map(({ name, replicas, dependsOn }) => ({ name, replicas, dependsOn }))
+  return [`PANDO_SEED=${seed}: ${violation}`, JSON.stringify(services), ...world.log].join('\n')
+}
+
+describe('fault histories', () => {
+  it(`hold every invariant (${histories} of them)`, { timeout: 600_000 }, async () => {
+    const first = onlySeed ?? 1
+    const last = onlySeed ?? histories
+    let failed: number | null = null
+    for (let seed = first; seed <= last && failed === null; seed++) {
+      if ((await violationOf(historyOf(seed))) !== null) failed = seed
+    }
+    expect(failed === null ? null : await explain(failed)).toBeNull()
+  })
+})
+
+type Broken = (desired: Desired, observed: Observed, now: number) => Plan
+
+const withSteps = (
+  change: (steps: readonly Step[], observed: Observed, desired: Desired) => readonly Step[],
+): Broken => {
+  return (desired, observed, now) => {
+    const sound = plan(desired, observed, now)
+    return { ...sound, steps: change(sound.steps, observed, desired) }
+  }
+}
+
+/** Plans with one mistake each. The histories above are worth something only if they catch every one of them. */
+const mistakes: Record<string, Broken> = {
+  'never buries': withSteps((steps) => steps.filter((step) => step.kind !== 'bury')),
+  'never kills': withSteps((steps) => steps.filter((step) => step.kind !== 'kill')),
+  'stops without a drain': withSteps((steps) =>
+    steps.map((step) =>
+      step.kind === 'drain' ? { kind: 'stop', instance: step.instance, reason: step.reason } : step,
+    ),
+  ),
+  'stops what drains at once': withSteps((steps, { instances }) => [
+    ...steps.filter((step) => step.kind !== 'stop'),
+    ...instances
+      .filter(({ record, exited }) => record.drain !== null && record.stop === null && exited === null)
+      .map(({ id }): Step => ({ kind: 'stop', instance: id, reason: { kind: 'stopped' } })),
+  ]),
+  'drains the old before the new is healthy': withSteps((steps, { instances }, desired) => [
+    ...steps,
+    ...instances
+      .filter(({ service: name, revision, record, exited, id }) => {
+        const isOld = desired.has(name) && desired.get(name)!.revision !== revision
+        const isTold = steps.some((step) => 'instance' in step && step.instance === id)
+        return isOld && !isTold && record.drain === null && record.stop === null && exited === null
+      })
+      .map(({ id }): Step => ({ kind: 'drain', instance: id, reason: { kind: 'stopped' }, why: 'in a hurry' })),
+  ]),
+  'does not see that a slot is taken': (desired, observed, now) => {
+    const seen = {
+      ...observed,
+      instances: observed.instances.filter((i) => i.record.stop === null || i.exited !== null),
+    }
+    const blind = plan(desired, seen, now)
+    return { ...blind, steps: [...blind.steps, ...plan(desired, observed, now).steps.filter((s) => s.kind === 'kill')] }
+  },
+  'restarts what is well': withSteps((steps, { instances }) => {
+    const victim = instances.find((i) => i.record.health === 'healthy' && i.record.drain === null && i.exited === null)
+    const isFree = steps.length === 0 && victim !== undefined
+    return isFree ? [{ kind: 'drain', instance: victim.id, reason: { kind: 'stopped' }, why: 'a whim' }] : steps
+  }),
+  'forgets services that are gone': (desired, observed, now) =>
+    plan(desired, { ...observed, instances: observed.instances.filter((i) => desired.has(i.service)) }, now),
+  'gives up after a failure': (desired, observed, now) =>
+    plan(
+      desired,
+      {
+        ...observed,
+        slots: new Map([...observed.slots].map(([k, h]) => [k, h.failures > 0 ? { ...h, notBefore: now + 1000 } : h])),
+      },
+      now,
+    ),
+}
+
+describe('the invariants', () => {
+  it.each(Object.entries(mistakes))('catch a plan that %s', { timeout: 120_000 }, async (_name, broken) => {
+    let caught: string | null = null
+    for (let seed = 1; seed <= 500 && caught === null; seed++) caught = await violationOf(historyOf(seed), broken)
+    expect(caught).not.toBeNull()
+  })
+})
