@@ -99,7 +99,7 @@ function checkBackends(
 function disabledMistake(service: string, profiles: readonly string[]): [message: string, hint: string] {
   return [
     `the service ${quote(service)} is only there with the profile ${profiles.map(quote).join(' or ')}`,
-    `ask for it with --profile ${profiles[0] ?? ''}, or give this service the same profile`,
+    `ask for it with PANDO_PROFILES=${profiles[0] ?? ''}, or give this service the same profile`,
   ]
 }
 

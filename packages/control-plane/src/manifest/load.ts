@@ -12,13 +12,13 @@ export interface LoadOptions {
   readonly path: string
   /** Values for `${NAME}` and for variables that are handed on, usually the caller's environment. */
   readonly variables: Readonly<Record<string, string | undefined>>
-  /** Services with profiles are there only when one of theirs is in here; `*` is all. Default: none. */
+  /** Services with profiles are there only when one of theirs is in here or in PANDO_PROFILES; `*` is all. Default: none. */
   readonly profiles?: readonly string[]
 }
 
 export interface LoadedManifest {
   readonly app: AppSpec
-  /** The variables that the manifest asked for and that were set: all that a second reading needs for the same result. */
+  /** The variables that the manifest asked for and that were set: all that a second reading needs for the same result (the profiles as PANDO_PROFILES). */
   readonly usedVariables: Readonly<Record<string, string>>
   /** What is no mistake and yet worth a look. */
   readonly warnings: readonly Diagnostic[]

@@ -1,15 +1,14 @@
 import { basename, dirname } from 'node:path'
-import type { AppSpec, Diagnostic, GatewayLimits, GatewaySpec, ServiceSpec } from '@pando/model'
+import type { AppSpec, Diagnostic, GatewaySpec, ServiceSpec } from '@pando/model'
 import type { z } from 'zod'
 import { checkApp, type PlacedService } from './app-checks.js'
-import { defaultApi, defaultGateway, defaultLimits } from './defaults.js'
 import { Facts, type KnownFacts } from './facts.js'
+import { readApi, readGateway, type Check } from './gateway.js'
 import { checkTopLevel, collectFiles, type ManifestFile } from './inclusion.js'
-import { labelPattern } from './schema-values.js'
+import { nameMistake, toLabel } from './names.js'
 import {
   apiSchema,
   gatewaySchema,
-  longestServiceName,
   manifestSchema,
   serviceSchema,
   type ApiInput,
@@ -18,7 +17,7 @@ import {
 } from './schema.js'
 import { readService, servicePath, type ServiceContext } from './service.js'
 import { mostDiagnostics, type Source } from './source.js'
-import { isMistake, parseDuration, parseSize, quote } from './units.js'
+import { quote } from './units.js'
 import { describe, validate } from './validation.js'
 
 export interface ReadRequest extends KnownFacts {
@@ -26,7 +25,7 @@ export interface ReadRequest extends KnownFacts {
   readonly path: string
   /** For `${NAME}` and for variables that are handed on. */
   readonly variables: Readonly<Record<string, string | undefined>>
-  /** Profiles that are asked for; `*` is all. */
+  /** Profiles that are asked for besides those in the variable PANDO_PROFILES (with commas between them); `*` is all. */
   readonly profiles: readonly string[]
 }
 
@@ -68,10 +67,9 @@ export function readManifest(request: ReadRequest): ReadResult {
   const [api, apiSource] = readPart<ApiInput, AppSpec['api']>('api', apiSchema, files, report, readApi)
 
   const written = collectServices(files, report)
+  const asked = askedProfiles(request)
   const isWanted = ({ profiles }: WrittenService): boolean =>
-    profiles.length === 0 ||
-    request.profiles.includes('*') ||
-    profiles.some((profile) => request.profiles.includes(profile))
+    profiles.length === 0 || asked.has('*') || profiles.some((profile) => asked.has(profile))
   const wanted = written.filter(isWanted)
   const names = wanted.map((service) => service.name)
   const services = wanted.map((service): PlacedService => {
@@ -136,6 +134,13 @@ export function readManifest(request: ReadRequest): ReadResult {
   }
 }
 
+const profilesVariable = 'PANDO_PROFILES'
+
+function askedProfiles({ profiles, variables }: ReadRequest): ReadonlySet<string> {
+  const named = (variables[profilesVariable] ?? '').split(',').map((name) => name.trim())
+  return new Set([...profiles, ...named].filter((name) => name !== ''))
+}
+
 interface WrittenService {
   readonly name: string
   readonly file: ManifestFile
@@ -183,30 +188,6 @@ function withoutKeys<T>(schema: z.ZodType<T>, value: unknown, wrongKeys: Readonl
   return schema.safeParse(rest).data ?? null
 }
 
-function nameMistake(name: string): { message: string; hint?: string } | null {
-  if (name.length > longestServiceName)
-    return { message: `${quote(name)} is longer than ${longestServiceName} characters` }
-  if (labelPattern.test(name)) return null
-  const meant = toLabel(name, longestServiceName)
-  return {
-    message: `${quote(name)} cannot name a service: lower-case letters, digits and hyphens, beginning with a letter`,
-    ...(meant === null ? {} : { hint: `write "${meant}"` }),
-  }
-}
-
-/** The name that text would have as a DNS label, or null when nothing is left of it. */
-export function toLabel(text: string, longest: number): string | null {
-  const label = text
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[\u0300-\u036f]/g, '')
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^[^a-z]+/, '')
-    .slice(0, longest)
-    .replace(/-+$/, '')
-  return label === '' ? null : label
-}
-
 function readName(files: readonly ManifestFile[], path: string, report: (diagnostic: Diagnostic) => void): string {
   const fallback = toLabel(basename(dirname(path)), 63) ?? 'app'
   const file = files.find(({ content }) => content['name'] !== undefined)
@@ -222,7 +203,7 @@ function readPart<Input, Spec>(
   schema: z.ZodType<Input>,
   files: readonly ManifestFile[],
   report: (diagnostic: Diagnostic) => void,
-  read: (input: Partial<Input>, check: (path: string[], message: string, hint?: string) => void) => Spec,
+  read: (input: Partial<Input>, check: Check) => Spec,
 ): [Spec, Source | null] {
   const file = files.find(({ content }) => content[key] !== undefined)
   if (file === undefined) return [read({}, () => {}), null]
@@ -232,67 +213,6 @@ function readPart<Input, Spec>(
   const check = (path: string[], message: string, hint?: string): void =>
     report(file.source.mistake([key, ...path], 'value', message, hint))
   return [read(data ?? withoutKeys(schema, value, wrongKeys) ?? {}, check), file.source]
-}
-
-type Check = (path: string[], message: string, hint?: string) => void
-
-function readGateway(input: Partial<GatewayInput>, check: Check): GatewaySpec {
-  return {
-    host: readListenHost(input.host ?? defaultGateway.host, check),
-    port: Number(input.port ?? defaultGateway.port),
-    workers: input.workers === undefined ? defaultGateway.workers : Number(input.workers),
-    accessLog: input.access_log === undefined ? defaultGateway.accessLog : String(input.access_log) === 'true',
-    limits: readLimits(input.limits ?? {}),
-  }
-}
-
-function readApi(input: Partial<ApiInput>, check: Check): AppSpec['api'] {
-  return { host: readListenHost(input.host ?? defaultApi.host, check), port: Number(input.port ?? defaultApi.port) }
-}
-
-function readListenHost(host: string, check: Check): string {
-  if (/^[A-Za-z0-9.:_-]{1,253}$/.test(host) && (!/^[^:]*:[^:]*$/.test(host) || host === '::')) return host
-  check(
-    ['host'],
-    `${quote(host)} is not an address to listen on`,
-    'write for example 127.0.0.1, 0.0.0.0 or ::1; the port has its own line',
-  )
-  return host
-}
-
-function readLimits(input: NonNullable<GatewayInput['limits']>): GatewayLimits {
-  return {
-    maxTargetBytes: bytes(input.max_target, defaultLimits.maxTargetBytes),
-    maxHeadBytes: bytes(input.max_head, defaultLimits.maxHeadBytes),
-    maxHeaders: count(input.max_headers, defaultLimits.maxHeaders),
-    maxBodyBytes: bytes(input.max_body, defaultLimits.maxBodyBytes),
-    headTimeoutMs: ms(input.head_timeout, defaultLimits.headTimeoutMs),
-    keepAliveTimeoutMs: ms(input.keep_alive_timeout, defaultLimits.keepAliveTimeoutMs),
-    idleTimeoutMs: ms(input.idle_timeout, defaultLimits.idleTimeoutMs),
-    requestTimeoutMs: ms(input.request_timeout, defaultLimits.requestTimeoutMs),
-    connectTimeoutMs: ms(input.connect_timeout, defaultLimits.connectTimeoutMs),
-    maxConnections: count(input.max_connections, defaultLimits.maxConnections),
-    maxConnectionsPerEndpoint: count(input.max_connections_per_endpoint, defaultLimits.maxConnectionsPerEndpoint),
-    maxPending: count(input.max_pending, defaultLimits.maxPending),
-    pendingTimeoutMs: ms(input.pending_timeout, defaultLimits.pendingTimeoutMs),
-    maxRetries: count(input.max_retries, defaultLimits.maxRetries),
-  }
-}
-
-type Amount = string | number | undefined
-
-function count(value: Amount, fallback: number): number {
-  return Number(value ?? fallback)
-}
-
-function bytes(value: Amount, fallback: number): number {
-  const parsed = value === undefined ? fallback : parseSize(value)
-  return isMistake(parsed) ? fallback : parsed
-}
-
-function ms(value: Amount, fallback: number): number {
-  const parsed = value === undefined ? fallback : parseDuration(value)
-  return isMistake(parsed) ? fallback : parsed
 }
 
 function dependencyPath({ name, input }: WrittenService, dependency: string): ReturnType<typeof servicePath> {

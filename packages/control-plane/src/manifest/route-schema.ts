@@ -21,9 +21,9 @@ const valueMatch = () =>
     [
       scalarText(),
       z.strictObject({
-        exact: scalarText().optional(),
-        prefix: filled('a prefix').optional(),
-        present: z.literal(true, { error: 'expected true' }).optional(),
+        exact: scalarText().optional().describe('The whole value.'),
+        prefix: filled('a prefix').optional().describe('How the value begins.'),
+        present: z.literal(true, { error: 'expected true' }).optional().describe('Any value.'),
       }),
     ],
     { error: 'expected a value, { exact: value }, { prefix: value } or { present: true }' },
@@ -34,9 +34,13 @@ const path = () =>
     [
       filled('a path such as /users'),
       z.strictObject({
-        exact: filled('a path').optional(),
-        prefix: filled('a path').optional(),
-        pattern: filled('a path such as /users/{id}').optional(),
+        exact: filled('a path').optional().describe('The whole path.'),
+        prefix: filled('a path')
+          .optional()
+          .describe('Whole segments: /users matches /users and /users/1, not /usersX.'),
+        pattern: filled('a path such as /users/{id}')
+          .optional()
+          .describe('{name} is one segment, {name...} at the end the rest: /users/{id}/orders.'),
       }),
     ],
     { error: 'expected a path such as /users, { exact: path }, { prefix: path } or { pattern: path }' },
@@ -81,9 +85,9 @@ const routeObject = z.strictObject({
     .describe('Changes what the service sees.'),
   redirect: z
     .strictObject({
-      scheme: z.enum(['http', 'https']).optional(),
-      host: filled('a host name').optional(),
-      port: port().optional(),
+      scheme: z.enum(['http', 'https']).optional().describe('Default: that of the request.'),
+      host: filled('a host name').optional().describe('Default: that of the request.'),
+      port: port().optional().describe('Default: the one of the scheme, or that of the request.'),
       path: filled('a path').optional().describe('Instead of the whole path.'),
       prefix: filled('a path').optional().describe('Instead of the matched prefix.'),
       status: z
@@ -100,7 +104,7 @@ const routeObject = z.strictObject({
   backends: z
     .array(
       z.strictObject({
-        service: filled('the name of a service'),
+        service: filled('the name of a service').describe('One of the services.'),
         weight: whole(0, 1_000_000).optional().describe('Share among the backends. Default: 1.'),
       }),
     )
@@ -115,7 +119,8 @@ const routeObject = z.strictObject({
         .describe('For the whole exchange. 0: none. Default: the request_timeout of the gateway.'),
       backend_request: durationOfAtLeast(1).optional().describe('For one try at one instance. Default: none.'),
     })
-    .optional(),
+    .optional()
+    .describe('How long an answer may take; 504 after.'),
 })
 
 export const routeSchema = z

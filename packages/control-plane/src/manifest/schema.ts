@@ -69,7 +69,7 @@ const envFile = z.union(
         [
           filled('a file'),
           z.strictObject({
-            path: filled('a file'),
+            path: filled('a file').describe('The file.'),
             required: flag().optional().describe('false: no mistake when it is missing. Default: true.'),
           }),
         ],
@@ -196,7 +196,8 @@ export const serviceSchema = z
         max_size: size(1024, '1K').optional().describe('A log file is put aside at this size. Default: 10M.'),
         max_files: whole(1, 100).optional().describe('Files kept of one instance. Default: 5.'),
       })
-      .optional(),
+      .optional()
+      .describe('How much of its output is kept.'),
     profiles: z
       .array(filled('a profile'))
       .optional()
@@ -275,7 +276,7 @@ export const apiSchema = z
   .meta({ id: 'api', description: 'Where the control API and the dashboard listen.' })
 
 export const includeSchema = z.array(
-  z.union([filled('a file'), z.strictObject({ path: filled('a file') })], {
+  z.union([filled('a file'), z.strictObject({ path: filled('a file').describe('The file.') })], {
     error: 'expected a file or { path: file }',
   }),
   { error: 'expected a list of files' },

@@ -136,3 +136,8 @@ function isNamed(path: readonly (string | number)[], index: number): boolean {
     ? path[0] === 'services' || path[0] === 'include'
     : path[2] === 'depends_on' || path[2] === 'env_file'
 }
+
+/** The words of Compose under a service that are not honoured, in alphabetical order. */
+export function unsupportedServiceKeys(): readonly string[] {
+  return Object.keys(unsupported['services.*'] ?? {}).sort()
+}

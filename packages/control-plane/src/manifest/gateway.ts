@@ -1,0 +1,65 @@
+import type { AppSpec, GatewayLimits, GatewaySpec } from '@pando/model'
+import { defaultApi, defaultGateway, defaultLimits } from './defaults.js'
+import type { ApiInput, GatewayInput } from './schema.js'
+import { isMistake, parseDuration, parseSize, quote } from './units.js'
+
+export type Check = (path: string[], message: string, hint?: string) => void
+
+export function readGateway(input: Partial<GatewayInput>, check: Check): GatewaySpec {
+  return {
+    host: readListenHost(input.host ?? defaultGateway.host, check),
+    port: Number(input.port ?? defaultGateway.port),
+    workers: input.workers === undefined ? defaultGateway.workers : Number(input.workers),
+    accessLog: input.access_log === undefined ? defaultGateway.accessLog : String(input.access_log) === 'true',
+    limits: readLimits(input.limits ?? {}),
+  }
+}
+
+export function readApi(input: Partial<ApiInput>, check: Check): AppSpec['api'] {
+  return { host: readListenHost(input.host ?? defaultApi.host, check), port: Number(input.port ?? defaultApi.port) }
+}
+
+function readListenHost(host: string, check: Check): string {
+  if (/^[A-Za-z0-9.:_-]{1,253}$/.test(host) && (!/^[^:]*:[^:]*$/.test(host) || host === '::')) return host
+  check(
+    ['host'],
+    `${quote(host)} is not an address to listen on`,
+    'write for example 127.0.0.1, 0.0.0.0 or ::1; the port has its own line',
+  )
+  return host
+}
+
+function readLimits(input: NonNullable<GatewayInput['limits']>): GatewayLimits {
+  return {
+    maxTargetBytes: bytes(input.max_target, defaultLimits.maxTargetBytes),
+    maxHeadBytes: bytes(input.max_head, defaultLimits.maxHeadBytes),
+    maxHeaders: count(input.max_headers, defaultLimits.maxHeaders),
+    maxBodyBytes: bytes(input.max_body, defaultLimits.maxBodyBytes),
+    headTimeoutMs: ms(input.head_timeout, defaultLimits.headTimeoutMs),
+    keepAliveTimeoutMs: ms(input.keep_alive_timeout, defaultLimits.keepAliveTimeoutMs),
+    idleTimeoutMs: ms(input.idle_timeout, defaultLimits.idleTimeoutMs),
+    requestTimeoutMs: ms(input.request_timeout, defaultLimits.requestTimeoutMs),
+    connectTimeoutMs: ms(input.connect_timeout, defaultLimits.connectTimeoutMs),
+    maxConnections: count(input.max_connections, defaultLimits.maxConnections),
+    maxConnectionsPerEndpoint: count(input.max_connections_per_endpoint, defaultLimits.maxConnectionsPerEndpoint),
+    maxPending: count(input.max_pending, defaultLimits.maxPending),
+    pendingTimeoutMs: ms(input.pending_timeout, defaultLimits.pendingTimeoutMs),
+    maxRetries: count(input.max_retries, defaultLimits.maxRetries),
+  }
+}
+
+type Amount = string | number | undefined
+
+function count(value: Amount, fallback: number): number {
+  return Number(value ?? fallback)
+}
+
+function bytes(value: Amount, fallback: number): number {
+  const parsed = value === undefined ? fallback : parseSize(value)
+  return isMistake(parsed) ? fallback : parsed
+}
+
+function ms(value: Amount, fallback: number): number {
+  const parsed = value === undefined ? fallback : parseDuration(value)
+  return isMistake(parsed) ? fallback : parsed
+}
