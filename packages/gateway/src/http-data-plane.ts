@@ -1,0 +1,216 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Listener, RoutingTable } from '@pando/model'
+import { AccessLog } from './access-log.js'
+import type { DataPlane, MetricsSnapshot } from './data-plane.js'
+import { ClientConnection, refuseConnection } from './http1/client-connection.js'
+import { Traffic } from './http1/traffic.js'
+import { GatewayMetrics } from './metrics/gateway-metrics.js'
+import { type CompiledTable, compileTable } from './route-table/compile.js'
+import { systemWheelClock, TimerWheel, type WheelClock } from './timer-wheel.js'
+import { TunnelConnection } from './tunnel/tunnel-connection.js'
+
+export interface HttpDataPlaneOptions {
+  readonly clock?: WheelClock
+  /** Told of troubles that stop nothing, such as an access log that cannot be written. */
+  readonly onTrouble?: (message: string) => void
+}
+
+interface OpenListener {
+  readonly spec: Listener
+  readonly server: Server
+}
+
+/** Routes HTTP/1.1 by host and path on edge listeners, and carries each mesh listener's traffic to its one service. */
+export class HttpDataPlane implements DataPlane {
+  readonly #wheel: TimerWheel
+  readonly #metrics = new GatewayMetrics()
+  readonly #onTrouble: (message: string) => void
+  readonly #listeners = new Map<string, OpenListener>()
+  readonly #drainCallbacks: ((endpoint: string) => void)[] = []
+  readonly #tunnels = new Set<TunnelConnection>()
+  #traffic: Traffic | null = null
+  #table: CompiledTable | null = null
+  #applying: Promise<unknown> = Promise.resolve()
+  #isClosing = false
+
+  constructor(options: HttpDataPlaneOptions = {}) {
+    this.#wheel = new TimerWheel(options.clock ?? systemWheelClock)
+    this.#onTrouble = options.onTrouble ?? (() => {})
+  }
+
+  apply(table: RoutingTable): Promise<Readonly<Record<string, string>>> {
+    const compiled = compileTable(table, this.#table, this.#metrics)
+    this.#table = compiled
+    for (const problem of compiled.problems) this.#onTrouble(problem)
+    if (this.#traffic === null) {
+      this.#traffic = new Traffic(compiled, this.#wheel)
+      this.#traffic.onDrained = (endpoint) => {
+        for (const callback of this.#drainCallbacks) callback(endpoint)
+      }
+    } else {
+      this.#traffic.swap(compiled)
+    }
+    this.#openLog(this.#traffic, table.config.accessLog)
+    // Listeners of two tables are not opened and closed at the same time, or both might want one port.
+    const opened = this.#applying.then(() => this.#openListeners(table.config.listeners))
+    this.#applying = opened
+    return opened
+  }
+
+  inFlight(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { id, inFlight } of this.#traffic?.endpoints ?? []) {
+      if (inFlight > 0) counts.set(id, (counts.get(id) ?? 0) + inFlight)
+    }
+    return counts
+  }
+
+  onDrained(callback: (endpoint: string) => void): void {
+    this.#drainCallbacks.push(callback)
+  }
+
+  metrics(): MetricsSnapshot {
+    return this.#metrics.snapshot()
+  }
+
+  /** Where a listener accepts, for one that was asked for port 0; null when it is not open. */
+  address(listener: string): { host: string; port: number } | null {
+    const address = this.#listeners.get(listener)?.server.address()
+    return typeof address === 'object' && address !== null ? { host: address.address, port: address.port } : null
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.#isClosing = true
+    await this.#applying
+    for (const { server } of this.#listeners.values()) server.close()
+    this.#listeners.clear()
+    const traffic = this.#traffic
+    if (traffic !== null) {
+      traffic.isClosing = true
+      for (const client of traffic.clients) if (client.isIdle) client.close()
+      await this.#whenQuiet(traffic, timeoutMs)
+      for (const client of traffic.clients) client.cut()
+      for (const tunnel of this.#tunnels) tunnel.cut()
+      for (const endpoint of traffic.endpoints) endpoint.pool?.close()
+      await traffic.accessLog?.close()
+      traffic.accessLog = null
+    }
+    this.#wheel.stop()
+  }
+
+  /** Resolves when no client is left, or after the time is over. */
+  #whenQuiet(traffic: Traffic, timeoutMs: number): Promise<void> {
+    const until = performance.now() + timeoutMs
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if ((traffic.clients.size === 0 && this.#tunnels.size === 0) || performance.now() >= until) resolve()
+        else setTimeout(look, 20)
+      }
+      look()
+    })
+  }
+
+  async #openListeners(wanted: readonly Listener[]): Promise<Record<string, string>> {
+    if (this.#isClosing) return {}
+    const errors: Record<string, string> = {}
+    const byName = new Map(wanted.map((listener) => [listener.name, listener]))
+    const closing: Promise<void>[] = []
+    for (const [name, open] of this.#listeners) {
+      if (isSame(open.spec, byName.get(name))) continue
+      this.#listeners.delete(name)
+      closing.push(new Promise((resolve) => stopListening(open.server, resolve)))
+    }
+    await Promise.all(closing)
+    await Promise.all(
+      wanted.map(async (listener) => {
+        if (this.#listeners.has(listener.name)) return
+        try {
+          await this.#open(listener)
+        } catch (error) {
+          errors[listener.name] = describeListenError(error as NodeJS.ErrnoException, listener)
+        }
+      }),
+    )
+    return errors
+  }
+
+  #open(listener: Listener): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
+      server.once('error', reject)
+      server.listen({ host: listener.address.host, port: listener.address.port, backlog: 4096 }, () => {
+        server.removeListener('error', reject)
+        // An accept that fails (too many open files) is over with itself; the server goes on.
+        server.on('error', (error) => this.#onTrouble(`listener ${listener.name}: ${error.message}`))
+        this.#listeners.set(listener.name, { spec: listener, server })
+        const bound = server.address()
+        const port = typeof bound === 'object' && bound !== null ? bound.port : listener.address.port
+        const info = { name: listener.name, port, isMesh: listener.kind === 'mesh' }
+        server.on('connection', (socket: Socket) => this.#accept(socket, listener, info))
+        resolve()
+      })
+    })
+  }
+
+  #accept(
+    socket: Socket,
+    listener: Listener,
+    info: { readonly name: string; readonly port: number; readonly isMesh: boolean },
+  ): void {
+    const traffic = this.#traffic as Traffic
+    const { maxConnections } = traffic.limits
+    const service = listener.kind === 'mesh' ? traffic.table.services.get(listener.service) : undefined
+    const isTunnel = service !== undefined && service.protocol !== 'http'
+    if (traffic.clients.size + this.#tunnels.size >= maxConnections) {
+      if (isTunnel) socket.destroy()
+      else refuseConnection(socket, 'too_many_connections', `${maxConnections} connections are open.`, traffic)
+    } else if (isTunnel) {
+      const tunnel = new TunnelConnection(socket, service, traffic, () => this.#tunnels.delete(tunnel))
+      this.#tunnels.add(tunnel)
+    } else {
+      void new ClientConnection(socket, info, traffic)
+    }
+  }
+
+  #openLog(traffic: Traffic, path: string | null): void {
+    if (path === this.#logPath) return
+    this.#logPath = path
+    void traffic.accessLog?.close()
+    traffic.accessLog =
+      path === null
+        ? null
+        : new AccessLog({
+            path,
+            wheel: this.#wheel,
+            dropped: this.#metrics.accessLogDropped,
+            onError: (error) => this.#onTrouble(`access log: ${error.message}`),
+          })
+  }
+
+  #logPath: string | null = null
+}
+
+function isSame(open: Listener, wanted: Listener | undefined): boolean {
+  return (
+    wanted !== undefined &&
+    wanted.kind === open.kind &&
+    wanted.address.host === open.address.host &&
+    wanted.address.port === open.address.port &&
+    (wanted.kind !== 'mesh' || open.kind !== 'mesh' || wanted.service === open.service)
+  )
+}
+
+/** The port is free once this has called back; connections that were accepted go on. */
+function stopListening(server: Server, callback: () => void): void {
+  server.close()
+  // 'close' waits for the connections; the listening socket itself is closed within a turn of the event loop.
+  setImmediate(() => setImmediate(callback))
+}
+
+function describeListenError(error: NodeJS.ErrnoException, listener: Listener): string {
+  const place = `${listener.address.host}:${listener.address.port}`
+  if (error.code === 'EADDRINUSE') return `${place} is taken by another program`
+  if (error.code === 'EACCES') return `no right to listen on ${place}`
+  if (error.code === 'EADDRNOTAVAIL') return `this machine has no address ${listener.address.host}`
+  return `cannot listen on ${place}: ${error.message}`
+}

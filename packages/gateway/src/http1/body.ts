@@ -1,0 +1,82 @@
+import { type ChunkDecoder, copy } from './chunk-decoder.js'
+import type { Refusal } from './refusal.js'
+import { hexLength, lastChunk, put, putChunkSize } from './text.js'
+
+/** How the end of a body is known (RFC 9112 section 6.3). */
+export const noBody = 0
+export const byLength = 1
+export const byChunks = 2
+export const byClose = 3
+
+/** Bytes that `pass` may add to those it is given: a chunk's size and ends, and the last chunk. */
+export const bodyOverhead = 32
+
+/**
+ * One body on its way from one side to the other: takes it out of the framing that it came in and puts it into the framing that it goes
+ * out in. Every exchange has two and uses them again for the next one.
+ */
+export class Body {
+  incoming = noBody
+  /** Of a body by length. */
+  remaining = 0
+  isOutChunked = false
+  /** Data bytes so far. */
+  passed = 0
+  isDone = true
+  /** Set when the incoming framing is wrong. */
+  refusal: Refusal | null = null
+  /** Offset behind what the last `pass` took of its input. */
+  consumed = 0
+  #decoder: ChunkDecoder | null = null
+
+  begin(incoming: number, length: number, isOutChunked: boolean, decoder: ChunkDecoder | null): void {
+    this.incoming = incoming
+    this.remaining = length
+    this.isOutChunked = isOutChunked
+    this.passed = 0
+    this.refusal = null
+    this.isDone = incoming === noBody || (incoming === byLength && length === 0)
+    this.#decoder = decoder
+    decoder?.begin()
+  }
+
+  /** Writes what `bytes[at, end)` holds of the body to `out` at `to`, framed; returns the offset behind it. */
+  pass(bytes: Uint8Array, at: number, end: number, out: Uint8Array, to: number): number {
+    if (this.incoming === byLength) {
+      const length = Math.min(this.remaining, end - at)
+      this.remaining -= length
+      this.passed += length
+      this.consumed = at + length
+      if (this.remaining === 0) this.isDone = true
+      return copy(bytes, at, at + length, out, to)
+    }
+    if (this.incoming === noBody) {
+      this.consumed = at
+      return to
+    }
+    // The chunk's size is written in front of its data when that is known, in a place of fixed width.
+    const digits = hexLength(end - at)
+    const dataStart = this.isOutChunked ? to + digits + 2 : to
+    let dataEnd = dataStart
+    if (this.incoming === byChunks) {
+      const decoder = this.#decoder as ChunkDecoder
+      dataEnd = decoder.decode(bytes, at, end, out, dataStart)
+      this.consumed = decoder.consumed
+      this.isDone = decoder.isDone
+      this.refusal = decoder.refusal
+    } else {
+      dataEnd = copy(bytes, at, end, out, dataStart)
+      this.consumed = end
+    }
+    const length = dataEnd - dataStart
+    this.passed += length
+    if (!this.isOutChunked) return dataEnd
+    if (length > 0) {
+      putChunkSize(out, to, digits, length)
+      out[dataEnd] = 0x0d
+      out[dataEnd + 1] = 0x0a
+      to = dataEnd + 2
+    }
+    return this.isDone ? put(out, to, lastChunk) : to
+  }
+}

@@ -1,0 +1,296 @@
+import type { Socket } from 'node:net'
+import { problemResponse, type Reason, reasons } from '../problem.js'
+import { WheelTimer } from '../timer-wheel.js'
+import type { Relay } from '../tunnel/relay.js'
+import { ascii } from './chars.js'
+import { Exchange } from './exchange.js'
+import { incomplete, refused } from './head-parser.js'
+import { HeadReader } from './head-reader.js'
+import type { Refusal } from './refusal.js'
+import type { ForwardedLines } from './request-writer.js'
+import { adopt } from './shared-read.js'
+import type { Traffic } from './traffic.js'
+import { Wire, type WireOwner } from './wire.js'
+
+/** Where a connection was accepted, as its requests need to know it. */
+export interface ListenerInfo {
+  readonly name: string
+  readonly port: number
+  /** One service's stable address: everything goes to it, and callers are believed what they say of the client. */
+  readonly isMesh: boolean
+}
+
+const idle = 0
+/** Part of a head has come. */
+const inHead = 1
+/** An exchange is under way. */
+const busy = 2
+const relaying = 3
+/** The last answer is on its way; what still comes is read and dropped, so that a reset does not destroy the answer. */
+const lingering = 4
+const closed = 5
+
+const lingerMs = 2_000
+
+const reasonOfStatus: Readonly<Record<number, Reason>> = {
+  400: 'bad_request',
+  414: 'target_too_long',
+  431: 'head_too_large',
+  501: 'not_implemented',
+  505: 'version_unsupported',
+}
+
+/**
+ * One client's connection: reads request after request off it and lets its exchange serve them, one at a time and in order. Requests
+ * that come while one is under way (pipelining) are held, and nothing more is read meanwhile.
+ */
+export class ClientConnection implements WireOwner {
+  readonly listener: ListenerInfo
+  readonly wire: Wire
+  readonly remoteAddress: string
+  readonly forwardedLines: ForwardedLines
+  /** The client sends nothing more; it still gets its answer. */
+  hasEnded = false
+  readonly #traffic: Traffic
+  readonly #head: HeadReader
+  readonly #exchange: Exchange
+  readonly #timer: WheelTimer<ClientConnection>
+  #state = idle
+  #held: Buffer | null = null
+  #relay: Relay | null = null
+  #isConsuming = false
+
+  constructor(accepted: Socket, listener: ListenerInfo, traffic: Traffic) {
+    this.listener = listener
+    this.#traffic = traffic
+    this.#head = new HeadReader(traffic.requestParsers)
+    this.#exchange = new Exchange(this, traffic)
+    this.#timer = new WheelTimer<ClientConnection>(this, expire)
+    const socket = adopt(accepted, traffic.readBuffer, (length, bytes) => this.#onBytes(length, bytes))
+    this.wire = new Wire(socket, traffic.outputs, this)
+    this.remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+    this.forwardedLines = listener.isMesh
+      ? null
+      : ascii(
+          `X-Forwarded-For: ${this.remoteAddress}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${listener.port}\r\nX-Forwarded-Host: `,
+        )
+    socket.on('end', () => this.#onEnd())
+    // What broke is of no interest; 'close' follows.
+    socket.on('error', () => {})
+    socket.on('close', () => this.#onClose())
+    traffic.clients.add(this)
+    traffic.metrics.connections.inc()
+    traffic.metrics.connectionsTotal.inc()
+    traffic.wheel.schedule(this.#timer, traffic.limits.headTimeoutMs)
+  }
+
+  /** True when closing it hurts nobody. */
+  get isIdle(): boolean {
+    return this.#state === idle
+  }
+
+  onDrain(): void {
+    if (this.#relay !== null) this.#relay.onDrain(this.wire)
+    else if (this.#exchange.isActive) this.#exchange.onClientDrain()
+  }
+
+  /** The exchange wants `onTimer` in so many milliseconds. */
+  wakeIn(ms: number): void {
+    this.#traffic.wheel.schedule(this.#timer, ms)
+  }
+
+  onTimer(): void {
+    switch (this.#state) {
+      case idle:
+        this.close()
+        return
+      case inHead:
+        this.#refuse('request_timeout', 'The head of the request did not come in time.', 408)
+        return
+      case busy:
+        this.#exchange.onTimer()
+        return
+      case lingering:
+        this.cut()
+    }
+  }
+
+  /** The response is whole. */
+  onExchangeOver(keepsConnection: boolean): void {
+    if (this.#state !== busy) return
+    if (!keepsConnection || this.hasEnded) {
+      this.close()
+      return
+    }
+    this.#state = idle
+    const { wheel, limits } = this.#traffic
+    wheel.schedule(this.#timer, limits.keepAliveTimeoutMs)
+    if (this.#isConsuming) return
+    const held = this.#held
+    if (held !== null) {
+      this.#held = null
+      this.#consume(held, 0, held.length)
+    }
+    if (this.#held === null && this.#state !== closed) this.wire.resume()
+  }
+
+  /** From here on the two sockets carry each other's bytes. */
+  startRelay(relay: Relay): void {
+    this.#state = relaying
+    this.#relay = relay
+    this.#traffic.wheel.cancel(this.#timer)
+    this.wire.socket.setKeepAlive(true, 60_000)
+    const held = this.#held
+    if (held !== null) {
+      this.#held = null
+      relay.onBytes(this.wire, held, held.length)
+    }
+    this.wire.resume()
+    if (this.hasEnded) relay.onEnd(this.wire)
+  }
+
+  /** Sends what is still to be sent, says that it was the last, and waits a little for the client to close. */
+  close(): void {
+    if (this.#state === closed) return
+    this.#state = lingering
+    this.#held = null
+    this.#head.reset()
+    this.#traffic.wheel.cancel(this.#timer)
+    this.#traffic.wheel.schedule(this.#timer, lingerMs)
+    this.wire.socket.end()
+    this.wire.resume()
+  }
+
+  /** Breaks it off: what was sent last may be lost, and is seen to be incomplete. */
+  cut(): void {
+    const { socket } = this.wire
+    if (this.#relay !== null) this.#relay.cut()
+    else if (!socket.destroyed) socket.resetAndDestroy()
+  }
+
+  #onBytes(length: number, bytes: Uint8Array): void {
+    switch (this.#state) {
+      case busy:
+        this.#isConsuming = true
+        this.#hold(bytes, this.#exchange.takeBody(bytes, 0, length), length)
+        this.#isConsuming = false
+        // The answer may have been waiting for the rest of the request only.
+        if (this.isIdle) this.#consumeHeld()
+        return
+      case relaying:
+        this.#relay?.onBytes(this.wire, bytes, length)
+        return
+      case idle:
+      case inHead:
+        this.#consume(bytes, 0, length)
+    }
+  }
+
+  #consumeHeld(): void {
+    const held = this.#held
+    if (held === null) return
+    this.#held = null
+    this.#consume(held, 0, held.length)
+    if (this.#held === null && this.#state !== closed) this.wire.resume()
+  }
+
+  /** Reads one request after the other as long as each is answered at once; what follows one that is not is held. */
+  #consume(bytes: Uint8Array, at: number, end: number): void {
+    this.#isConsuming = true
+    while (at < end && (this.#state === idle || this.#state === inHead)) {
+      const head = this.#head
+      const outcome = head.read(bytes, at, end)
+      if (outcome === incomplete) {
+        if (this.#state === idle) {
+          this.#state = inHead
+          this.#restartTimer(this.#traffic.limits.headTimeoutMs)
+        }
+        break
+      }
+      if (outcome === refused) {
+        this.#refuseHead(head.parser.refusal)
+        break
+      }
+      bytes = head.bytes
+      at = head.restStart
+      end = head.restEnd
+      this.#state = busy
+      const exchange = this.#exchange
+      exchange.begin(head.parser)
+      if (at < end) at = exchange.takeBody(bytes, at, end)
+      if (exchange.isActive) exchange.dispatch()
+    }
+    this.#isConsuming = false
+    if (this.#state === busy) this.#hold(bytes, at, end)
+  }
+
+  /** Keeps what belongs to requests to come. */
+  #hold(bytes: Uint8Array, at: number, end: number): void {
+    if (at >= end || this.#state === lingering || this.#state === closed) return
+    const rest = bytes.subarray(at, end)
+    this.#held = this.#held === null ? Buffer.from(rest) : Buffer.concat([this.#held, rest])
+    this.wire.pause()
+  }
+
+  #restartTimer(ms: number): void {
+    this.#traffic.wheel.cancel(this.#timer)
+    this.#traffic.wheel.schedule(this.#timer, ms)
+  }
+
+  #refuseHead(refusal: Refusal): void {
+    this.#refuse(reasonOfStatus[refusal.status] ?? 'bad_request', refusal.detail, refusal.status)
+  }
+
+  /** Answers a request that could not be read: nothing after it can be either. */
+  #refuse(reason: Reason, detail: string, status: number): void {
+    const { metrics, ids } = this.#traffic
+    const id = Buffer.allocUnsafe(32)
+    ids.writeRequestId(id, 0)
+    metrics.refused[reason].inc()
+    this.wire.sendOwned(problemResponse({ reason, detail, status, keepAlive: false, requestId: id.toString('latin1') }))
+    this.close()
+  }
+
+  #onEnd(): void {
+    this.hasEnded = true
+    switch (this.#state) {
+      case relaying:
+        this.#relay?.onEnd(this.wire)
+        return
+      case busy:
+        // Half-closed with its request whole, it still gets the answer; with half a request it has gone.
+        if (this.#exchange.requestBody.isDone) return
+        this.#exchange.onClientGone()
+        this.cut()
+        return
+      default:
+        this.wire.socket.end()
+    }
+  }
+
+  #onClose(): void {
+    const wasRelaying = this.#state === relaying
+    this.#state = closed
+    this.#held = null
+    this.#head.reset()
+    this.#traffic.wheel.cancel(this.#timer)
+    this.#traffic.clients.delete(this)
+    this.#traffic.metrics.connections.dec()
+    if (wasRelaying) this.#relay?.onClose(this.wire)
+    else this.#exchange.onClientGone()
+  }
+}
+
+/** For a connection too many: what it gets instead of being served. */
+export function refuseConnection(accepted: Socket, reason: Reason, detail: string, traffic: Traffic): void {
+  traffic.metrics.refused[reason].inc()
+  accepted.on('error', () => {})
+  accepted.resume()
+  accepted.end(problemResponse({ reason, detail, status: reasons[reason].status, keepAlive: false, retryAfterSeconds: 1 }))
+  // Enough for the answer to get through; no more is read for its sake.
+  accepted.setTimeout(lingerMs, () => accepted.destroy())
+}
+
+function expire(connection: ClientConnection): void {
+  connection.onTimer()
+}

@@ -1,0 +1,65 @@
+import type { EndpointPool, UpstreamEndpoint } from '../upstream-endpoint.js'
+import type { Exchange } from './exchange.js'
+import type { Traffic } from './traffic.js'
+import { UpstreamConnection } from './upstream-connection.js'
+
+/** The connections of one worker to one endpoint. Idle ones are a stack: the one used last is the least likely to have been closed. */
+export class EndpointConnections implements EndpointPool {
+  readonly endpoint: UpstreamEndpoint
+  /** Open and opening, idle ones included. */
+  open = 0
+  /** Of those, the ones that are being opened. */
+  opening = 0
+  readonly #traffic: Traffic
+  readonly #idle: UpstreamConnection[] = []
+
+  constructor(endpoint: UpstreamEndpoint, traffic: Traffic) {
+    this.endpoint = endpoint
+    this.#traffic = traffic
+  }
+
+  get isFull(): boolean {
+    return this.open >= this.#traffic.limits.maxConnectionsPerEndpoint
+  }
+
+  get idleCount(): number {
+    return this.#idle.length
+  }
+
+  /** An idle connection that was in use at `since` or later, or null. Times are the wheel's. */
+  take(since: number): UpstreamConnection | null {
+    const idle = this.#idle
+    const last = idle.length - 1
+    if (last < 0 || idle[last].idleSince < since) return null
+    return idle.pop() as UpstreamConnection
+  }
+
+  /** Opens one for the exchange; the caller has seen that there is room. */
+  connect(exchange: Exchange): UpstreamConnection {
+    this.open++
+    this.opening++
+    return new UpstreamConnection(this, this.#traffic, exchange)
+  }
+
+  give(connection: UpstreamConnection): void {
+    this.#idle.push(connection)
+  }
+
+  /** Forgets a connection that has closed. */
+  remove(connection: UpstreamConnection): void {
+    this.open--
+    if (!connection.isConnected) this.opening--
+    const index = this.#idle.lastIndexOf(connection)
+    if (index !== -1) this.#idle.splice(index, 1)
+  }
+
+  /** Closes the idle one longest unused, to make room. */
+  closeOldest(): void {
+    this.#idle.shift()?.destroy()
+  }
+
+  /** Closes all that are idle; those in use close by themselves when the endpoint leaves. */
+  close(): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy()
+  }
+}

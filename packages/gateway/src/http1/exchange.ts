@@ -1,0 +1,850 @@
+import { type ProblemOptions, problemResponse, type Reason, reasons } from '../problem.js'
+import type { CompiledRoute } from '../route-table/compiled-route.js'
+import { redirectLocation } from '../route-table/rewrite.js'
+import { tickMs } from '../timer-wheel.js'
+import type { UpstreamEndpoint } from '../upstream-endpoint.js'
+import { Relay } from '../tunnel/relay.js'
+import type { UpstreamService } from '../upstream.js'
+import { Body, bodyOverhead, byChunks, byClose, byLength, noBody } from './body.js'
+import { ascii, equalsName } from './chars.js'
+import { ChunkDecoder, copy } from './chunk-decoder.js'
+import type { ClientConnection } from './client-connection.js'
+import { type HeadParser, incomplete, refused } from './head-parser.js'
+import { isHead, isIdempotent } from './methods.js'
+import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
+import { responseHeadSize, writeResponse } from './response-writer.js'
+import { lastChunk } from './text.js'
+import type { Traffic } from './traffic.js'
+import type { UpstreamConnection } from './upstream-connection.js'
+
+/** A body of up to this many bytes is kept until the answer begins, so that an idempotent request can be sent again. */
+const mostKeptBytes = 16 * 1024
+/** What may gather of a request's body while there is no connection yet; then the client is not read. */
+const mostWaitingBytes = 64 * 1024
+/** A request that must not be sent twice goes only to connections used this lately, which hardly ever close just then. */
+const freshIdleMs = 1_000
+const mostInterim = 32
+const h2c = ascii('h2c')
+const noBytes = Buffer.alloc(0)
+
+/**
+ * One request and its response. It belongs to one client connection and is used again for that connection's next request.
+ *
+ *   begin ── takeBody ──▶ dispatch ──▶ (pending ⇄) connecting ──▶ sent ──▶ response head ──▶ response body ──▶ over
+ *                            ▲                        │              │
+ *                            └── connect failed, or: idempotent, all of it kept, not a byte of an answer
+ *
+ * Invariants:
+ * - `out` holds the request's head and, while `isReplayable`, all of the body that has come; it is neither changed nor given away while a
+ *   write of it may be under way.
+ * - A request is sent again only if nothing of it was sent (its connection never opened) or if it is idempotent and `isReplayable`, and
+ *   never after a byte of the final response has gone to the client.
+ * - `upstream.exchange === this` as long as `upstream` is set; whoever takes it away does both.
+ * - `endpoint` is counted in flight from `#attach` to `#detach`.
+ */
+export class Exchange implements WrittenHead {
+  upstream: UpstreamConnection | null = null
+  isActive = false
+  requestIdStart = 0
+  requestIdEnd = 0
+  readonly requestBody = new Body()
+  readonly responseBody = new Body()
+  readonly #client: ClientConnection
+  readonly #traffic: Traffic
+  readonly #decoder = new ChunkDecoder()
+  #route: CompiledRoute | null = null
+  #service: UpstreamService | null = null
+  #endpoint: UpstreamEndpoint | null = null
+  #out: Buffer = noBytes
+  #outLength = 0
+  /** The kernel did not take all of `out` at once: it is not used again, as it may still be read. */
+  #isOutLent = false
+  #isSent = false
+  #isReplayable = true
+  #isIdempotent = false
+  #isHead = false
+  #wantsUpgrade = false
+  #expectsContinue = false
+  #isOldClient = false
+  /** The client connection can serve another request after this one. */
+  #keepsClient = true
+  #keepsUpstream = false
+  #hasResponseHead = false
+  /** Some byte of an answer to the current try has come. */
+  #hasResponseBytes = false
+  #interimCount = 0
+  #isPending = false
+  /** What the gateway will answer by itself as soon as it has taken what came with the head; null when it asks a service. */
+  #ownAnswer: OwnAnswer | null = null
+  #hadConnectTimeout = false
+  #failure = ''
+  #tried: UpstreamEndpoint[] | null = null
+  #retries = 0
+  /** Status sent to the client, 0 before. */
+  #status = 0
+  #reason: Reason | '' = ''
+  #startedAt = 0
+  #lastActivity = 0
+  /** On the wheel's clock; 0 is none. */
+  #deadline = 0
+  #attemptDeadline = 0
+  #pendingDeadline = 0
+  #log: Buffer = noBytes
+  #methodLength = 0
+  #hostLength = 0
+  #pathLength = 0
+
+  constructor(client: ClientConnection, traffic: Traffic) {
+    this.#client = client
+    this.#traffic = traffic
+  }
+
+  /** Takes the request's head. `takeBody` (with what came behind it) and `dispatch` follow. */
+  begin(parser: HeadParser): void {
+    const traffic = this.#traffic
+    const { wheel } = traffic
+    this.isActive = true
+    this.#service = null
+    this.#endpoint = null
+    this.#out = traffic.takeHead()
+    this.#outLength = 0
+    this.requestIdStart = 0
+    this.requestIdEnd = 0
+    this.#isSent = false
+    this.#isReplayable = true
+    this.#isHead = isHead(parser.bytes, parser.methodStart, parser.methodEnd)
+    this.#isIdempotent = isIdempotent(parser.bytes, parser.methodStart, parser.methodEnd)
+    this.#isOldClient = parser.minorVersion === 0
+    this.#keepsClient = this.#isOldClient ? parser.hasKeepAlive && !parser.hasClose : !parser.hasClose
+    this.#keepsUpstream = false
+    this.#hasResponseHead = false
+    this.#hasResponseBytes = false
+    this.#isOutLent = false
+    this.#interimCount = 0
+    this.#isPending = false
+    this.#ownAnswer = null
+    this.#hadConnectTimeout = false
+    this.#failure = ''
+    this.#tried = null
+    this.#retries = 0
+    this.#status = 0
+    this.#reason = ''
+    this.#startedAt = performance.now()
+    this.#lastActivity = wheel.now
+    this.#deadline = 0
+    this.#attemptDeadline = 0
+    this.#pendingDeadline = 0
+    traffic.metrics.inFlight.inc()
+
+    const length = parser.contentLength
+    if (parser.isChunked) this.requestBody.begin(byChunks, 0, true, this.#decoder)
+    else if (length > 0) this.requestBody.begin(byLength, length, false, null)
+    else this.requestBody.begin(noBody, 0, false, null)
+    this.responseBody.begin(noBody, 0, false, null)
+    this.#expectsContinue = parser.expectsContinue && !this.requestBody.isDone
+    this.#wantsUpgrade = parser.hasUpgradeOption && this.requestBody.isDone && !this.#isOldClient && isUpgrade(parser)
+    if (traffic.accessLog !== null) this.#keepForLog(parser)
+    this.#beginRoute(parser, length)
+  }
+
+  /**
+   * Takes bytes that follow the head and returns the offset behind what belongs to this request. Before `dispatch` they are only
+   * gathered, so that a small request leaves in one write.
+   */
+  takeBody(bytes: Uint8Array, at: number, end: number): number {
+    const body = this.requestBody
+    if (body.isDone) return at
+    this.#lastActivity = this.#traffic.wheel.now
+    const needed = end - at + bodyOverhead
+    if (this.#isGathering(needed)) {
+      const out = this.#reserve(needed)
+      const from = this.#outLength
+      this.#outLength = body.pass(bytes, at, end, out, from)
+      if (!this.#isBodyRight()) return end
+      if (!this.#isSent) {
+        if (this.#outLength > mostWaitingBytes && !body.isDone) this.#client.wire.pause()
+      } else if (this.#outLength > from) {
+        const { wire } = this.upstream as UpstreamConnection
+        wire.sendOwned(out.subarray(from, this.#outLength))
+        if (wire.isBlocked) this.#isOutLent = true
+      }
+    } else {
+      this.#isReplayable = false
+      const length = body.pass(bytes, at, end, this.#traffic.outputs.ensure(needed), 0)
+      if (!this.#isBodyRight()) return end
+      if (length > 0) this.upstream?.wire.send(length)
+    }
+    const { consumed } = body
+    if (!body.isDone) {
+      if (this.upstream !== null && this.upstream.wire.isBlocked) this.#client.wire.pause()
+    } else if (this.#hasResponseHead && this.responseBody.isDone) {
+      this.#finish()
+    }
+    return consumed
+  }
+
+  /** Sends the request, or lets it wait. */
+  dispatch(): void {
+    this.#arm()
+    if (this.#ownAnswer !== null) this.#answer(this.#ownAnswer)
+    else if (!this.#tryDispatch()) this.#wait()
+  }
+
+  /** For the queue of waiting requests: true when this one waits no more. */
+  tryPending(): boolean {
+    if (!this.#isPending) return true
+    this.#tried = null
+    if (!this.#tryDispatch()) return false
+    this.#isPending = false
+    return true
+  }
+
+  onConnected(): void {
+    this.#send()
+  }
+
+  /** Nothing of the request has been sent: it may go elsewhere, whatever its method. */
+  onConnectFailure(connection: UpstreamConnection, failure: string, isTimeout: boolean): void {
+    const { endpoint } = connection.connections
+    const { wheel, limits, table } = this.#traffic
+    const service = this.#service as UpstreamService
+    this.#detach()
+    // Connections opened in the same moment fail in the same moment; that is one failure of the endpoint.
+    if (endpoint.suspectUntil <= wheel.now) endpoint.noteConnectFailure(wheel.now)
+    table.serviceMetrics(service).connectFailures.inc()
+    this.#failure = `${endpoint.address}: ${failure}`
+    this.#hadConnectTimeout = isTimeout
+    this.#tried ??= []
+    this.#tried.push(endpoint)
+    if (this.#pendingDeadline === 0) this.#pendingDeadline = wheel.now + limits.pendingTimeoutMs + tickMs
+    if (wheel.now >= this.#pendingDeadline) this.#refuseUnreached()
+    else if (!this.#tryDispatch()) this.#wait()
+  }
+
+  /** The upstream has ended its sending: that may be the end of the body, or of everything. */
+  onUpstreamEnd(connection: UpstreamConnection): void {
+    const body = this.responseBody
+    if (this.#hasResponseHead && body.incoming === byClose && !body.isDone) {
+      body.isDone = true
+      if (body.isOutChunked) this.#client.wire.sendOwned(lastChunk)
+      this.#afterResponse()
+    } else {
+      this.#onUpstreamLost(connection, 'it closed the connection')
+    }
+  }
+
+  onUpstreamClosed(connection: UpstreamConnection, failure: string): void {
+    this.#onUpstreamLost(connection, failure === '' ? 'the connection closed' : failure)
+  }
+
+  onResponseBytes(bytes: Uint8Array, at: number, end: number): void {
+    this.#lastActivity = this.#traffic.wheel.now
+    this.#hasResponseBytes = true
+    if (this.#hasResponseHead) {
+      if (this.responseBody.isDone) this.#keepsUpstream = false
+      else this.#relay(bytes, at, end, this.#traffic.outputs.ensure(end - at + bodyOverhead), 0)
+      return
+    }
+    const { head } = this.upstream as UpstreamConnection
+    for (;;) {
+      const outcome = head.read(bytes, at, end)
+      if (outcome === incomplete) return
+      const { parser } = head
+      if (outcome === refused) {
+        this.#onInvalid(parser.refusal.detail)
+        return
+      }
+      bytes = head.bytes
+      at = head.restStart
+      end = head.restEnd
+      if (parser.status >= 200 || parser.status === 101) {
+        this.#startResponse(parser, bytes, at, end)
+        return
+      }
+      if (++this.#interimCount > mostInterim) {
+        this.#onInvalid('It sends interim responses without end.')
+        return
+      }
+      this.#passInterim(parser)
+      if (at === end) return
+    }
+  }
+
+  /** The client has closed its connection, or it broke. */
+  onClientGone(): void {
+    if (!this.isActive) return
+    this.#drop()
+    this.#close()
+  }
+
+  onClientDrain(): void {
+    this.upstream?.wire.resume()
+  }
+
+  onUpstreamDrain(): void {
+    if (!this.requestBody.isDone) this.#client.wire.resume()
+  }
+
+  /** Some timeout may be over. */
+  onTimer(): void {
+    const { wheel, limits } = this.#traffic
+    const { now } = wheel
+    if (this.#isPending && now >= this.#pendingDeadline) {
+      this.#refuseUnreached()
+    } else if (this.#deadline !== 0 && now >= this.#deadline) {
+      this.#timeOut('upstream_timeout', 'The request took longer than its timeout as a whole.')
+    } else if (this.#attemptDeadline !== 0 && !this.#hasResponseHead && now >= this.#attemptDeadline) {
+      this.#timeOutAttempt()
+    } else if (!this.#isPending && now - this.#lastActivity >= limits.idleTimeoutMs + tickMs) {
+      const isClientStalling = !this.requestBody.isDone && !this.#client.wire.isPaused
+      if (isClientStalling) this.#timeOut('request_timeout', 'No more of the body came in time.')
+      else this.#timeOut('upstream_timeout', `Not a byte came from the service in ${limits.idleTimeoutMs} ms.`)
+    } else {
+      this.#arm()
+    }
+  }
+
+  /** Ends it at once with an answer of the gateway's own, where one can still be given. */
+  refuse(reason: Reason, detail: string): void {
+    this.#answer({ reason, detail, allow: null, retryAfterSeconds: 0, bytes: null, status: 0 })
+  }
+
+  #beginRoute(parser: HeadParser, length: number): void {
+    const traffic = this.#traffic
+    const { limits, wheel, table } = traffic
+    const client = this.#client
+    const route = client.listener.isMesh ? table.mesh(client.listener.name) : table.matchEdge(parser)
+    this.#route = route
+    if (route === null) {
+      const allow = client.listener.isMesh ? null : table.allowedMethods(parser)
+      const detail = `${describe(parser)} matches no route.`
+      this.#plan(allow === null ? 'no_route' : 'method_not_allowed', detail, allow)
+      return
+    }
+    const timeoutMs = route.requestTimeoutMs ?? limits.requestTimeoutMs
+    if (timeoutMs > 0) this.#deadline = wheel.now + timeoutMs + tickMs
+    const forwarded = client.forwardedLines
+    const size = requestHeadSize(parser, route, forwarded)
+    if (size > this.#out.length) {
+      traffic.giveHead(this.#out)
+      this.#out = Buffer.allocUnsafeSlow(size + 1024)
+    }
+    this.#outLength = writeRequest(parser, route, forwarded, this.#wantsUpgrade, traffic.ids, this.#out, this)
+    if (limits.maxBodyBytes > 0 && length > limits.maxBodyBytes) {
+      this.#plan('body_too_large', `The body has ${length} bytes; ${limits.maxBodyBytes} are allowed.`, null)
+      return
+    }
+    if (route.redirect !== null) {
+      this.#planRedirect(parser, route)
+      return
+    }
+    this.#service = route.pickService()
+    if (this.#service === null) this.#plan('no_healthy_endpoint', 'No backend of the route takes traffic.', null)
+  }
+
+  #plan(reason: Reason, detail: string, allow: string | null): void {
+    this.#ownAnswer = { reason, detail, allow, retryAfterSeconds: 0, bytes: null, status: 0 }
+  }
+
+  #planRedirect(parser: HeadParser, route: CompiledRoute): void {
+    const redirect = route.redirect as NonNullable<CompiledRoute['redirect']>
+    const location = redirectLocation(redirect, route.prefixLength, {
+      scheme: 'http',
+      host: latin1(parser.bytes, parser.hostStart, parser.hostEnd),
+      port: portOf(parser, this.#client.listener.port),
+      path: parser.path,
+      pathLength: parser.pathLength,
+      query: latin1(parser.bytes, parser.queryStart, parser.queryEnd),
+    })
+    const { status } = redirect
+    const keeps = this.#keepsClient && this.requestBody.isDone
+    const head = `HTTP/1.1 ${status} Redirect\r\nDate: ${new Date().toUTCString()}\r\nLocation: ${location}\r\nContent-Length: 0\r\n`
+    const bytes = ascii(`${head}${keeps ? '' : 'Connection: close\r\n'}\r\n`)
+    this.#ownAnswer = { reason: '', detail: '', allow: null, retryAfterSeconds: 0, bytes, status }
+  }
+
+  /** Whether body bytes go to `out`: before there is a connection, and while a small body is kept so that it can be sent again. */
+  #isGathering(needed: number): boolean {
+    if (!this.#isSent) return this.#ownAnswer === null
+    return (
+      this.#isReplayable && this.#isIdempotent && !this.#hasResponseHead && this.#outLength + needed <= mostKeptBytes
+    )
+  }
+
+  #reserve(bytes: number): Buffer {
+    const needed = this.#outLength + bytes
+    if (needed <= this.#out.length) return this.#out
+    // What is being sent from the old one stays there; it is not used for anything else.
+    const larger = Buffer.allocUnsafeSlow(needed * 2)
+    larger.set(this.#out.subarray(0, this.#outLength))
+    this.#out = larger
+    return larger
+  }
+
+  /** False when the body that has just been looked at cannot be served; then the client has its answer. */
+  #isBodyRight(): boolean {
+    const body = this.requestBody
+    if (body.refusal !== null) {
+      this.refuse('bad_request', body.refusal.detail)
+      return false
+    }
+    const { maxBodyBytes } = this.#traffic.limits
+    if (maxBodyBytes > 0 && body.passed > maxBodyBytes) {
+      this.refuse('body_too_large', `The body has more than ${maxBodyBytes} bytes.`)
+      return false
+    }
+    return true
+  }
+
+  #tryDispatch(): boolean {
+    const traffic = this.#traffic
+    const { now } = traffic.wheel
+    const endpoint = (this.#service as UpstreamService).pick(this.#tried, now)
+    if (endpoint === null) return false
+    const connections = traffic.connectionsOf(endpoint)
+    // A suspect is only picked where nothing else is left; one connection at a time is enough to find out whether it is back.
+    if (endpoint.suspectUntil > now && connections.opening > 0) return false
+    const idle = this.#retries > 0 ? null : connections.take(this.#isIdempotent ? 0 : now - freshIdleMs)
+    if (idle !== null) {
+      idle.use(this)
+      this.#attach(idle)
+      this.#send()
+      return true
+    }
+    if (connections.isFull) {
+      if (connections.idleCount === 0) return false
+      connections.closeOldest()
+    }
+    traffic.table.serviceMetrics(this.#service as UpstreamService).connects.inc()
+    this.#attach(connections.connect(this))
+    return true
+  }
+
+  #attach(connection: UpstreamConnection): void {
+    const { endpoint } = connection.connections
+    this.upstream = connection
+    this.#endpoint = endpoint
+    endpoint.acquire()
+    const timeoutMs = (this.#route as CompiledRoute).backendRequestTimeoutMs
+    if (timeoutMs === null) return
+    this.#attemptDeadline = this.#traffic.wheel.now + timeoutMs + tickMs
+    this.#arm()
+  }
+
+  /** Leaves the connection; what becomes of it is the caller's to say. */
+  #detach(): UpstreamConnection | null {
+    const { upstream } = this
+    if (upstream === null) return null
+    this.upstream = null
+    upstream.exchange = null
+    this.#traffic.release(upstream.connections.endpoint)
+    return upstream
+  }
+
+  #send(): void {
+    const { wire } = this.upstream as UpstreamConnection
+    this.#isSent = true
+    this.#lastActivity = this.#traffic.wheel.now
+    wire.sendOwned(this.#out.subarray(0, this.#outLength))
+    if (wire.isBlocked) this.#isOutLent = true
+    if (this.requestBody.isDone) return
+    if (wire.isBlocked) this.#client.wire.pause()
+    else this.#client.wire.resume()
+  }
+
+  #wait(): void {
+    const { wheel, limits, pending } = this.#traffic
+    const service = this.#service as UpstreamService
+    if (this.#pendingDeadline === 0) this.#pendingDeadline = wheel.now + limits.pendingTimeoutMs + tickMs
+    if (!pending.add(service, this)) {
+      this.#answer({
+        reason: 'overloaded',
+        detail: `${limits.maxPending} requests for ${service.name} are waiting already.`,
+        allow: null,
+        retryAfterSeconds: 1,
+        bytes: null,
+        status: 0,
+      })
+      return
+    }
+    this.#isPending = true
+    this.#arm()
+  }
+
+  /** It has waited for as long as it may. */
+  #refuseUnreached(): void {
+    const service = (this.#service as UpstreamService).name
+    const answer = { allow: null, retryAfterSeconds: 1, bytes: null, status: 0 }
+    if (this.#failure !== '') {
+      const reason = this.#hadConnectTimeout ? 'upstream_timeout' : 'connect_failed'
+      const detail = `No connection to ${service} could be opened; the last try, ${this.#failure}.`
+      this.#answer({ ...answer, reason, detail, status: this.#hadConnectTimeout ? 504 : 503 })
+    } else if ((this.#service as UpstreamService).hasEligible) {
+      const detail = `All connections to ${service} stayed in use for ${this.#traffic.limits.pendingTimeoutMs} ms.`
+      this.#answer({ ...answer, reason: 'overloaded', detail })
+    } else {
+      this.#answer({ ...answer, reason: 'no_healthy_endpoint', detail: `${service} has no healthy endpoint.` })
+    }
+  }
+
+  #timeOutAttempt(): void {
+    const upstream = this.#detach()
+    upstream?.destroy()
+    this.#attemptDeadline = 0
+    if (this.#canSendAgain()) this.#sendAgain()
+    else this.#timeOut('upstream_timeout', 'The service did not begin its answer in the time that the route gives it.')
+  }
+
+  #timeOut(reason: Reason, detail: string): void {
+    if (this.#hasResponseHead) this.#cut()
+    else this.refuse(reason, detail)
+  }
+
+  #canSendAgain(): boolean {
+    return (
+      this.#isIdempotent &&
+      this.#isReplayable &&
+      !this.#wantsUpgrade &&
+      !this.#hasResponseBytes &&
+      this.#retries < this.#traffic.limits.maxRetries
+    )
+  }
+
+  /** On another endpoint where there is one, and on a new connection anyhow: idle ones may have died of the same cause. */
+  #sendAgain(): void {
+    const service = this.#service as UpstreamService
+    this.#retries++
+    this.#traffic.table.serviceMetrics(service).retries.inc()
+    this.#isSent = false
+    this.#tried = this.#endpoint === null ? null : [this.#endpoint]
+    if (this.#tryDispatch()) return
+    this.#tried = null
+    if (!this.#tryDispatch()) this.#wait()
+  }
+
+  #onUpstreamLost(connection: UpstreamConnection, failure: string): void {
+    const { endpoint } = connection.connections
+    this.#detach()
+    connection.destroy()
+    if (this.#hasResponseHead) {
+      if (this.responseBody.isDone) {
+        // It had answered before it had the whole request, and does not want the rest.
+        this.#keepsClient = false
+        this.#finish()
+      } else {
+        this.#cut()
+      }
+    } else if (this.#canSendAgain()) {
+      this.#sendAgain()
+    } else {
+      const state = this.#hasResponseBytes ? 'in the middle of its answer' : 'before it answered'
+      this.refuse('upstream_closed', `${endpoint.address}, ${state}: ${failure}.`)
+    }
+  }
+
+  /** What the upstream sends is not HTTP/1.1, or not a valid answer to this request. */
+  #onInvalid(detail: string): void {
+    const address = this.#endpoint === null ? '' : this.#endpoint.address
+    if (this.#hasResponseHead) this.#cut()
+    else this.refuse('upstream_invalid', `${address}: ${detail}`)
+  }
+
+  #passInterim(parser: HeadParser): void {
+    if (parser.status === 100) this.#expectsContinue = false
+    if (this.#isOldClient) return
+    const { shape, outputs } = this.#traffic
+    shape.edit = null
+    shape.isChunked = false
+    shape.keepsLength = false
+    shape.connection = 'implied'
+    shape.date = null
+    this.#client.wire.send(writeResponse(parser, shape, outputs.ensure(responseHeadSize(parser, null))))
+  }
+
+  #startResponse(parser: HeadParser, bytes: Uint8Array, at: number, end: number): void {
+    const { status } = parser
+    if (status === 101) {
+      this.#startRelay(parser, bytes, at, end)
+      return
+    }
+    const traffic = this.#traffic
+    const { shape, outputs } = traffic
+    const upstream = this.upstream as UpstreamConnection
+    const isOld = this.#isOldClient
+    let incoming = byClose
+    if (this.#isHead || status === 204 || status === 304) incoming = noBody
+    else if (parser.isChunked) incoming = byChunks
+    else if (parser.contentLength >= 0) incoming = byLength
+    const hasUnknownLength = incoming === byChunks || incoming === byClose
+    this.responseBody.begin(
+      incoming,
+      parser.contentLength,
+      hasUnknownLength && !isOld,
+      incoming === byChunks ? upstream.decoder : null,
+    )
+    this.#keepsUpstream =
+      incoming !== byClose && (parser.minorVersion === 1 ? !parser.hasClose : parser.hasKeepAlive && !parser.hasClose)
+    if (parser.keepAliveSeconds !== -1) upstream.limitIdle(parser.keepAliveSeconds)
+    if (
+      (hasUnknownLength && isOld) ||
+      this.#client.hasEnded ||
+      traffic.isClosing ||
+      // A client that waits for 100 may or may not send its body after this: what comes next on the connection cannot be told.
+      (!this.requestBody.isDone && (this.#expectsContinue || !this.#keepsUpstream))
+    ) {
+      this.#keepsClient = false
+    }
+    const edit = (this.#route as CompiledRoute).responseEdit
+    shape.edit = edit
+    // HEAD is told what GET would have been told (RFC 9112 section 6.1).
+    shape.isChunked = (hasUnknownLength && !isOld) || (this.#isHead && parser.isChunked && !isOld)
+    shape.keepsLength = status !== 204
+    shape.connection = 'implied'
+    if (!this.#keepsClient) shape.connection = 'close'
+    else if (isOld) shape.connection = 'keep-alive'
+    shape.date = parser.dateIndex === -1 ? traffic.dateLine() : null
+    const out = outputs.ensure(responseHeadSize(parser, edit) + end - at + bodyOverhead)
+    const length = writeResponse(parser, shape, out)
+    this.#status = status
+    this.#hasResponseHead = true
+    this.#relay(bytes, at, end, out, length)
+  }
+
+  /** Passes on what `bytes[at, end)` holds of the response's body, behind the `to` bytes that `out` holds already. */
+  #relay(bytes: Uint8Array, at: number, end: number, out: Buffer, to: number): void {
+    const body = this.responseBody
+    let consumed = at
+    if (!body.isDone) {
+      to = body.pass(bytes, at, end, out, to)
+      consumed = body.consumed
+    }
+    const { wire } = this.#client
+    if (to > 0) wire.send(to)
+    if (body.refusal !== null) {
+      this.#cut()
+    } else if (body.isDone) {
+      if (consumed !== end) this.#keepsUpstream = false
+      this.#afterResponse()
+    } else if (wire.isBlocked) {
+      this.upstream?.wire.pause()
+    }
+  }
+
+  /** The client has the whole response. An upstream may answer before the request has ended: then the rest still goes its way. */
+  #afterResponse(): void {
+    if (this.requestBody.isDone) {
+      this.#finish()
+    } else if (!this.#keepsUpstream || this.#expectsContinue) {
+      this.#keepsClient = false
+      this.#finish()
+    }
+  }
+
+  #startRelay(parser: HeadParser, bytes: Uint8Array, at: number, end: number): void {
+    if (!this.#wantsUpgrade || parser.upgradeIndex === -1) {
+      this.#onInvalid('It switches protocols unasked.')
+      return
+    }
+    const traffic = this.#traffic
+    const { shape, outputs } = traffic
+    const upstream = this.upstream as UpstreamConnection
+    const edit = (this.#route as CompiledRoute).responseEdit
+    shape.edit = edit
+    shape.isChunked = false
+    shape.keepsLength = false
+    shape.connection = 'upgrade'
+    shape.date = null
+    const out = outputs.ensure(responseHeadSize(parser, edit) + end - at)
+    const length = writeResponse(parser, shape, out)
+    this.#status = 101
+    this.#hasResponseHead = true
+    this.#client.wire.send(copy(bytes, at, end, out, length))
+    const relay = new Relay(this.#client.wire, upstream.wire, outputs, () => {
+      traffic.metrics.tunnels.dec()
+      this.requestBody.passed = relay.sent
+      this.responseBody.passed = relay.received
+      this.#detach()
+      this.#close()
+    })
+    traffic.metrics.tunnels.inc()
+    upstream.relay = relay
+    this.#client.startRelay(relay)
+    if (this.#client.wire.isBlocked) upstream.wire.pause()
+  }
+
+  #answer(answer: OwnAnswer): void {
+    if (this.#hasResponseHead) {
+      this.#cut()
+      return
+    }
+    const { reason } = answer
+    const keepAlive = this.#keepsClient && this.requestBody.isDone && !this.#client.hasEnded && !this.#traffic.isClosing
+    this.#drop()
+    this.#keepsClient = keepAlive
+    if (reason === '') {
+      this.#status = answer.status
+      this.#client.wire.sendOwned(answer.bytes as Uint8Array)
+    } else {
+      const options: ProblemOptions = {
+        reason,
+        detail: answer.detail,
+        requestId: this.#requestId(),
+        keepAlive,
+        isHead: this.#isHead,
+        ...(this.#route === null ? {} : { route: this.#route.name }),
+        ...(this.#service === null ? {} : { service: this.#service.name }),
+        ...(answer.allow === null ? {} : { allow: answer.allow }),
+        ...(answer.retryAfterSeconds === 0 ? {} : { retryAfterSeconds: answer.retryAfterSeconds }),
+        ...(answer.status === 0 ? {} : { status: answer.status }),
+      }
+      this.#reason = reason
+      this.#status = options.status ?? reasons[reason].status
+      this.#traffic.metrics.refused[reason].inc()
+      this.#client.wire.sendOwned(problemResponse(options))
+    }
+    this.#finish()
+  }
+
+  #requestId(): string {
+    if (this.requestIdEnd === 0) {
+      this.requestIdEnd = this.#traffic.ids.writeRequestId(this.#out, 0)
+      this.requestIdStart = 0
+    }
+    return latin1(this.#out, this.requestIdStart, this.requestIdEnd)
+  }
+
+  /** The client has part of a response that will not be whole: its connection breaks, so that it can tell. */
+  #cut(): void {
+    this.#drop()
+    this.#close()
+    this.#client.cut()
+  }
+
+  /** Leaves the queue and the upstream. */
+  #drop(): void {
+    if (this.#isPending) {
+      this.#isPending = false
+      this.#traffic.pending.remove(this.#service as UpstreamService, this)
+    }
+    this.#detach()?.destroy()
+  }
+
+  #finish(): void {
+    const upstream = this.#detach()
+    const isClean = upstream !== null && this.#keepsUpstream && this.requestBody.isDone && !upstream.wire.isBlocked
+    if (isClean) upstream.rest()
+    else upstream?.destroy()
+    const keeps = this.#keepsClient
+    const service = this.#service
+    this.#close()
+    if (service !== null) this.#traffic.freed(service)
+    this.#client.onExchangeOver(keeps)
+  }
+
+  /** Counts and logs it. */
+  #close(): void {
+    const traffic = this.#traffic
+    const service = this.#service
+    const durationMs = performance.now() - this.#startedAt
+    this.isActive = false
+    traffic.metrics.inFlight.dec()
+    const route = this.#route
+    if (route !== null) {
+      const metrics = service === null ? route.metrics : route.metricsFor(service)
+      metrics.record(this.#status, durationMs / 1000, this.requestBody.passed, this.responseBody.passed)
+    }
+    if (traffic.accessLog !== null) this.#writeLog(durationMs)
+    if (!this.#isOutLent) traffic.giveHead(this.#out)
+    this.#out = noBytes
+  }
+
+  /** Lets the client's timer go off when the next of the timeouts may be over. */
+  #arm(): void {
+    const { wheel, limits } = this.#traffic
+    const { now } = wheel
+    let next = this.#lastActivity + limits.idleTimeoutMs + tickMs
+    if (this.#isPending) next = this.#pendingDeadline
+    if (this.#deadline !== 0 && this.#deadline < next) next = this.#deadline
+    if (this.#attemptDeadline !== 0 && !this.#hasResponseHead && this.#attemptDeadline < next) {
+      next = this.#attemptDeadline
+    }
+    this.#client.wakeIn(next > now ? next - now : 0)
+  }
+
+  #keepForLog(parser: HeadParser): void {
+    this.#methodLength = parser.methodEnd - parser.methodStart
+    this.#hostLength = parser.authorityEnd - parser.authorityStart
+    this.#pathLength = parser.pathLength
+    const size = this.#methodLength + this.#hostLength + this.#pathLength
+    if (this.#log.length < size) this.#log = Buffer.allocUnsafeSlow(size * 2)
+    let to = copy(parser.bytes, parser.methodStart, parser.methodEnd, this.#log, 0)
+    to = copy(parser.bytes, parser.authorityStart, parser.authorityEnd, this.#log, to)
+    copy(parser.path, 0, parser.pathLength, this.#log, to)
+  }
+
+  #writeLog(durationMs: number): void {
+    const { record, accessLog } = this.#traffic
+    record.client = this.#client.remoteAddress
+    record.bytes = this.#log
+    record.methodStart = 0
+    record.methodEnd = this.#methodLength
+    record.hostStart = this.#methodLength
+    record.hostEnd = this.#methodLength + this.#hostLength
+    record.path = this.#log.subarray(record.hostEnd)
+    record.pathLength = this.#pathLength
+    record.status = this.#status
+    record.requestBytes = this.requestBody.passed
+    record.responseBytes = this.responseBody.passed
+    record.durationMs = durationMs
+    record.route = this.#route === null ? '' : this.#route.name
+    record.service = this.#service === null ? '' : this.#service.name
+    record.endpoint = this.#endpoint === null || this.#reason !== '' ? '' : this.#endpoint.id
+    record.reason = this.#reason
+    record.retries = this.#retries
+    record.requestId = this.#out
+    record.requestIdStart = this.requestIdStart
+    record.requestIdEnd = this.requestIdEnd
+    accessLog?.append(record)
+  }
+}
+
+interface OwnAnswer {
+  /** Empty for a redirect. */
+  readonly reason: Reason | ''
+  readonly detail: string
+  readonly allow: string | null
+  /** 0: none. */
+  readonly retryAfterSeconds: number
+  /** A redirect, ready. */
+  readonly bytes: Uint8Array | null
+  /** 0: the reason's own. */
+  readonly status: number
+}
+
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
+}
+
+function describe(parser: HeadParser): string {
+  const method = latin1(parser.bytes, parser.methodStart, parser.methodEnd)
+  const host = latin1(parser.bytes, parser.authorityStart, parser.authorityEnd)
+  return `${method} ${latin1(parser.path, 0, parser.pathLength)} on host "${host}"`
+}
+
+/** The port that the client used: the one it named, the scheme's own when it named a host only, else the listener's. */
+function portOf(parser: HeadParser, listenerPort: number): number {
+  if (parser.authorityEnd > parser.hostEnd + 1) return Number(latin1(parser.bytes, parser.hostEnd + 1, parser.authorityEnd))
+  return parser.authorityEnd > parser.authorityStart ? 80 : listenerPort
+}
+
+/** HTTP/2 over the upgrade would be a tunnel past routes and limits (and RFC 9113 has dropped it). */
+function isUpgrade(parser: HeadParser): boolean {
+  const index = parser.upgradeIndex
+  if (index === -1) return false
+  const start = parser.headers[index * 4 + 2]
+  const end = parser.headers[index * 4 + 3]
+  for (let at = start; at + h2c.length <= end; at++) {
+    if (equalsName(parser.bytes, at, at + h2c.length, h2c)) return false
+  }
+  return end > start
+}

@@ -1,0 +1,88 @@
+import { ascii, lowerCase } from './chars.js'
+
+/**
+ * What a field means to the gateway. Everything else passes untouched (`plain`).
+ * Hop-by-hop fields: RFC 9110 section 7.6.1.
+ */
+export const plain = 0
+export const host = 1
+export const connection = 2
+export const contentLength = 3
+export const transferEncoding = 4
+export const upgrade = 5
+/** Concerns one connection only, or speaks of trailers, which the gateway drops: never forwarded. */
+export const hop = 6
+export const expect = 7
+export const requestId = 8
+export const traceparent = 9
+/** Says who the client is (`X-Forwarded-*`, `Forwarded`, `X-Real-IP`): from outside it is anyone's claim, so it is replaced. */
+export const identity = 10
+export const keepAlive = 11
+export const date = 12
+
+const names: readonly (readonly [string, number])[] = [
+  ['host', host],
+  ['connection', connection],
+  ['content-length', contentLength],
+  ['transfer-encoding', transferEncoding],
+  ['upgrade', upgrade],
+  ['te', hop],
+  ['trailer', hop],
+  ['proxy-connection', hop],
+  ['http2-settings', hop],
+  ['expect', expect],
+  ['x-request-id', requestId],
+  ['traceparent', traceparent],
+  ['forwarded', identity],
+  ['x-real-ip', identity],
+  ['keep-alive', keepAlive],
+  ['date', date],
+]
+
+interface KnownName {
+  readonly bytes: Uint8Array
+  readonly kind: number
+}
+
+const longest = 17
+const byLength: KnownName[][] = Array.from({ length: longest + 1 }, () => [])
+for (const [name, kind] of names) byLength[name.length].push({ bytes: ascii(name), kind })
+
+const forwardedPrefix = ascii('x-forwarded-')
+
+/** Lower case, and `_` as `-`: CGI and WSGI make one variable of both. */
+const folded = lowerCase.slice()
+folded[0x5f] = 0x2d
+
+/**
+ * Looks a name up by its length first, then by bytes. A name that equals a known one only when `_` is read as `-` is `hop`, so that
+ * it is dropped: behind CGI, `X_Forwarded_For` would pass for the real field.
+ */
+export function fieldKind(bytes: Uint8Array, start: number, end: number): number {
+  const length = end - start
+  if (length <= longest) {
+    const candidates = byLength[length]
+    for (let index = 0; index < candidates.length; index++) {
+      const candidate = candidates[index]
+      if (folded[bytes[start]] === candidate.bytes[0] && startsWith(bytes, start, candidate.bytes)) {
+        return hasUnderscore(bytes, start, end) ? hop : candidate.kind
+      }
+    }
+  }
+  if (length > 12 && folded[bytes[start]] === 0x78 && startsWith(bytes, start, forwardedPrefix)) {
+    return hasUnderscore(bytes, start, end) ? hop : identity
+  }
+  return plain
+}
+
+function startsWith(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
+  for (let index = 1; index < name.length; index++) {
+    if (folded[bytes[start + index]] !== name[index]) return false
+  }
+  return true
+}
+
+function hasUnderscore(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] === 0x5f) return true
+  return false
+}

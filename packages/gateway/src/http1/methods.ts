@@ -1,0 +1,21 @@
+import { ascii } from './chars.js'
+
+const head = ascii('HEAD')
+/** RFC 9110 section 9.2.2: doing it twice is as doing it once. */
+const idempotent = ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'].map(ascii)
+
+export function isIdempotent(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let index = 0; index < idempotent.length; index++) if (isSame(bytes, start, end, idempotent[index])) return true
+  return false
+}
+
+export function isHead(bytes: Uint8Array, start: number, end: number): boolean {
+  return isSame(bytes, start, end, head)
+}
+
+/** Methods are compared with regard to case (RFC 9110 section 9.1). */
+function isSame(bytes: Uint8Array, start: number, end: number, method: Uint8Array): boolean {
+  if (end - start !== method.length) return false
+  for (let index = 0; index < method.length; index++) if (bytes[start + index] !== method[index]) return false
+  return true
+}

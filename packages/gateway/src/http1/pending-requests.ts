@@ -1,0 +1,69 @@
+import { tickMs, WheelTimer } from '../timer-wheel.js'
+import type { UpstreamService } from '../upstream.js'
+import type { Exchange } from './exchange.js'
+import type { Traffic } from './traffic.js'
+
+/**
+ * Requests that wait for a healthy endpoint or a free connection, in their order, a queue a service. A queue is looked at when a
+ * connection of the service is free again, when a table is swapped in, and at every tick of the wheel (a suspect's pause may be over).
+ */
+export class PendingRequests {
+  /** Of all services. */
+  count = 0
+  readonly #traffic: Traffic
+  readonly #queues = new Map<UpstreamService, Exchange[]>()
+  readonly #timer: WheelTimer<PendingRequests>
+
+  constructor(traffic: Traffic) {
+    this.#traffic = traffic
+    this.#timer = new WheelTimer<PendingRequests>(this, wakeAll)
+  }
+
+  /** False when the service's queue is full. */
+  add(service: UpstreamService, exchange: Exchange): boolean {
+    let queue = this.#queues.get(service)
+    if (queue === undefined) {
+      queue = []
+      this.#queues.set(service, queue)
+    }
+    if (queue.length >= this.#traffic.limits.maxPending) return false
+    queue.push(exchange)
+    this.#counted(1)
+    if (!this.#timer.isScheduled) this.#traffic.wheel.schedule(this.#timer, tickMs)
+    return true
+  }
+
+  remove(service: UpstreamService, exchange: Exchange): void {
+    const queue = this.#queues.get(service)
+    const index = queue === undefined ? -1 : queue.indexOf(exchange)
+    if (queue === undefined || index === -1) return
+    queue.splice(index, 1)
+    this.#counted(-1)
+    if (queue.length === 0) this.#queues.delete(service)
+  }
+
+  /** Sends as many as can be sent, first come first served. */
+  wake(service: UpstreamService): void {
+    const queue = this.#queues.get(service)
+    if (queue === undefined) return
+    while (queue.length > 0 && queue[0].tryPending()) {
+      queue.shift()
+      this.#counted(-1)
+    }
+    if (queue.length === 0) this.#queues.delete(service)
+  }
+
+  wakeAll(): void {
+    for (const service of [...this.#queues.keys()]) this.wake(service)
+    if (this.count > 0) this.#traffic.wheel.schedule(this.#timer, tickMs)
+  }
+
+  #counted(by: number): void {
+    this.count += by
+    this.#traffic.metrics.pending.set(this.count)
+  }
+}
+
+function wakeAll(pending: PendingRequests): void {
+  pending.wakeAll()
+}

@@ -1,0 +1,185 @@
+import type { IdSource } from '../ids.js'
+import type { CompiledRoute } from '../route-table/compiled-route.js'
+import { writeEditedPath } from '../route-table/rewrite.js'
+import { tokenChars } from './chars.js'
+import { copy } from './chunk-decoder.js'
+import * as kind from './field-kinds.js'
+import type { HeadParser } from './head-parser.js'
+import { crlf, hostName, httpVersion, put, requestIdName, traceparentName, upgradeName } from './text.js'
+
+const longestRequestId = 128
+
+/** What a client connection adds to every request of its own: `X-Forwarded-*` up to the name of the host line; null on mesh listeners. */
+export type ForwardedLines = Uint8Array | null
+
+/** Bytes that the head written by `writeRequest` needs at most. */
+export function requestHeadSize(parser: HeadParser, route: CompiledRoute, forwarded: ForwardedLines): number {
+  const rewrite = route.rewrite
+  const rewritten = rewrite === null ? 0 : (rewrite.host?.length ?? 0) + (rewrite.path?.value.length ?? 0)
+  const edited = route.requestEdit === null ? 0 : route.requestEdit.lines.length
+  const authority = parser.authorityEnd - parser.authorityStart
+  return parser.end - parser.start + parser.pathLength + 2 * authority + rewritten + edited + (forwarded?.length ?? 0) + 512
+}
+
+/** Where `writeRequest` put the request's id in its output. */
+export interface WrittenHead {
+  requestIdStart: number
+  requestIdEnd: number
+}
+
+/**
+ * Writes the head that goes upstream and returns its length. Kept header lines are copied in runs, in their order; what follows:
+ * hop-by-hop fields and those that Connection names are left out (RFC 9110 section 7.6.1), but Connection cannot name away what the gateway
+ * writes itself; who the client is said to be is replaced; the framing stays the client's, which the parser has found unambiguous.
+ */
+export function writeRequest(
+  parser: HeadParser,
+  route: CompiledRoute,
+  forwarded: ForwardedLines,
+  keepsUpgrade: boolean,
+  ids: IdSource,
+  out: Uint8Array,
+  written: WrittenHead,
+): number {
+  const bytes = parser.bytes
+  let to = copy(bytes, parser.methodStart, parser.methodEnd, out, 0)
+  out[to++] = 0x20
+  const rewrite = route.rewrite
+  if (rewrite !== null && rewrite.path !== null) {
+    to = writeEditedPath(rewrite.path, route.prefixLength, parser.path, parser.pathLength, out, to)
+  } else {
+    to = copy(parser.path, 0, parser.pathLength, out, to)
+  }
+  if (parser.queryEnd !== parser.queryStart) to = copy(bytes, parser.queryStart - 1, parser.queryEnd, out, to)
+  to = put(out, to, httpVersion)
+  to = put(out, to, hostName)
+  if (rewrite !== null && rewrite.host !== null) to = put(out, to, rewrite.host)
+  else to = copy(bytes, parser.authorityStart, parser.authorityEnd, out, to)
+  to = put(out, to, crlf)
+  to = writeKeptLines(parser, route, forwarded !== null, out, to)
+  if (forwarded !== null) {
+    to = put(out, to, forwarded)
+    to = copy(bytes, parser.authorityStart, parser.authorityEnd, out, to)
+    to = put(out, to, crlf)
+  }
+  to = put(out, to, requestIdName)
+  written.requestIdStart = to
+  to = writeRequestId(parser, ids, out, to)
+  written.requestIdEnd = to
+  to = put(out, to, crlf)
+  to = put(out, to, traceparentName)
+  to = writeTraceparent(parser, ids, out, to)
+  to = put(out, to, crlf)
+  if (keepsUpgrade) {
+    const field = parser.upgradeIndex * 4
+    to = put(out, to, upgradeName)
+    to = copy(bytes, parser.headers[field + 2], parser.headers[field + 3], out, to)
+    to = put(out, to, crlf)
+  }
+  if (route.requestEdit !== null) to = put(out, to, route.requestEdit.lines)
+  return put(out, to, crlf)
+}
+
+function writeKeptLines(
+  parser: HeadParser,
+  route: CompiledRoute,
+  replacesIdentity: boolean,
+  out: Uint8Array,
+  to: number,
+): number {
+  const { bytes, headers, kinds, headerCount } = parser
+  const edit = route.requestEdit
+  const checksConnection = parser.hasOtherOption
+  let runStart = -1
+  for (let index = 0; index < headerCount; index++) {
+    const lineStart = headers[index * 4]
+    if (
+      isKept(kinds[index], replacesIdentity) &&
+      (edit === null || !edit.drops(bytes, lineStart, headers[index * 4 + 1])) &&
+      (!checksConnection || kinds[index] !== kind.plain || !parser.isNominated(index))
+    ) {
+      if (runStart === -1) runStart = lineStart
+    } else if (runStart !== -1) {
+      to = copy(bytes, runStart, lineStart, out, to)
+      runStart = -1
+    }
+  }
+  // The head ends with an empty line, which is not part of the last run.
+  return runStart === -1 ? to : copy(bytes, runStart, parser.end - 2, out, to)
+}
+
+function isKept(fieldKind: number, replacesIdentity: boolean): boolean {
+  switch (fieldKind) {
+    case kind.plain:
+    case kind.contentLength:
+    case kind.transferEncoding:
+    case kind.expect:
+    case kind.date:
+      return true
+    case kind.identity:
+      return !replacesIdentity
+    default:
+      return false
+  }
+}
+
+/** The client's own when it is a token of sane length (RFC 9110 section 5.6.2), else a new one. */
+function writeRequestId(parser: HeadParser, ids: IdSource, out: Uint8Array, to: number): number {
+  const index = parser.requestIdIndex
+  if (index !== -1) {
+    const start = parser.headers[index * 4 + 2]
+    const end = parser.headers[index * 4 + 3]
+    if (end > start && end - start <= longestRequestId && isToken(parser.bytes, start, end)) {
+      return copy(parser.bytes, start, end, out, to)
+    }
+  }
+  return ids.writeRequestId(out, to)
+}
+
+function isToken(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (tokenChars[bytes[at]] !== 1) return false
+  return true
+}
+
+/** W3C Trace Context section 3.2: a valid one keeps its trace id and flags and gets a new parent id; else a new trace begins, sampled. */
+function writeTraceparent(parser: HeadParser, ids: IdSource, out: Uint8Array, to: number): number {
+  const index = parser.traceparentIndex
+  if (index !== -1) {
+    const start = parser.headers[index * 4 + 2]
+    if (isTraceparent(parser.bytes, start, parser.headers[index * 4 + 3])) {
+      to = copy(parser.bytes, start + 3, start + 36, out, to)
+      to = ids.writeSpanId(out, to)
+      return copy(parser.bytes, start + 52, start + 55, out, to)
+    }
+  }
+  to = ids.writeTraceId(out, to)
+  out[to++] = 0x2d
+  to = ids.writeSpanId(out, to)
+  out[to++] = 0x2d
+  out[to++] = 0x30
+  out[to++] = 0x31
+  return to
+}
+
+/** `00-` 32 hex `-` 16 hex `-` 2 hex, in lower case, neither id all zero. */
+function isTraceparent(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start !== 55 || bytes[start] !== 0x30 || bytes[start + 1] !== 0x30) return false
+  if (bytes[start + 2] !== 0x2d || bytes[start + 35] !== 0x2d || bytes[start + 52] !== 0x2d) return false
+  return (
+    isHexId(bytes, start + 3, start + 35) && isHexId(bytes, start + 36, start + 52) && isLowerHex(bytes, start + 53, end)
+  )
+}
+
+function isLowerHex(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]
+    if (!((byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66))) return false
+  }
+  return true
+}
+
+function isHexId(bytes: Uint8Array, start: number, end: number): boolean {
+  if (!isLowerHex(bytes, start, end)) return false
+  for (let at = start; at < end; at++) if (bytes[at] !== 0x30) return true
+  return false
+}

@@ -1,0 +1,122 @@
+import type { GatewayLimits } from '@pando/model'
+import type { AccessLog } from '../access-log.js'
+import { AccessRecord } from '../access-record.js'
+import { IdSource } from '../ids.js'
+import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
+import type { CompiledTable } from '../route-table/compile.js'
+import type { TimerWheel } from '../timer-wheel.js'
+import type { UpstreamEndpoint } from '../upstream-endpoint.js'
+import type { UpstreamService } from '../upstream.js'
+import { ascii } from './chars.js'
+import type { ClientConnection } from './client-connection.js'
+import { Parsers } from './head-reader.js'
+import { Outputs, readBytes } from './outputs.js'
+import { PendingRequests } from './pending-requests.js'
+import { ResponseShape } from './response-writer.js'
+import { EndpointConnections } from './endpoint-connections.js'
+
+/** A response's head may be as large as this whatever the limits for requests say. */
+const responseLimits = { maxTargetBytes: 0, maxHeadBytes: 64 * 1024, maxHeaders: 256 }
+
+/** Buffers for request heads; larger requests get one of their own. */
+const headBytes = 4096
+const mostSpareHeads = 256
+
+/**
+ * What all connections of one worker share: the table they serve by, the buffers they read into and send from, the clock, the
+ * counters. Everything runs on one thread and nothing here is held across a turn of the event loop, but for what its owner says.
+ */
+export class Traffic {
+  table: CompiledTable
+  limits: GatewayLimits
+  accessLog: AccessLog | null = null
+  isClosing = false
+  readonly metrics: GatewayMetrics
+  readonly wheel: TimerWheel
+  readonly ids = new IdSource()
+  readonly readBuffer = Buffer.allocUnsafeSlow(readBytes)
+  readonly outputs = new Outputs()
+  readonly record = new AccessRecord()
+  readonly shape = new ResponseShape()
+  readonly clients = new Set<ClientConnection>()
+  /** Endpoints that have or had connections, until they have left the table and are idle. */
+  readonly endpoints = new Set<UpstreamEndpoint>()
+  readonly pending: PendingRequests
+  requestParsers: Parsers
+  responseParsers = new Parsers(false, responseLimits)
+  onDrained: (endpoint: string) => void = () => {}
+  readonly #heads: Buffer[] = []
+  #dateSecond = 0
+  #dateLine: Uint8Array = new Uint8Array(0)
+
+  constructor(table: CompiledTable, wheel: TimerWheel) {
+    this.table = table
+    this.limits = table.limits
+    this.metrics = table.metrics
+    this.wheel = wheel
+    this.requestParsers = new Parsers(true, table.limits)
+    this.pending = new PendingRequests(this)
+  }
+
+  swap(table: CompiledTable): void {
+    const { limits } = table
+    const before = this.limits
+    this.table = table
+    this.limits = limits
+    if (
+      limits.maxHeadBytes !== before.maxHeadBytes ||
+      limits.maxHeaders !== before.maxHeaders ||
+      limits.maxTargetBytes !== before.maxTargetBytes
+    ) {
+      this.requestParsers = new Parsers(true, limits)
+    }
+    for (const endpoint of this.endpoints) {
+      if (!endpoint.isLeaving) continue
+      endpoint.pool?.close()
+      if (endpoint.inFlight === 0) this.#drained(endpoint)
+    }
+    this.pending.wakeAll()
+  }
+
+  connectionsOf(endpoint: UpstreamEndpoint): EndpointConnections {
+    if (endpoint.pool !== null) return endpoint.pool as EndpointConnections
+    const connections = new EndpointConnections(endpoint, this)
+    endpoint.pool = connections
+    this.endpoints.add(endpoint)
+    return connections
+  }
+
+  /** One exchange with the endpoint is over. */
+  release(endpoint: UpstreamEndpoint): void {
+    if (endpoint.release()) this.#drained(endpoint)
+  }
+
+  /** Something that requests of the service wait for may be there now. */
+  freed(service: UpstreamService): void {
+    if (this.pending.count > 0) this.pending.wake(service)
+  }
+
+  takeHead(): Buffer {
+    return this.#heads.pop() ?? Buffer.allocUnsafeSlow(headBytes)
+  }
+
+  giveHead(buffer: Buffer): void {
+    if (buffer.length === headBytes && this.#heads.length < mostSpareHeads) this.#heads.push(buffer)
+  }
+
+  /** `Date: …`, made once a second. */
+  dateLine(): Uint8Array {
+    const now = Date.now()
+    const second = Math.floor(now / 1000)
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second
+      this.#dateLine = ascii(`Date: ${new Date(now).toUTCString()}\r\n`)
+    }
+    return this.#dateLine
+  }
+
+  #drained(endpoint: UpstreamEndpoint): void {
+    if (endpoint.hasLeft) this.endpoints.delete(endpoint)
+    this.onDrained(endpoint.id)
+  }
+}
