@@ -286,7 +286,9 @@ export function refuseConnection(accepted: Socket, reason: Reason, detail: strin
   traffic.metrics.refused[reason].inc()
   accepted.on('error', () => {})
   accepted.resume()
-  accepted.end(problemResponse({ reason, detail, status: reasons[reason].status, keepAlive: false, retryAfterSeconds: 1 }))
+  accepted.end(
+    problemResponse({ reason, detail, status: reasons[reason].status, keepAlive: false, retryAfterSeconds: 1 }),
+  )
   // Enough for the answer to get through; no more is read for its sake.
   accepted.setTimeout(lingerMs, () => accepted.destroy())
 }

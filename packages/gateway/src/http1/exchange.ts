@@ -833,7 +833,8 @@ function describe(parser: HeadParser): string {
 
 /** The port that the client used: the one it named, the scheme's own when it named a host only, else the listener's. */
 function portOf(parser: HeadParser, listenerPort: number): number {
-  if (parser.authorityEnd > parser.hostEnd + 1) return Number(latin1(parser.bytes, parser.hostEnd + 1, parser.authorityEnd))
+  if (parser.authorityEnd > parser.hostEnd + 1)
+    return Number(latin1(parser.bytes, parser.hostEnd + 1, parser.authorityEnd))
   return parser.authorityEnd > parser.authorityStart ? 80 : listenerPort
 }
 

@@ -41,7 +41,11 @@ export const refusals = {
   connect: refusal(501, 'connect_not_supported', 'The gateway is not a forward proxy: CONNECT is not served.'),
   badChunk: refusal(400, 'bad_chunk', 'The chunked body is not valid.'),
   longChunk: refusal(400, 'chunk_too_large', 'A chunk size is larger than any that can be served.'),
-  longExtensions: refusal(400, 'chunk_extensions_too_large', 'The chunk extensions are larger than the gateway allows.'),
+  longExtensions: refusal(
+    400,
+    'chunk_extensions_too_large',
+    'The chunk extensions are larger than the gateway allows.',
+  ),
   longTrailers: refusal(431, 'trailers_too_large', 'The trailer section is larger than the gateway allows.'),
   badTrailer: refusal(400, 'bad_trailer', 'The trailer section is not valid.'),
 } as const satisfies Record<string, Refusal>

@@ -18,7 +18,9 @@ export function requestHeadSize(parser: HeadParser, route: CompiledRoute, forwar
   const rewritten = rewrite === null ? 0 : (rewrite.host?.length ?? 0) + (rewrite.path?.value.length ?? 0)
   const edited = route.requestEdit === null ? 0 : route.requestEdit.lines.length
   const authority = parser.authorityEnd - parser.authorityStart
-  return parser.end - parser.start + parser.pathLength + 2 * authority + rewritten + edited + (forwarded?.length ?? 0) + 512
+  return (
+    parser.end - parser.start + parser.pathLength + 2 * authority + rewritten + edited + (forwarded?.length ?? 0) + 512
+  )
 }
 
 /** Where `writeRequest` put the request's id in its output. */
@@ -166,7 +168,9 @@ function isTraceparent(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start !== 55 || bytes[start] !== 0x30 || bytes[start + 1] !== 0x30) return false
   if (bytes[start + 2] !== 0x2d || bytes[start + 35] !== 0x2d || bytes[start + 52] !== 0x2d) return false
   return (
-    isHexId(bytes, start + 3, start + 35) && isHexId(bytes, start + 36, start + 52) && isLowerHex(bytes, start + 53, end)
+    isHexId(bytes, start + 3, start + 35) &&
+    isHexId(bytes, start + 36, start + 52) &&
+    isLowerHex(bytes, start + 53, end)
   )
 }
 

@@ -50,7 +50,11 @@ interface AcceptedInternals {
 export function adopt(accepted: Socket, buffer: Uint8Array, read: ReadCallback): Socket {
   const internals = accepted as unknown as AcceptedInternals
   const handle = internals._handle
-  if (handle !== null && typeof handle === 'object' && typeof (handle as { readStart?: unknown }).readStart === 'function') {
+  if (
+    handle !== null &&
+    typeof handle === 'object' &&
+    typeof (handle as { readStart?: unknown }).readStart === 'function'
+  ) {
     internals._handle = null
     const socket = new Socket({ ...sharedReadOptions(buffer, read), handle } as never)
     // The server counts its connections through the socket that closes: that is now this one.
