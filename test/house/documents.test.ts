@@ -23,6 +23,10 @@ const headings = (text: string): { level: number; title: string }[] =>
     title: match[2] ?? '',
   }))
 
+/** Blocks of code without their comments, which are in the reader's language. */
+const code = (text: string): string[] =>
+  [...text.matchAll(/^```[\s\S]*?^```/gm)].map(([block]) => block.replace(/\s*#.*$/gm, ''))
+
 describe('the documents', () => {
   it('are there', () => {
     const expected = [
@@ -84,9 +88,6 @@ describe('the documents', () => {
     const english = read('README.md')
     const korean = read('README.ko.md')
     expect(headings(korean).map(({ level }) => level)).toEqual(headings(english).map(({ level }) => level))
-    // Commands and manifests are the same in both; only comments in them are in the reader's language.
-    const code = (text: string): string[] =>
-      [...text.matchAll(/^```[\s\S]*?^```/gm)].map(([block]) => block.replace(/\s*#.*$/gm, ''))
     expect(code(korean)).toEqual(code(english))
   })
 })

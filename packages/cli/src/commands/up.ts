@@ -29,7 +29,7 @@ export function upCommand(attach: Attach): Command {
     const { app, variables, warnings } = await readManifest(project.manifest, context.env)
     if (warnings.length > 0) note(context, await renderDiagnostics(warnings, context))
     const daemon = daemonAt(project.stateDir, context)
-    const stops = new StopRequests()
+    const stops = new StopRequests({ env: context.env, now: () => context.now() })
     try {
       const isDetached = options.detach === true
       const deadline = context.now() + timeoutMs

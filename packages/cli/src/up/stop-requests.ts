@@ -1,14 +1,33 @@
-/** Counts Ctrl-C, SIGTERM and SIGHUP: one asks to stop, more insist. */
+/** A person does not press Ctrl-C twice so fast; npm passes one on within a few milliseconds. */
+const echoMs = 300
+
+export interface StopRequestsOptions {
+  /** npm says here that it has started us. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Unix time, milliseconds. */
+  readonly now: () => number
+}
+
+/**
+ * Counts Ctrl-C, SIGTERM and SIGHUP: one asks to stop, more insist. The terminal sends Ctrl-C to npm and to us, and npm passes
+ * its own on to us as well: under npm, two in quick succession are one.
+ */
 export class StopRequests {
   #count = 0
+  #lastInterrupt = Number.NEGATIVE_INFINITY
   #onRequest: (() => void) | null = null
+  readonly #hasEcho: boolean
+  readonly #now: () => number
   readonly #signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  readonly #note = (): void => {
+  readonly #note = (signal: NodeJS.Signals): void => {
+    if (signal === 'SIGINT' && this.#isEcho()) return
     this.#count++
     this.#onRequest?.()
   }
 
-  constructor() {
+  constructor(options: StopRequestsOptions) {
+    this.#hasEcho = options.env['npm_lifecycle_event'] !== undefined
+    this.#now = options.now
     for (const signal of this.#signals) process.on(signal, this.#note)
   }
 
@@ -22,5 +41,12 @@ export class StopRequests {
 
   close(): void {
     for (const signal of this.#signals) process.off(signal, this.#note)
+  }
+
+  #isEcho(): boolean {
+    const now = this.#now()
+    const isEcho = this.#hasEcho && now - this.#lastInterrupt < echoMs
+    if (!isEcho) this.#lastInterrupt = now
+    return isEcho
   }
 }
