@@ -91,7 +91,11 @@ async function pidsIn(name: string, count: number): Promise<number[]> {
 }
 
 function order(id: string, command: string | readonly string[], spec: Parameters<typeof startOrder>[1] = {}) {
-  return startOrder(id, { program: { command, workdir: stateDir, environment: {}, path: [] }, ...spec })
+  return startOrder(id, {
+    program: { command, workdir: stateDir, environment: {}, path: [] },
+    environment: { PATH: '/usr/local/bin:/usr/bin:/bin', PANDO_APP: stateDir, PANDO_INSTANCE: id },
+    ...spec,
+  })
 }
 
 const contractPrograms: Record<ProgramKind, string[]> = {

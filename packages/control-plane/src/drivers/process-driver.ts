@@ -183,12 +183,13 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     checkStartable(order, environment)
     await this.#checkPort(order)
     const logFile = join(this.#logDirectory, order.service, `${order.id}.log`)
-    const { cgroups, notes } = this.#prepareCgroups(order)
+    const nonce = InstanceRecords.nonce()
+    const { cgroups, notes } = this.#prepareCgroups(order, nonce)
     const record: InstanceRecord = {
       order,
       startedAt: this.#clock.now(),
       boot: this.#table.boot,
-      nonce: InstanceRecords.nonce(),
+      nonce,
       cgroups,
       logFile,
       notes,
@@ -222,9 +223,9 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     })
   }
 
-  #prepareCgroups(order: StartOrder): { cgroups: InstanceRecord['cgroups']; notes: string[] } {
+  #prepareCgroups(order: StartOrder, nonce: string): { cgroups: InstanceRecord['cgroups']; notes: string[] } {
     const { resources } = order.spec
-    if (this.#cgroups !== null) return this.#cgroups.prepare(order.id, resources)
+    if (this.#cgroups !== null) return this.#cgroups.prepare(`${order.id}.${nonce}`, resources)
     const isLimited = resources.memoryBytes !== null || resources.cpus !== null
     return {
       cgroups: noCgroups,
@@ -295,8 +296,8 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     const { records, broken } = this.#records.load()
     for (const record of records) await this.#adoptOne(record)
     for (const name of broken) this.#records.discard(name)
-    const strays = this.#cgroups?.strays(new Set(this.#instances.keys())) ?? []
-    for (const cgroups of strays) {
+    const known = new Set([...this.#instances.values()].flatMap(({ record }) => record.cgroups.directories))
+    for (const cgroups of this.#cgroups?.strays(known) ?? []) {
       signalAll(this.#table, { main: nobody, cgroups, marks: [] }, 'SIGKILL')
       this.#release(cgroups)
     }

@@ -37,13 +37,13 @@ export class CgroupTree {
     this.#hierarchies = findHierarchies(options.proc ?? '/proc', ownLeaf)
   }
 
-  /** Makes the groups and sets the limits. Never throws: what the host does not allow is said in `notes`. */
-  prepare(id: string, resources: Resources): { cgroups: InstanceCgroups; notes: string[] } {
+  /** Makes groups of that name, which must be new, and sets the limits. Never throws: what the host does not allow is said in `notes`. */
+  prepare(name: string, resources: Resources): { cgroups: InstanceCgroups; notes: string[] } {
     const directories = new Set<string>()
     const notes: string[] = []
     const limit = (controller: 'memory' | 'cpu', set: (directory: string, version: 1 | 2) => void): string | null => {
       const hierarchy = this.#hierarchies.find((candidate) => candidate.controllers.includes(controller))
-      const directory = hierarchy === undefined ? null : this.#make(hierarchy, id, controller)
+      const directory = hierarchy === undefined ? null : this.#make(hierarchy, name, controller)
       if (hierarchy === undefined || directory === null) return null
       directories.add(directory)
       try {
@@ -62,25 +62,22 @@ export class CgroupTree {
     if (cpus !== null && limit('cpu', (directory, version) => limitCpu(directory, version, cpus)) === null) {
       notes.push(`${this.#why('cpu')}: it runs without its CPU limit`)
     }
-    const tracking = this.#track(id, directories)
+    const tracking = this.#track(name, directories)
     return { cgroups: { directories: [...directories], tracking, memory }, notes }
   }
 
-  /** Groups below ours that belong to none of these instances: left by a control plane that died between two file operations. */
-  strays(ids: ReadonlySet<string>): InstanceCgroups[] {
-    const strays = new Map<string, string[]>()
+  /** Groups below ours that are none of `known`: left by a control plane that died between two file operations. */
+  strays(known: ReadonlySet<string>): InstanceCgroups[] {
+    const strays: InstanceCgroups[] = []
     for (const hierarchy of this.#hierarchies) {
       for (const candidate of hierarchy.candidates) {
-        for (const id of childGroups(join(candidate, this.#name))) {
-          if (!ids.has(id)) strays.set(id, [...(strays.get(id) ?? []), join(candidate, this.#name, id)])
+        for (const name of childGroups(join(candidate, this.#name))) {
+          const directory = join(candidate, this.#name, name)
+          if (!known.has(directory)) strays.push({ directories: [directory], tracking: directory, memory: null })
         }
       }
     }
-    return Array.from(strays.values(), (directories) => ({
-      directories,
-      tracking: directories[0] ?? null,
-      memory: null,
-    }))
+    return strays
   }
 
   /** Takes its own directories away again where nothing is left in them. */
@@ -91,10 +88,10 @@ export class CgroupTree {
     this.#bases.clear()
   }
 
-  #track(id: string, directories: Set<string>): string | null {
+  #track(name: string, directories: Set<string>): string | null {
     for (const hierarchy of this.#hierarchies) {
       if (!hierarchy.isTracking) continue
-      const directory = this.#make(hierarchy, id, null)
+      const directory = this.#make(hierarchy, name, null)
       if (directory === null) continue
       directories.add(directory)
       return directory
@@ -102,7 +99,7 @@ export class CgroupTree {
     return [...directories][0] ?? null
   }
 
-  #make(hierarchy: Hierarchy, id: string, controller: string | null): string | null {
+  #make(hierarchy: Hierarchy, name: string, controller: string | null): string | null {
     const key = `${hierarchy.mount} ${controller ?? ''}`
     let base = this.#bases.get(key)
     if (base === undefined) {
@@ -111,7 +108,7 @@ export class CgroupTree {
       this.#bases.set(key, base)
     }
     if (base === null) return null
-    return makeDirectory(join(base, id)) ? join(base, id) : null
+    return makeDirectory(join(base, name)) ? join(base, name) : null
   }
 
   /** `<own>/<name>` with the controller handed down to its children, or null. */

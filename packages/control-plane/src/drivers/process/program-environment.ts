@@ -13,14 +13,18 @@ export function environmentOf(order: StartOrder): Record<string, string> {
   return { ...merged, PATH: [...first, ...path].join(delimiter) }
 }
 
-/** The environment entries that only this instance's processes have; none when it was not told its own name. */
+/** Programs and shells change these for their children. */
+const changing = new Set(['_', 'HOME', 'OLDPWD', 'PATH', 'PWD', 'SHLVL'])
+
+/**
+ * The environment entries by which this instance's processes are known; none when it was not told its own name. All that was
+ * ordered, since the names alone may be those of the same app run from another folder; addresses and ports then differ.
+ */
 export function marksOf(order: StartOrder): string[] {
   if (order.environment['PANDO_INSTANCE'] !== order.id) return []
-  const names = ['PANDO_APP', 'PANDO_SERVICE', 'PANDO_INSTANCE', 'PANDO_REVISION']
-  return names.flatMap((name) => {
-    const value = order.environment[name]
-    return value === undefined ? [] : [`${name}=${value}`]
-  })
+  return Object.entries(order.environment)
+    .filter(([name]) => !changing.has(name))
+    .map(([name, value]) => `${name}=${value}`)
 }
 
 /** Refuses what cannot start anyway with a sentence instead of an exit code. Throws `build_failed` or `tool_missing`. */
