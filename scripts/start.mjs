@@ -24,7 +24,6 @@ const args = process.argv.slice(2)
 const namesFile = args.some((arg) => /^(-f|--file)/.test(arg))
 if (!namesFile) process.chdir(root)
 const manifest = 'examples/shop/pando.yaml'
-process.env.PANDO_COMMAND ??= namesFile ? 'npx pando' : `npx pando -f ${manifest}`
 process.argv = [process.execPath, cli, 'up', ...(namesFile ? [] : ['-f', manifest]), ...args]
 // The CLI runs in this very process: signals, the terminal and the exit code are its own, with nobody between to leave behind.
 await import(pathToFileURL(cli).href)

@@ -25,11 +25,6 @@ export interface GlobalOptions {
   readonly json?: boolean
 }
 
-/** What to type to reach this program, for commands that are shown to be typed: whoever started it by another name says so in PANDO_COMMAND. */
-export function programName(context: Context): string {
-  return context.env['PANDO_COMMAND'] ?? 'pando'
-}
-
 export function print(context: Context, text: string): void {
   context.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
 }

@@ -28,10 +28,7 @@ export function renderGateway(status: AppStatus, paint: Paint): string {
 }
 
 /** Fits a screen: what runs where, and the next three commands to try. */
-export function renderSummary(
-  status: AppStatus,
-  options: TableOptions & { readonly rows?: number; readonly program: string },
-): string {
+export function renderSummary(status: AppStatus, options: TableOptions & { readonly rows?: number }): string {
   const { paint } = options
   // Gateway, head, blank lines, commands and the live line take about ten; the rest is for services.
   const room = Math.max(3, (options.rows ?? 40) - 12)
@@ -39,25 +36,22 @@ export function renderSummary(
   const more = status.services.length - shown.length
   const parts = [
     renderGateway(status, paint),
-    renderServices(shown, options) + (more > 0 ? `\n${paint.dim(`and ${more} more: ${options.program} ps`)}` : ''),
+    renderServices(shown, options) + (more > 0 ? `\n${paint.dim(`and ${more} more: pando ps`)}` : ''),
     renderReasons(shown, paint),
-    renderNext(nextCommands(status, options.program), paint),
+    nextCommands(status)
+      .map(([command, why]) => `  ${paint.cyan(command.padEnd(28))} ${paint.dim(why)}`)
+      .join('\n'),
   ]
   return parts.filter((part) => part !== '').join('\n\n')
 }
 
-function renderNext(commands: readonly (readonly [string, string])[], paint: Paint): string {
-  const width = Math.max(...commands.map(([command]) => command.length))
-  return commands.map(([command, why]) => `  ${paint.cyan(command.padEnd(width))} ${paint.dim(why)}`).join('\n')
-}
-
-function nextCommands(status: AppStatus, program: string): readonly (readonly [string, string])[] {
+function nextCommands(status: AppStatus): readonly (readonly [string, string])[] {
   const routed = status.services.find((service) => service.routes.length > 0) ?? status.services[0]
   const name = routed?.name ?? 'SERVICE'
   const path = routed?.routes[0] ?? '/'
   return [
     [`curl ${gatewayUrl(status)}${path.startsWith('/') ? path : '/'}`, 'a request through the gateway'],
-    [`${program} scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
-    [`${program} logs -f ${name}`, 'what it says'],
+    [`pando scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
+    [`pando logs -f ${name}`, 'what it says'],
   ]
 }

@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update'
 import type { AppStatus, PandoEvent } from '@pando/model'
-import { programName, type Context } from '../context.js'
+import type { Context } from '../context.js'
 import { renderSummary } from '../render/app-status.js'
 import { renderReasons, renderServices } from '../render/service-table.js'
 import { cut } from '../render/table.js'
@@ -68,7 +68,7 @@ export class BoardView implements View {
   #board(status: AppStatus): string {
     const { paint, stdout } = this.#context
     const columns = stdout.columns ?? 80
-    const options = { paint, columns, rows: stdout.rows ?? 24, program: programName(this.#context) }
+    const options = { paint, columns, rows: stdout.rows ?? 24 }
     if (status.state === 'stopping') {
       const left = status.services
         .flatMap(({ instances }) => instances)

@@ -1,5 +1,5 @@
 import type { AppStatus, PandoEvent } from '@pando/model'
-import { programName, type Context } from '../context.js'
+import type { Context } from '../context.js'
 import { renderEvent } from '../render/event-line.js'
 import { renderSummary } from '../render/app-status.js'
 import { cut } from '../render/table.js'
@@ -54,7 +54,7 @@ export class LineView implements View {
   status(): void {}
 
   ready(status: AppStatus): void {
-    this.note(`\n${renderSummary(status, { paint: this.#context.paint, program: programName(this.#context) })}\n`)
+    this.note(`\n${renderSummary(status, { paint: this.#context.paint })}\n`)
   }
 
   note(text: string): void {
