@@ -10,7 +10,7 @@ import { desiredService, healthcheck, revisionSpec } from './fixtures.suite.js'
 import { Reconciler } from './loop.js'
 import type { plan } from './plan.js'
 import { seededRandom, SimulatedClock } from './simulated-clock.suite.js'
-import type { Desired, DesiredService } from './state.js'
+import type { Desired, DesiredService, InstanceHealthRecord } from './state.js'
 
 /*
  * A world in which control planes, programs, gateways and clocks fail, and what must hold in it all the same:
@@ -97,7 +97,7 @@ class Life {
     }
   }
 
-  store(store: Store): Store {
+  store(store: Store, onHealth: (id: string, record: InstanceHealthRecord) => void): Store {
     const around = <T>(work: () => T): T => {
       this.step()
       const result = work()
@@ -107,7 +107,11 @@ class Life {
     return {
       get: (kind, key) => store.get(kind, key),
       all: (kind) => store.all(kind),
-      put: (kind, key, value) => around(() => store.put(kind, key, value)),
+      put: (kind, key, value) =>
+        around(() => {
+          if (kind === 'health') onHealth(key, value as InstanceHealthRecord)
+          store.put(kind, key, value)
+        }),
       delete: (kind, key) => around(() => store.delete(kind, key)),
       transaction: (work) => around(() => store.transaction(work)),
       appendEvent: (event) => store.appendEvent(event),
@@ -221,7 +225,7 @@ export class World {
       driver: this.#mortalDriver(life, driver),
       builder: this.#builder(clock),
       prober: this.#prober(clock),
-      store: life.store(this.store),
+      store: life.store(this.store, (id, record) => this.#checkDrain(id, record)),
       clock,
       random: this.#random,
       endpoints: {
@@ -417,20 +421,30 @@ export class World {
     }
   }
 
-  /** Invariant 2, and the half of 3 that shows in the table. */
-  #checkLeaving(before: Endpoint, next: ReadonlyMap<string, Endpoint>): void {
-    const { id, service: name, state } = before
-    const after = next.get(id)
-    if (!this.substrate.running().some((order) => order.id === id)) return
-    if (after === undefined && state !== 'starting' && state !== 'draining') {
-      this.violations.push(`${id} left the table while ${state}, without a drain`)
-    }
-    if (state !== 'healthy' || after?.state !== 'draining') return
+  /** Invariant 2, at the moment when the decision is written: what fails after that is a fault's doing. */
+  #checkDrain(id: string, record: InstanceHealthRecord): void {
+    const isDecided = record.drain !== null && this.store.get('health', id)?.drain === null
+    if (!isDecided || record.health !== 'healthy') return
+    const running = this.substrate.running()
+    const name = running.find((order) => order.id === id)?.service ?? ''
     const desired = this.#reconciler.desired().get(name)
     if (desired === undefined || desired.isStopped || desired.spec.port !== null || name === 'job') return
-    const healthy = [...next.values()].filter((e) => e.service === name && e.state === 'healthy').length
-    if (healthy < desired.replicas) {
-      this.violations.push(`${id} was healthy and drained with ${healthy} of ${desired.replicas} healthy left`)
+    const left = running.filter((order) => {
+      const other = this.store.get('health', order.id)
+      const isLeaving = order.id === id || other?.drain !== null || other.stop !== null
+      return order.service === name && !isLeaving && other.health === 'healthy'
+    })
+    if (left.length < desired.replicas) {
+      this.violations.push(`${id} was healthy and drained with ${left.length} of ${desired.replicas} healthy left`)
+    }
+  }
+
+  /** Invariant 2 as the gateways see it. */
+  #checkLeaving(before: Endpoint, next: ReadonlyMap<string, Endpoint>): void {
+    const { id, state } = before
+    if (next.has(id) || state === 'starting' || state === 'draining') return
+    if (this.substrate.running().some((order) => order.id === id)) {
+      this.violations.push(`${id} left the table while ${state}, without a drain`)
     }
   }
 
