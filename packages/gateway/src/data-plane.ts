@@ -1,4 +1,5 @@
-import type { RoutingTable } from '@pando/model'
+import type { Server } from 'node:net'
+import type { Listener, RoutingTable } from '@pando/model'
 
 /**
  * One worker's data path, as the worker process around it sees it. It opens the table's listeners, serves by the last table it
@@ -20,9 +21,18 @@ export interface DataPlane {
   /** Numbers since the start, ready to be added up over workers. */
   metrics(): MetricsSnapshot
 
+  /** Opens the files of its logs anew: they were renamed by a log rotation. */
+  reopenLogs?(): void
+
   /** Accepts nothing new, lets what is in flight finish (closing idle keep-alive connections), resolves then or after `timeoutMs`, having cut the rest. */
   close(timeoutMs: number): Promise<void>
 }
+
+/**
+ * Lets a server listen on a listener's address; resolves when it does. A worker's takes the socket that the primary holds for all of
+ * them (so that none is refused while workers come and go); `listenAlone` binds one of its own. Rejects with a PandoError that says why.
+ */
+export type Listen = (server: Server, listener: Listener) => Promise<void>
 
 /** Plain JSON: it crosses from worker to primary. Counters and histograms add up; gauges too (each worker has its own share). */
 export interface MetricsSnapshot {

@@ -1,0 +1,38 @@
+import type { Listener, RoutingTable } from '@pando/model'
+import type { MetricsSnapshot } from '../data-plane.js'
+
+/**
+ * What the primary says to a worker. Tables go whole at first; then `endpoints` spares sending the configuration again, and
+ * keeps the worker's configuration object, and with it the compiled routes, the same.
+ */
+export type ToWorker =
+  | { readonly type: 'table'; readonly table: RoutingTable }
+  | {
+      readonly type: 'endpoints'
+      readonly epoch: string
+      readonly version: number
+      readonly set: RoutingTable['endpoints']
+      readonly removed: readonly string[]
+    }
+  /** The answer to `listen`; with the socket as the message's handle when `error` is null. */
+  | { readonly type: 'listener'; readonly name: string; readonly error: string | null }
+  | { readonly type: 'metrics'; readonly ask: number }
+  | { readonly type: 'reopen_logs' }
+  | { readonly type: 'drain'; readonly timeoutMs: number }
+
+/** What a worker says to the primary. */
+export type ToPrimary =
+  /** It hears now. */
+  | { readonly type: 'ready' }
+  | { readonly type: 'listen'; readonly listener: Listener }
+  /** Sent when a version is served by, when a leaving endpoint has become idle, and every second while one has not. */
+  | {
+      readonly type: 'status'
+      readonly epoch: string
+      readonly version: number
+      readonly listenerErrors: Readonly<Record<string, string>>
+      /** In flight by id, of endpoints that drain or are gone; only those that have any. */
+      readonly leaving: Readonly<Record<string, number>>
+    }
+  | { readonly type: 'metrics'; readonly ask: number; readonly snapshot: MetricsSnapshot }
+  | { readonly type: 'log'; readonly message: string }

@@ -1,0 +1,332 @@
+import type { Listener, RoutingTable } from '@pando/model'
+import type { MetricsSnapshot } from '../data-plane.js'
+import type { ListeningSockets } from './listening-sockets.js'
+import type { ToPrimary, ToWorker } from './messages.js'
+import { tableUpdate } from './table-update.js'
+
+/** A worker's process as the pool sees it. */
+export interface WorkerProcess {
+  readonly pid: number | undefined
+  /** `handle` is a socket that goes with the message. */
+  send(message: ToWorker, handle?: unknown): void
+  kill(signal: 'SIGKILL'): void
+  onMessage(callback: (message: ToPrimary) => void): void
+  /** Called once, also when the process could not be started. */
+  onExit(callback: (how: string) => void): void
+}
+
+export interface WorkerPoolOptions {
+  readonly size: number
+  readonly fork: () => WorkerProcess
+  readonly sockets: ListeningSockets
+  /** A worker's status or the set of workers has changed. */
+  readonly onChange: () => void
+  /** A worker is gone, with the last numbers that it gave. */
+  readonly onGone: (last: MetricsSnapshot | null) => void
+  readonly log: (message: string) => void
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+}
+
+type Status = Extract<ToPrimary, { type: 'status' }>
+
+/**
+ * `starting` until it has applied its first table, then `serving`; `draining` accepts nothing new and ends by itself. A worker only
+ * moves forward through these.
+ */
+interface Member {
+  readonly worker: WorkerProcess
+  readonly startedAt: number
+  phase: 'starting' | 'serving' | 'draining'
+  isReady: boolean
+  /** The first and the last table that it was sent. */
+  first: RoutingTable | null
+  sent: RoutingTable | null
+  /** A table is on its way and no status for it has come: one at a time, so a slow worker gets the newest, not all. */
+  awaited: NodeJS.Timeout | null
+  mustResend: boolean
+  status: Status | null
+  metrics: MetricsSnapshot | null
+}
+
+/** A worker that lived so long was sound: its end is no crash loop. */
+const soundMs = 10_000
+const freeCrashes = 3
+const firstBackoffMs = 100
+const longestBackoffMs = 5_000
+/** A worker that has not applied a table by then hangs. */
+const applyLimitMs = 30_000
+const metricsLimitMs = 1_000
+
+/**
+ * Keeps so many workers serving. A worker that ends is replaced at once (with a pause only when they keep dying young); on request they
+ * are replaced one at a time, the new one serving before the old one drains.
+ *
+ * Invariant: starting and serving members together are never more than `size` but by the one replacement that is under way.
+ */
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions
+  readonly #members = new Set<Member>()
+  readonly #asked = new Map<number, (worker: Member, snapshot: MetricsSnapshot) => void>()
+  #table: RoutingTable | null = null
+  #crashes = 0
+  #restarts = 0
+  #asks = 0
+  #refork: NodeJS.Timeout | null = null
+  #isStopping = false
+  #replacing: Promise<void> | null = null
+  #waiting: (() => void)[] = []
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#fill()
+  }
+
+  /** The table that all are to serve by. */
+  apply(table: RoutingTable): void {
+    this.#table = table
+    for (const member of this.#members) this.#sendTable(member)
+  }
+
+  /** Sends the table again as it is: a listener that could not be opened may open now. */
+  reapply(): void {
+    for (const member of this.#members) {
+      member.mustResend = true
+      this.#sendTable(member)
+    }
+  }
+
+  /** Workers that accept. */
+  get serving(): number {
+    return [...this.#members].filter((member) => member.phase === 'serving').length
+  }
+
+  /** Workers replaced because they had ended by themselves. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  get pids(): number[] {
+    return [...this.#members].flatMap((member) => member.worker.pid ?? [])
+  }
+
+  /**
+   * The highest version of that epoch that every worker serves by; 0 while some worker may still serve by another epoch, null before
+   * any serves. A worker that has not answered yet serves by nothing older than the first table it was sent.
+   */
+  applied(epoch: string): number | null {
+    let lowest: number | null = null
+    for (const member of this.#members) {
+      const known = member.status ?? member.first
+      if (known === null) continue
+      const version = known.epoch === epoch ? known.version : 0
+      if (lowest === null || version < lowest) lowest = version
+    }
+    return this.serving === 0 ? null : lowest
+  }
+
+  /** In flight to endpoints that leave, over all workers. */
+  leaving(): Record<string, number> {
+    const sums: Record<string, number> = {}
+    for (const { status } of this.#members) {
+      for (const [id, count] of Object.entries(status?.leaving ?? {})) sums[id] = (sums[id] ?? 0) + count
+    }
+    return sums
+  }
+
+  listenerErrors(): Record<string, string> {
+    const errors: Record<string, string> = {}
+    for (const { status, phase } of this.#members)
+      if (phase !== 'draining') Object.assign(errors, status?.listenerErrors)
+    return errors
+  }
+
+  reopenLogs(): void {
+    for (const { worker } of this.#members) worker.send({ type: 'reopen_logs' })
+  }
+
+  /** What every worker counts; of one that does not answer within a second, what it said last. */
+  async metrics(): Promise<MetricsSnapshot[]> {
+    const ask = ++this.#asks
+    const open = new Set(this.#members)
+    await new Promise<void>((resolve) => {
+      const limit = setTimeout(resolve, metricsLimitMs)
+      const settle = (member: Member) => {
+        open.delete(member)
+        if (open.size > 0) return
+        clearTimeout(limit)
+        resolve()
+      }
+      this.#asked.set(ask, (member, snapshot) => {
+        member.metrics = snapshot
+        settle(member)
+      })
+      for (const member of open) member.worker.send({ type: 'metrics', ask })
+      if (open.size === 0) resolve()
+    })
+    this.#asked.delete(ask)
+    return [...this.#members].flatMap((member) => member.metrics ?? [])
+  }
+
+  /** Replaces every worker that there is now, one at a time. A second call while one is under way joins it. */
+  replaceAll(drainMs: number): Promise<void> {
+    this.#replacing ??= this.#replaceAll(drainMs).finally(() => {
+      this.#replacing = null
+    })
+    return this.#replacing
+  }
+
+  /** All drain; resolves when all are gone, those that are not by then having been killed. */
+  async stop(drainMs: number): Promise<void> {
+    this.#isStopping = true
+    if (this.#refork !== null) clearTimeout(this.#refork)
+    for (const member of this.#members) this.#drain(member, drainMs)
+    await this.#until(() => this.#members.size === 0)
+  }
+
+  killAll(): void {
+    for (const { worker } of this.#members) worker.kill('SIGKILL')
+  }
+
+  async #replaceAll(drainMs: number): Promise<void> {
+    for (const old of Array.from(this.#members)) {
+      if (old.phase === 'draining' || !this.#members.has(old)) continue
+      const successor = this.#fork()
+      await this.#until(() => successor.phase !== 'starting' || !this.#members.has(successor) || this.#isStopping)
+      if (this.#isStopping) return
+      // A successor that died takes its own way to a replacement: the old one stays.
+      if (!this.#members.has(successor)) continue
+      this.#drain(old, drainMs)
+      await this.#until(() => !this.#members.has(old))
+    }
+    this.#options.log('all workers have been replaced')
+  }
+
+  #fill(): void {
+    while (!this.#isStopping && this.#live() < this.#options.size) this.#fork()
+  }
+
+  #live(): number {
+    return [...this.#members].filter((member) => member.phase !== 'draining').length
+  }
+
+  #fork(): Member {
+    const worker = this.#options.fork()
+    const member: Member = {
+      worker,
+      startedAt: this.#options.now(),
+      phase: 'starting',
+      isReady: false,
+      first: null,
+      sent: null,
+      awaited: null,
+      mustResend: false,
+      status: null,
+      metrics: null,
+    }
+    this.#members.add(member)
+    worker.onMessage((message) => this.#hear(member, message))
+    worker.onExit((how) => this.#gone(member, how))
+    return member
+  }
+
+  #hear(member: Member, message: ToPrimary): void {
+    switch (message.type) {
+      case 'ready':
+        member.isReady = true
+        this.#sendTable(member)
+        return
+      case 'listen':
+        void this.#giveSocket(member.worker, message.listener)
+        return
+      case 'status':
+        member.status = message
+        if (member.phase === 'starting') member.phase = 'serving'
+        if (message.version === member.sent?.version && message.epoch === member.sent.epoch) {
+          if (member.awaited !== null) clearTimeout(member.awaited)
+          member.awaited = null
+          this.#sendTable(member)
+        }
+        this.#changed()
+        return
+      case 'metrics':
+        this.#asked.get(message.ask)?.(member, message.snapshot)
+        return
+      case 'log':
+        this.#options.log(`worker ${member.worker.pid}: ${message.message}`)
+    }
+  }
+
+  async #giveSocket(worker: WorkerProcess, listener: Listener): Promise<void> {
+    const { error, socket } = await this.#options.sockets.get(listener)
+    worker.send({ type: 'listener', name: listener.name, error }, socket ?? undefined)
+  }
+
+  #sendTable(member: Member): void {
+    const table = this.#table
+    if (table === null || !member.isReady || member.awaited !== null) return
+    if (member.sent === table && !member.mustResend) return
+    member.worker.send(tableUpdate(member.mustResend ? null : member.sent, table))
+    member.mustResend = false
+    member.first ??= table
+    member.sent = table
+    member.awaited = setTimeout(() => {
+      this.#options.log(`worker ${member.worker.pid} has not applied table ${table.version} in time and is killed`)
+      member.worker.kill('SIGKILL')
+    }, applyLimitMs)
+  }
+
+  #drain(member: Member, drainMs: number): void {
+    if (member.phase === 'draining') return
+    member.phase = 'draining'
+    member.worker.send({ type: 'drain', timeoutMs: drainMs })
+    const limit = setTimeout(() => member.worker.kill('SIGKILL'), drainMs + 1_000)
+    member.worker.onExit(() => clearTimeout(limit))
+  }
+
+  #gone(member: Member, how: string): void {
+    this.#members.delete(member)
+    if (member.awaited !== null) clearTimeout(member.awaited)
+    this.#options.onGone(member.metrics)
+    if (member.phase !== 'draining') {
+      this.#options.log(`worker ${member.worker.pid ?? 'without pid'} ended (${how}), another takes its place`)
+      this.#replace(this.#options.now() - member.startedAt)
+    }
+    this.#changed()
+  }
+
+  #replace(livedMs: number): void {
+    if (this.#isStopping) return
+    this.#restarts++
+    this.#crashes = livedMs >= soundMs ? 0 : this.#crashes + 1
+    if (this.#crashes <= freeCrashes) {
+      this.#fill()
+      return
+    }
+    const wait = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(this.#crashes - freeCrashes - 1, 10))
+    this.#refork ??= setTimeout(() => {
+      this.#refork = null
+      this.#fill()
+    }, wait)
+  }
+
+  #changed(): void {
+    for (const check of this.#waiting.slice()) check()
+    this.#options.onChange()
+  }
+
+  #until(isTrue: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const check = () => {
+        if (!isTrue()) return
+        this.#waiting = this.#waiting.filter((other) => other !== check)
+        resolve()
+      }
+      this.#waiting.push(check)
+      check()
+    })
+  }
+}

@@ -1,0 +1,164 @@
+import type { Server } from 'node:net'
+import { type Listener, PandoError, type RoutingTable } from '@pando/model'
+import type { DataPlane, Listen } from '../data-plane.js'
+import type { ToPrimary, ToWorker } from './messages.js'
+
+/** The worker's end of the line to the primary: `process` of a forked process. */
+export interface PrimaryLine {
+  send(message: ToPrimary): void
+  onMessage(callback: (message: ToWorker, handle: unknown) => void): void
+  /** The primary is gone. */
+  onDisconnect(callback: () => void): void
+}
+
+export interface WorkerOptions {
+  readonly line: PrimaryLine
+  readonly createPlane: (listen: Listen) => DataPlane
+  /** Ends the process. */
+  readonly exit: (code: number) => void
+}
+
+const statusPeriodMs = 1_000
+/** When the primary is killed, what is in flight may still end. */
+const orphanDrainMs = 10_000
+/** The kernel cuts it to its own limit (net.core.somaxconn). */
+const backlog = 4_096
+
+/**
+ * One worker: serves by the table that the primary sends, and says which version that is and what is still in flight to endpoints that
+ * leave. Signals are the primary's business: those that a terminal or a supervisor sends to the whole group are ignored here.
+ *
+ * Invariant: a status speaks of the table applied last, and its counts were taken after that table was served by; from then on
+ * the count of a leaving endpoint can only fall, so a zero is final.
+ */
+export function runWorker(options: WorkerOptions): void {
+  const worker = new Worker(options)
+  options.line.onMessage((message, handle) => worker.hear(message, handle))
+  options.line.onDisconnect(() => worker.drain(orphanDrainMs))
+  options.line.send({ type: 'ready' })
+}
+
+/** The line of a process that was forked. */
+export function lineOf(host: NodeJS.Process): PrimaryLine {
+  return {
+    // Once the primary is gone nobody hears: the disconnect says so, an error of its own would end the drain.
+    send: (message) => void (host.connected && host.send?.(message, undefined, undefined, () => {})),
+    onMessage: (callback) => void host.on('message', callback as (message: unknown, handle: unknown) => void),
+    onDisconnect: (callback) => void host.on('disconnect', callback),
+  }
+}
+
+class Worker {
+  readonly #options: WorkerOptions
+  readonly #plane: DataPlane
+  readonly #awaited = new Map<string, { resolve: (handle: unknown) => void; reject: (error: Error) => void }>()
+  #table: RoutingTable | null = null
+  #listenerErrors: Readonly<Record<string, string>> = {}
+  #hasLeaving = false
+  #isDraining = false
+
+  constructor(options: WorkerOptions) {
+    this.#options = options
+    this.#plane = options.createPlane((server, listener) => this.#listen(server, listener))
+    this.#plane.onDrained(() => this.#status())
+    setInterval(() => {
+      if (this.#hasLeaving) this.#status()
+    }, statusPeriodMs).unref()
+  }
+
+  hear(message: ToWorker, handle: unknown): void {
+    switch (message.type) {
+      case 'table':
+        void this.#apply(message.table)
+        return
+      case 'endpoints': {
+        // The primary sends these only to a worker that has a table.
+        const table = this.#table as RoutingTable
+        const endpoints = new Map(table.endpoints.map((endpoint) => [endpoint.id, endpoint]))
+        for (const id of message.removed) endpoints.delete(id)
+        for (const endpoint of message.set) endpoints.set(endpoint.id, endpoint)
+        const { epoch, version } = message
+        void this.#apply({ epoch, version, config: table.config, endpoints: [...endpoints.values()] })
+        return
+      }
+      case 'listener': {
+        const awaited = this.#awaited.get(message.name)
+        this.#awaited.delete(message.name)
+        if (message.error === null) awaited?.resolve(handle)
+        else awaited?.reject(new PandoError('port_taken', message.error))
+        return
+      }
+      case 'metrics':
+        this.#options.line.send({ type: 'metrics', ask: message.ask, snapshot: this.#plane.metrics() })
+        return
+      case 'reopen_logs':
+        this.#plane.reopenLogs?.()
+        return
+      case 'drain':
+        this.drain(message.timeoutMs)
+    }
+  }
+
+  drain(timeoutMs: number): void {
+    if (this.#isDraining) return
+    this.#isDraining = true
+    void this.#plane.close(timeoutMs).then(
+      () => this.#options.exit(0),
+      (error: unknown) => {
+        this.#options.line.send({ type: 'log', message: `closing failed: ${String(error)}` })
+        this.#options.exit(1)
+      },
+    )
+  }
+
+  async #apply(table: RoutingTable): Promise<void> {
+    this.#table = table
+    if (!this.#isDraining) {
+      try {
+        this.#listenerErrors = await this.#plane.apply(table)
+      } catch (error) {
+        // A table that cannot be applied at all is a fault of ours: better another worker's try than one that serves by who knows what.
+        this.#options.line.send({
+          type: 'log',
+          message: `table ${table.version} could not be applied: ${String(error)}`,
+        })
+        this.#options.exit(1)
+        return
+      }
+    }
+    this.#status()
+  }
+
+  #status(): void {
+    const table = this.#table
+    if (table === null) return
+    const leaving: Record<string, number> = {}
+    const inFlight = this.#plane.inFlight()
+    if (inFlight.size > 0) {
+      const states = new Map(table.endpoints.map((endpoint) => [endpoint.id, endpoint.state]))
+      for (const [id, count] of inFlight) {
+        const state = states.get(id)
+        if (count > 0 && (state === undefined || state === 'draining')) leaving[id] = count
+      }
+    }
+    this.#hasLeaving = Object.keys(leaving).length > 0
+    const { epoch, version } = table
+    this.#options.line.send({ type: 'status', epoch, version, listenerErrors: this.#listenerErrors, leaving })
+  }
+
+  /** The socket is the primary's: this worker listens on a copy of it, and the kernel gives each connection to one of the workers. */
+  async #listen(server: Server, listener: Listener): Promise<void> {
+    const handle = await new Promise<unknown>((resolve, reject) => {
+      this.#awaited.set(listener.name, { resolve, reject })
+      this.#options.line.send({ type: 'listen', listener })
+    })
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: Error) => reject(new PandoError('port_taken', error.message, { cause: error }))
+      server.once('error', onError)
+      server.listen(handle as Server, backlog, () => {
+        server.off('error', onError)
+        resolve()
+      })
+    })
+  }
+}
