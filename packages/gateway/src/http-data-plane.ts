@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import type { Listener, RoutingTable } from '@pando/model'
+import { type Listener, PandoError, type RoutingTable } from '@pando/model'
 import { AccessLog } from './access-log.js'
-import type { DataPlane, MetricsSnapshot } from './data-plane.js'
+import type { DataPlane, Listen, MetricsSnapshot } from './data-plane.js'
 import { ClientConnection, refuseConnection } from './http1/client-connection.js'
 import { Traffic } from './http1/traffic.js'
 import { GatewayMetrics } from './metrics/gateway-metrics.js'
@@ -13,6 +13,8 @@ export interface HttpDataPlaneOptions {
   readonly clock?: WheelClock
   /** Told of troubles that stop nothing, such as an access log that cannot be written. */
   readonly onTrouble?: (message: string) => void
+  /** How a server comes to listen; by itself when left out. */
+  readonly listen?: Listen
 }
 
 interface OpenListener {
@@ -25,6 +27,7 @@ export class HttpDataPlane implements DataPlane {
   readonly #wheel: TimerWheel
   readonly #metrics = new GatewayMetrics()
   readonly #onTrouble: (message: string) => void
+  readonly #listen: Listen
   readonly #listeners = new Map<string, OpenListener>()
   readonly #drainCallbacks: ((endpoint: string) => void)[] = []
   readonly #tunnels = new Set<TunnelConnection>()
@@ -36,6 +39,7 @@ export class HttpDataPlane implements DataPlane {
   constructor(options: HttpDataPlaneOptions = {}) {
     this.#wheel = new TimerWheel(options.clock ?? systemWheelClock)
     this.#onTrouble = options.onTrouble ?? (() => {})
+    this.#listen = options.listen ?? listenAlone
   }
 
   apply(table: RoutingTable): Promise<Readonly<Record<string, string>>> {
@@ -71,6 +75,10 @@ export class HttpDataPlane implements DataPlane {
 
   metrics(): MetricsSnapshot {
     return this.#metrics.snapshot()
+  }
+
+  reopenLogs(): void {
+    this.#traffic?.accessLog?.reopen()
   }
 
   /** Where a listener accepts, for one that was asked for port 0; null when it is not open. */
@@ -134,22 +142,17 @@ export class HttpDataPlane implements DataPlane {
     return errors
   }
 
-  #open(listener: Listener): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
-      server.once('error', reject)
-      server.listen({ host: listener.address.host, port: listener.address.port, backlog: 4096 }, () => {
-        server.removeListener('error', reject)
-        // An accept that fails (too many open files) is over with itself; the server goes on.
-        server.on('error', (error) => this.#onTrouble(`listener ${listener.name}: ${error.message}`))
-        this.#listeners.set(listener.name, { spec: listener, server })
-        const bound = server.address()
-        const port = typeof bound === 'object' && bound !== null ? bound.port : listener.address.port
-        const info = { name: listener.name, port, isMesh: listener.kind === 'mesh' }
-        server.on('connection', (socket: Socket) => this.#accept(socket, listener, info))
-        resolve()
-      })
-    })
+  async #open(listener: Listener): Promise<void> {
+    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
+    const info = { name: listener.name, port: listener.address.port, isMesh: listener.kind === 'mesh' }
+    // Before it listens: a connection may wait in the socket already.
+    server.on('connection', (socket: Socket) => this.#accept(socket, listener, info))
+    await this.#listen(server, listener)
+    // An accept that fails (too many open files) is over with itself; the server goes on.
+    server.on('error', (error) => this.#onTrouble(`listener ${listener.name}: ${error.message}`))
+    const bound = server.address()
+    if (typeof bound === 'object' && bound !== null) info.port = bound.port
+    this.#listeners.set(listener.name, { spec: listener, server })
   }
 
   #accept(
@@ -207,7 +210,19 @@ function stopListening(server: Server, callback: () => void): void {
   setImmediate(() => setImmediate(callback))
 }
 
+/** Binds a socket of this process' own. */
+function listenAlone(server: Server, { address }: Listener): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: address.host, port: address.port, backlog: 4096 }, () => {
+      server.removeListener('error', reject)
+      resolve()
+    })
+  })
+}
+
 function describeListenError(error: NodeJS.ErrnoException, listener: Listener): string {
+  if (error instanceof PandoError) return error.message
   const place = `${listener.address.host}:${listener.address.port}`
   if (error.code === 'EADDRINUSE') return `${place} is taken by another program`
   if (error.code === 'EACCES') return `no right to listen on ${place}`

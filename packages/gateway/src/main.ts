@@ -1,0 +1,58 @@
+import { fileURLToPath } from 'node:url'
+import { PandoError } from '@pando/model'
+
+/**
+ * The gateway's program. Started by hand or by the control plane it is the primary, which starts itself again with `--worker` for each
+ * worker; neither loads what only the other needs.
+ */
+if (process.argv[2] === '--worker') await serve()
+else await supervise()
+
+async function serve(): Promise<void> {
+  const [{ HttpDataPlane }, { lineOf, runWorker }] = await Promise.all([
+    import('./http-data-plane.js'),
+    import('./process/worker.js'),
+  ])
+  // A terminal and a supervisor signal the whole group; a worker ends when the primary says so.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {})
+  const line = lineOf(process)
+  runWorker({
+    line,
+    createPlane: (listen) => new HttpDataPlane({ listen, onTrouble: (message) => line.send({ type: 'log', message }) }),
+    exit: (code) => process.exit(code),
+  })
+}
+
+async function supervise(): Promise<void> {
+  const [{ GatewayPrimary }, { parseOptions }] = await Promise.all([
+    import('./process/primary.js'),
+    import('./process/options.js'),
+  ])
+  try {
+    const primary = new GatewayPrimary({
+      ...parseOptions(process.argv.slice(2)),
+      workerEntry: fileURLToPath(import.meta.url),
+      workerArgs: ['--worker'],
+      log,
+    })
+    const stop = () => void primary.stop().then(() => process.exit(0))
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+    process.on('SIGHUP', () => (primary.isStatic ? primary.reload() : void primary.replaceWorkers()))
+    process.on('SIGUSR2', () => void primary.replaceWorkers())
+    process.on('SIGUSR1', () => primary.reopenLogs())
+    await primary.start()
+  } catch (thrown) {
+    const error = PandoError.from(thrown)
+    if (error.isUserMistake) {
+      log(`${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`)
+      process.exit(error.code === 'usage' ? 2 : 1)
+    }
+    console.error(thrown)
+    process.exit(1)
+  }
+}
+
+function log(message: string): void {
+  console.error(`${new Date().toISOString()} gateway: ${message}`)
+}
