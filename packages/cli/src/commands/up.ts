@@ -1,8 +1,8 @@
-import type { AppStatus } from '@pando/model'
 import type { Command } from 'commander'
 import { daemonAt, newCommand, projectOf, type Attach } from '../command.js'
 import { note, printJson, type Context } from '../context.js'
 import type { Daemon } from '../daemon/daemon.js'
+import { callOf } from '../call.js'
 import { readManifest, renderDiagnostics } from '../manifest-reader.js'
 import { parseDuration } from '../render/duration.js'
 import { Attachment } from '../up/attachment.js'
@@ -33,7 +33,8 @@ export function upCommand(attach: Attach): Command {
     try {
       const isDetached = options.detach === true
       const deadline = context.now() + timeoutMs
-      const view = await viewFor(context, options.json === true)
+      const command = callOf(context, project, options)
+      const view = await viewFor(context, command, options.json === true)
       view.note(context.paint.dim(`${app.name}: ${project.manifest}`))
       const opened = await openApp(daemon, { manifest: project.manifest, variables }, deadline)
       if (opened.note !== '') view.note(opened.note)
@@ -47,7 +48,11 @@ export function upCommand(attach: Attach): Command {
         logTail: (service) => logTail(daemon, service),
       })
       const { code, status } = await attachment.run()
-      if (isDetached) showEnd(context, options.json === true, status, code === 0)
+      // The board is gone with the attachment; pipes have had the summary already.
+      if (isDetached && status !== null) {
+        if (options.json === true) printJson(context, status)
+        else if (code === 0 && context.stdout.isTTY === true) new LineView(context, command).ready(status)
+      }
       return code
     } finally {
       stops.close()
@@ -55,18 +60,11 @@ export function upCommand(attach: Attach): Command {
   })
 }
 
-async function viewFor(context: Context, isJson: boolean): Promise<View> {
+async function viewFor(context: Context, command: string, isJson: boolean): Promise<View> {
   if (isJson) return new QuietView(context)
-  if (context.stdout !== process.stdout || !process.stdout.isTTY) return new LineView(context)
+  if (context.stdout !== process.stdout || !process.stdout.isTTY) return new LineView(context, command)
   const { BoardView } = await import('../up/board-view.js')
-  return new BoardView(context, process.stdout)
-}
-
-/** The board is gone with the attachment, and pipes have had the summary already. */
-function showEnd(context: Context, isJson: boolean, status: AppStatus | null, isReady: boolean): void {
-  if (status === null) return
-  if (isJson) printJson(context, status)
-  else if (isReady && context.stdout.isTTY === true) new LineView(context).ready(status)
+  return new BoardView(context, command, process.stdout)
 }
 
 async function logTail(daemon: Daemon, service: string): Promise<readonly string[]> {

@@ -2,7 +2,7 @@ import type { AppStatus } from '@pando/model'
 import type { Paint } from '../paint.js'
 import { renderDuration } from './duration.js'
 import { gatewayUrl, renderInstances, renderReasons, renderServices } from './service-table.js'
-import type { TableOptions } from './table.js'
+import { cut, type TableOptions } from './table.js'
 
 /** Everything that `pando ps` says: the app, its gateway, services, what is wrong with them, instances. */
 export function renderAppStatus(status: AppStatus, now: number, options: TableOptions): string {
@@ -27,31 +27,42 @@ export function renderGateway(status: AppStatus, paint: Paint): string {
   return lines.join('\n')
 }
 
+export interface SummaryOptions extends TableOptions {
+  readonly rows?: number
+  /** How `pando` is called from where the reader is, with what it needs to find this app. */
+  readonly command: string
+}
+
 /** Fits a screen: what runs where, and the next three commands to try. */
-export function renderSummary(status: AppStatus, options: TableOptions & { readonly rows?: number }): string {
+export function renderSummary(status: AppStatus, options: SummaryOptions): string {
   const { paint } = options
-  // Gateway, head, blank lines, commands and the live line take about ten; the rest is for services.
-  const room = Math.max(3, (options.rows ?? 40) - 12)
-  const shown = status.services.slice(0, room)
+  // Gateway, head, blank lines, commands and the live line take about twelve; the rest is for services and their reasons.
+  const room = Math.max(4, (options.rows ?? 40) - 14)
+  const reasons = renderReasons(status.services, paint)
+    .split('\n')
+    .slice(0, Math.ceil(room / 3))
+  const shown = status.services.slice(0, room - (reasons[0] === '' ? 0 : reasons.length))
   const more = status.services.length - shown.length
+  const next = nextCommands(status, options.command)
+  const width = Math.max(...next.map(([command]) => command.length))
   const parts = [
     renderGateway(status, paint),
     renderServices(shown, options) + (more > 0 ? `\n${paint.dim(`and ${more} more: pando ps`)}` : ''),
-    renderReasons(shown, paint),
-    nextCommands(status)
-      .map(([command, why]) => `  ${paint.cyan(command.padEnd(28))} ${paint.dim(why)}`)
+    reasons.map((reason) => cut(reason, options.columns)).join('\n'),
+    next
+      .map(([command, why]) => cut(`  ${paint.cyan(command.padEnd(width))}  ${paint.dim(why)}`, options.columns))
       .join('\n'),
   ]
   return parts.filter((part) => part !== '').join('\n\n')
 }
 
-function nextCommands(status: AppStatus): readonly (readonly [string, string])[] {
+function nextCommands(status: AppStatus, pando: string): readonly (readonly [string, string])[] {
   const routed = status.services.find((service) => service.routes.length > 0) ?? status.services[0]
   const name = routed?.name ?? 'SERVICE'
   const path = routed?.routes[0] ?? '/'
   return [
     [`curl ${gatewayUrl(status)}${path.startsWith('/') ? path : '/'}`, 'a request through the gateway'],
-    [`pando scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
-    [`pando logs -f ${name}`, 'what it says'],
+    [`${pando} scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
+    [`${pando} logs -f ${name}`, 'what it says'],
   ]
 }

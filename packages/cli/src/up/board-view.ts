@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update'
 import type { AppStatus, PandoEvent } from '@pando/model'
 import type { Context } from '../context.js'
-import { renderSummary } from '../render/app-status.js'
+import { renderGateway, renderSummary } from '../render/app-status.js'
 import { renderReasons, renderServices } from '../render/service-table.js'
 import { cut } from '../render/table.js'
 import { EventSieve, type View } from './view.js'
@@ -11,6 +11,7 @@ const redrawMs = 100
 /** A live board at the bottom of the terminal; what happened scrolls by above it. */
 export class BoardView implements View {
   readonly #context: Context
+  readonly #command: string
   readonly #sieve = new EventSieve()
   readonly #draw: ReturnType<typeof createLogUpdate>
   /** The last line of output of what is being built, by service. */
@@ -19,8 +20,9 @@ export class BoardView implements View {
   #hasBeenReady = false
   #redraw: NodeJS.Timeout | null = null
 
-  constructor(context: Context, stream: NodeJS.WriteStream) {
+  constructor(context: Context, command: string, stream: NodeJS.WriteStream) {
     this.#context = context
+    this.#command = command
     this.#draw = createLogUpdate(stream)
   }
 
@@ -68,7 +70,7 @@ export class BoardView implements View {
   #board(status: AppStatus): string {
     const { paint, stdout } = this.#context
     const columns = stdout.columns ?? 80
-    const options = { paint, columns, rows: stdout.rows ?? 24 }
+    const options = { paint, columns, rows: stdout.rows ?? 24, command: this.#command }
     if (status.state === 'stopping') {
       const left = status.services
         .flatMap(({ instances }) => instances)
@@ -84,7 +86,8 @@ export class BoardView implements View {
       cut(`${paint.name(service)} ${paint.dim(`| ${line.trim()}`)}`, columns),
     )
     return [
-      renderServices(status.services.slice(0, options.rows - 10), options),
+      status.gateway.errors.length > 0 ? renderGateway(status, paint) : '',
+      renderServices(status.services.slice(0, Math.max(3, options.rows - 10)), options),
       renderReasons(status.services, paint),
       ...building,
     ]

@@ -23,7 +23,7 @@ export class EventSieve {
   readonly #buildLines = new Map<string, number>()
 
   /** Null: not shown. */
-  render(event: PandoEvent, context: Context): string | null {
+  render(event: PandoEvent, context: Pick<Context, 'paint'>): string | null {
     if (event.kind.startsWith('endpoint.') || event.kind === 'app.applied') return null
     const { paint } = context
     const service = event.service ?? ''
@@ -40,10 +40,13 @@ export class EventSieve {
 /** Line after line: for pipes, files and CI. */
 export class LineView implements View {
   readonly #context: Context
+  readonly #command: string
   readonly #sieve = new EventSieve()
 
-  constructor(context: Context) {
+  /** `command`: how the reader calls `pando` for this app. */
+  constructor(context: Context, command: string) {
     this.#context = context
+    this.#command = command
   }
 
   event(event: PandoEvent): void {
@@ -54,7 +57,7 @@ export class LineView implements View {
   status(): void {}
 
   ready(status: AppStatus): void {
-    this.note(`\n${renderSummary(status, { paint: this.#context.paint })}\n`)
+    this.note(`\n${renderSummary(status, { paint: this.#context.paint, command: this.#command })}\n`)
   }
 
   note(text: string): void {
