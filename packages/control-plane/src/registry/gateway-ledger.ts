@@ -7,8 +7,8 @@ export interface KnownGateway {
   readonly report: GatewayReport | null
   /** Unix time, ms. */
   readonly lastSeen: number
-  /** Its watch is open now. */
-  readonly isConnected: boolean
+  /** How many watches it has open now: a new one may open before the old one is seen to have closed. */
+  readonly watches: number
 }
 
 /** Without a watch and without a report for so long, a gateway is taken for dead. */
@@ -31,7 +31,7 @@ export class GatewayLedger {
   constructor(options: { readonly epoch: string; readonly expected: readonly string[]; readonly now: number }) {
     this.#epoch = options.epoch
     for (const gateway of options.expected) {
-      this.#gateways.set(gateway, { gateway, report: null, lastSeen: options.now, isConnected: false })
+      this.#gateways.set(gateway, { gateway, report: null, lastSeen: options.now, watches: 0 })
     }
   }
 
@@ -43,13 +43,15 @@ export class GatewayLedger {
   }
 
   report(report: GatewayReport, now: number): void {
-    const isConnected = this.#gateways.get(report.gateway)?.isConnected ?? false
-    this.#gateways.set(report.gateway, { gateway: report.gateway, report, lastSeen: now, isConnected })
+    const watches = this.#gateways.get(report.gateway)?.watches ?? 0
+    this.#gateways.set(report.gateway, { gateway: report.gateway, report, lastSeen: now, watches })
   }
 
+  /** It has opened a watch, or lost one. */
   connected(gateway: string, isConnected: boolean, now: number): void {
     const known = this.#gateways.get(gateway)
-    this.#gateways.set(gateway, { gateway, report: known?.report ?? null, lastSeen: now, isConnected })
+    const watches = Math.max(0, (known?.watches ?? 0) + (isConnected ? 1 : -1))
+    this.#gateways.set(gateway, { gateway, report: known?.report ?? null, lastSeen: now, watches })
   }
 
   forgetDead(now: number): void {
@@ -115,5 +117,5 @@ export class GatewayLedger {
 
 function isLive(known: KnownGateway, now: number): boolean {
   // A clock that was set back would otherwise keep a dead gateway for as long as it was set back.
-  return known.isConnected || Math.abs(now - known.lastSeen) < gatewayTimeoutMs
+  return known.watches > 0 || Math.abs(now - known.lastSeen) < gatewayTimeoutMs
 }

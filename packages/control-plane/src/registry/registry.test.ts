@@ -80,7 +80,7 @@ describe('own endpoints', () => {
     expect(registry.version).toBe(1)
     watcher.next()
     registry.sync([own('b', 'draining'), own('c')])
-    const message = JSON.parse(watcher.next()!) as WatchMessage
+    const message = JSON.parse(String(watcher.next())) as WatchMessage
     expect(message).toEqual({
       type: 'change',
       from: 1,

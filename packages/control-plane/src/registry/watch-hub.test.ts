@@ -32,7 +32,8 @@ class Client {
   snapshots = 0
   changes = 0
 
-  apply(line: string): void {
+  apply(bytes: Uint8Array): void {
+    const line = Buffer.from(bytes).toString()
     if (!line.endsWith('\n')) throw new Error('no whole line')
     const message = JSON.parse(line) as WatchMessage
     if (message.type === 'heartbeat') {
@@ -93,7 +94,7 @@ describe('WatchHub', () => {
     const hub = new WatchHub({ epoch: 'e', maxChanges: 3 })
     for (let i = 1; i <= 6; i++) hub.publish({ set: [endpoint(`i${i}`)] })
     const first = (since: Position) =>
-      JSON.parse(hub.watch(all, since, () => undefined).next() ?? 'null') as WatchMessage | null
+      JSON.parse(String(hub.watch(all, since, () => undefined).next())) as WatchMessage | null
     expect(first({ epoch: 'e', version: 6 })).toBeNull()
     expect(first({ epoch: 'e', version: 4 })).toMatchObject({ type: 'change', from: 4, version: 6 })
     expect(first({ epoch: 'e', version: 3 })).toMatchObject({ type: 'change', from: 3, version: 6 })
@@ -119,7 +120,7 @@ describe('WatchHub', () => {
     hub.publish({ set: [endpoint('a')] })
     hub.publish({ set: Array.from({ length: 10 }, (_, i) => endpoint(`i${i}`)) })
     const line = hub.watch(all, { epoch: 'e', version: 0 }, () => undefined).next()!
-    expect((JSON.parse(line) as WatchMessage).type).toBe('snapshot')
+    expect((JSON.parse(String(line)) as WatchMessage).type).toBe('snapshot')
   })
 
   test('a gateway’s first word waits for the configuration; others never see it', () => {
@@ -163,7 +164,7 @@ describe('WatchHub', () => {
     expect(client.endpoints.size).toBe(0)
   })
 
-  test('watchers in step share one string', () => {
+  test('watchers in step share one line', () => {
     const hub = new WatchHub({ epoch: 'e' })
     const watchers = Array.from({ length: 50 }, () => hub.watch(all, null, () => undefined))
     for (const watcher of watchers) watcher.next()

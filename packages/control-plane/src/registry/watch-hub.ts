@@ -87,7 +87,7 @@ export class WatchHub {
     const here = audience
     return {
       next: () => this.#next(here, watcher),
-      heartbeat: () => heartbeatLine(Math.max(0, watcher.given)),
+      heartbeat: () => Buffer.from(heartbeatLine(Math.max(0, watcher.given))),
       close: () => {
         here.watchers.delete(watcher)
         if (here.watchers.size === 0 && this.#audiences.get(key) === here) this.#audiences.delete(key)
@@ -95,7 +95,7 @@ export class WatchHub {
     }
   }
 
-  #next(audience: Audience, watcher: WatcherState): string | null {
+  #next(audience: Audience, watcher: WatcherState): Uint8Array | null {
     const { newSince, given } = watcher
     if (newSince === null) return null
     watcher.newSince = null
@@ -151,10 +151,10 @@ export class WatchHub {
 }
 
 export interface Watcher {
-  /** The next line to send (JSON and a newline), null when there is nothing new. */
-  next(): string | null
+  /** The next line to send (JSON and a newline, shared with other watchers: not to be written into), null when there is nothing new. */
+  next(): Uint8Array | null
   /** A heartbeat line with the version that this watcher was given last. */
-  heartbeat(): string
+  heartbeat(): Uint8Array
   close(): void
 }
 
@@ -170,7 +170,7 @@ interface WatcherState {
 class Audience {
   readonly scope: Scope
   readonly watchers = new Set<WatcherState>()
-  readonly #lines = new Map<string, string | null>()
+  readonly #lines = new Map<string, Uint8Array | null>()
   #linesOf = -1
 
   constructor(scope: Scope) {
@@ -185,12 +185,13 @@ class Audience {
     }
   }
 
-  line(version: number, position: string, make: () => string | null): string | null {
+  line(version: number, position: string, make: () => string | null): Uint8Array | null {
     if (this.#linesOf !== version) this.#lines.clear()
     this.#linesOf = version
     const made = this.#lines.get(position)
     if (made !== undefined) return made
-    const line = make()
+    const text = make()
+    const line = text === null ? null : Buffer.from(text)
     // Stragglers at many different positions are served without being kept: the crowd is at one or two.
     if (this.#lines.size < 16) this.#lines.set(position, line)
     return line

@@ -1,0 +1,113 @@
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { PandoError } from '@pando/model'
+import type { Address } from '@pando/model'
+import { refusal } from './access.js'
+import type { Api } from './operation.js'
+import { portTaken } from './port-holder.js'
+import { problemResponse } from './problem.js'
+import { listenOnUnixSocket } from './unix-socket.js'
+
+export interface ServeOptions {
+  readonly app: Api
+  /** Absolute path of the unix socket. */
+  readonly socketPath: string
+  /** Loopback address for TCP. */
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly token: string
+}
+
+export interface ControlApiServer {
+  /** Where TCP listens, with the port that was taken. */
+  readonly address: Address
+  /** Where the unix socket really is: elsewhere when the path asked for was too long for one. */
+  readonly socketPath: string
+  /** Accepts nothing new, ends streams, lets other requests finish for a second, then cuts the rest. */
+  close(): Promise<void>
+}
+
+const maxConnections = 4_096
+const closeGraceMs = 1_000
+
+/**
+ * Serves the API on a unix socket (mode 0600, no token) and on TCP (see `access.ts`). Rejects with `conflict` when another control
+ * plane answers on the socket, `port_taken` when the port is held; then nothing listens.
+ */
+export async function serveControlApi(options: ServeOptions): Promise<ControlApiServer> {
+  const { app, host, port, token } = options
+  const closing = new AbortController()
+  const bindings = { closing: closing.signal }
+
+  const local = makeServer((request) => app.fetch(request, bindings))
+  const remote = makeServer((request) => {
+    const refused = refusal(request, { token, host })
+    return refused === null ? app.fetch(request, bindings) : problemResponse(refused)
+  })
+
+  const socket = await listenOnUnixSocket(local, options.socketPath)
+  try {
+    await listenOnTcp(remote, { host, port })
+  } catch (error) {
+    await stop(local)
+    socket.remove()
+    throw error
+  }
+  return {
+    address: { host, port: (remote.address() as AddressInfo).port },
+    socketPath: socket.path,
+    async close() {
+      // The file goes first: whoever comes now learns at once that nobody is here.
+      socket.remove()
+      closing.abort()
+      await Promise.all([stop(local), stop(remote)])
+    },
+  }
+}
+
+function makeServer(handle: (request: Request) => Response | Promise<Response>): Server {
+  const server = createServer(
+    // Other code in this process keeps its own Request and Response.
+    getRequestListener(handle, {
+      overrideGlobalObjects: false,
+      errorHandler: (thrown) => problemResponse(unreadable(thrown)),
+    }),
+  )
+  server.maxConnections = maxConnections
+  return server
+}
+
+/** What is thrown around the API: its own failures it has answered itself. */
+function unreadable(thrown: unknown): PandoError {
+  return new PandoError('usage', 'the request cannot be understood', { cause: thrown })
+}
+
+async function listenOnTcp(server: Server, address: Address): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ ...address, exclusive: true }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') throw await portTaken('the control API', address, 'api.port in the manifest', error)
+    throw new PandoError('usage', `the control API cannot listen on ${address.host}:${address.port}: ${code}`, {
+      hint: 'Set api.host and api.port in the manifest to a loopback address and a port above 1023.',
+      cause: error,
+    })
+  }
+}
+
+async function stop(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), closeGraceMs)
+  await closed
+  clearTimeout(timer)
+}
