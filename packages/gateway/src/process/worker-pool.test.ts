@@ -1,0 +1,226 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { ListeningSockets } from './listening-sockets.js'
+import type { ToPrimary, ToWorker } from './messages.js'
+import { config, endpoint, tableOf } from './tables.suite.js'
+import { WorkerPool, type WorkerProcess } from './worker-pool.js'
+
+/** A worker that does what the test says. */
+class FakeWorker implements WorkerProcess {
+  readonly pid: number
+  readonly sent: ToWorker[] = []
+  wasKilled = false
+  #hear: (message: ToPrimary) => void = () => {}
+  readonly #onExit: ((how: string) => void)[] = []
+
+  constructor(pid: number) {
+    this.pid = pid
+  }
+
+  send(message: ToWorker): void {
+    this.sent.push(message)
+  }
+
+  kill(): void {
+    this.wasKilled = true
+    this.exit('killed by SIGKILL')
+  }
+
+  onMessage(callback: (message: ToPrimary) => void): void {
+    this.#hear = callback
+  }
+
+  onExit(callback: (how: string) => void): void {
+    this.#onExit.push(callback)
+  }
+
+  say(message: ToPrimary): void {
+    this.#hear(message)
+  }
+
+  /** Answers for the table it was sent last. */
+  applied(version: number, leaving: Record<string, number> = {}, epoch = 'e1'): void {
+    this.say({ type: 'status', epoch, version, listenerErrors: {}, leaving })
+  }
+
+  exit(how = 'exit code 1'): void {
+    for (const callback of this.#onExit) callback(how)
+  }
+
+  tables(): string[] {
+    return this.sent.flatMap((message) => {
+      if (message.type === 'table') return [`table ${message.table.version}`]
+      return message.type === 'endpoints' ? [`endpoints ${message.version}`] : []
+    })
+  }
+}
+
+let workers: FakeWorker[] = []
+const logs: string[] = []
+let now = 0
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  workers = []
+  now = 0
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function poolOf(size: number): WorkerPool {
+  const pool = new WorkerPool({
+    size,
+    fork: () => {
+      const worker = new FakeWorker(workers.length)
+      workers.push(worker)
+      return worker
+    },
+    sockets: {} as ListeningSockets,
+    onChange: () => {},
+    onGone: () => {},
+    log: (message) => logs.push(message),
+    now: () => now,
+  })
+  pool.start()
+  return pool
+}
+
+const one = config([])
+const v1 = tableOf(1, [endpoint('a', 1)], one)
+const v2 = tableOf(2, [endpoint('a', 1, 'draining')], one)
+const v3 = tableOf(3, [], one)
+
+describe('WorkerPool', () => {
+  it('gives a worker the table before it serves, and then one at a time, the newest', () => {
+    const pool = poolOf(1)
+    pool.apply(v1)
+    expect(workers[0]?.sent).toEqual([])
+    workers[0]?.say({ type: 'ready' })
+    pool.apply(v2)
+    pool.apply(v3)
+    expect(workers[0]?.tables()).toEqual(['table 1'])
+    expect(pool.serving).toBe(0)
+    workers[0]?.applied(1)
+    expect(pool.serving).toBe(1)
+    expect(workers[0]?.tables()).toEqual(['table 1', 'endpoints 3'])
+  })
+
+  it('says a version is applied only when all serve by it', () => {
+    const pool = poolOf(2)
+    pool.apply(v1)
+    for (const worker of workers) worker.say({ type: 'ready' })
+    expect(pool.applied('e1')).toBeNull()
+    for (const worker of workers) worker.applied(1)
+    pool.apply(v2)
+    workers[0]?.applied(2)
+    expect(pool.applied('e1')).toBe(1)
+    workers[1]?.applied(2)
+    expect(pool.applied('e1')).toBe(2)
+    expect(pool.applied('e2')).toBe(0)
+  })
+
+  it('does not take back what it said when a new worker starts by that version', () => {
+    const pool = poolOf(1)
+    pool.apply(v1)
+    workers[0]?.say({ type: 'ready' })
+    workers[0]?.applied(1)
+    pool.apply(v2)
+    workers[0]?.applied(2)
+    void pool.replaceAll(1_000)
+    workers[1]?.say({ type: 'ready' })
+    expect(pool.applied('e1')).toBe(2)
+    pool.apply(v3)
+    workers[0]?.applied(3)
+    expect(pool.applied('e1')).toBe(2)
+  })
+
+  it('adds up what is in flight to leaving endpoints, draining workers included', async () => {
+    const pool = poolOf(1)
+    pool.apply(v2)
+    workers[0]?.say({ type: 'ready' })
+    workers[0]?.applied(2, { a: 3 })
+    void pool.replaceAll(1_000)
+    workers[1]?.say({ type: 'ready' })
+    workers[1]?.applied(2, { a: 1 })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(workers[0]?.sent.at(-1)).toEqual({ type: 'drain', timeoutMs: 1_000 })
+    expect(pool.leaving()).toEqual({ a: 4 })
+    workers[0]?.exit('exit code 0')
+    expect(pool.leaving()).toEqual({ a: 1 })
+  })
+
+  it('replaces a dead worker at once, and pauses longer and longer only when they die young again and again', async () => {
+    const pool = poolOf(1)
+    for (let index = 0; index < 3; index++) workers.at(-1)?.exit()
+    expect(workers).toHaveLength(4)
+    const waits: number[] = []
+    for (let index = 0; index < 8; index++) {
+      const before = workers.length
+      workers.at(-1)?.exit()
+      let waited = 0
+      while (workers.length === before) {
+        await vi.advanceTimersByTimeAsync(100)
+        waited += 100
+      }
+      waits.push(waited)
+    }
+    expect(waits).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000])
+    now += 60_000
+    workers.at(-1)?.exit()
+    expect(workers).toHaveLength(13)
+    expect(pool.restarts).toBe(12)
+  })
+
+  it('replaces one at a time: the new one serves before the old one drains', async () => {
+    const pool = poolOf(2)
+    pool.apply(v1)
+    for (const worker of workers) {
+      worker.say({ type: 'ready' })
+      worker.applied(1)
+    }
+    const done = pool.replaceAll(1_000)
+    expect(workers).toHaveLength(3)
+    workers[2]?.say({ type: 'ready' })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(workers[0]?.sent.some((message) => message.type === 'drain')).toBe(false)
+    workers[2]?.applied(1)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(workers[0]?.sent.some((message) => message.type === 'drain')).toBe(true)
+    expect(workers).toHaveLength(3)
+    workers[0]?.exit('exit code 0')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(workers).toHaveLength(4)
+    workers[3]?.say({ type: 'ready' })
+    workers[3]?.applied(1)
+    await vi.advanceTimersByTimeAsync(0)
+    workers[1]?.exit('exit code 0')
+    await done
+    expect(pool.restarts).toBe(0)
+    expect(pool.pids).toEqual([2, 3])
+  })
+
+  it('kills a worker that drains too long or does not apply a table', async () => {
+    const pool = poolOf(2)
+    pool.apply(v1)
+    workers[0]?.say({ type: 'ready' })
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(workers[0]?.wasKilled).toBe(true)
+    expect(workers).toHaveLength(3)
+    const stopped = pool.stop(5_000)
+    await vi.advanceTimersByTimeAsync(6_000)
+    await stopped
+    expect(workers.map((worker) => worker.wasKilled)).toEqual([true, true, true])
+    expect(workers).toHaveLength(3)
+  })
+
+  it('waits for no worker that does not answer with its numbers', async () => {
+    const pool = poolOf(2)
+    const snapshot = { families: [] }
+    const asked = pool.metrics()
+    const ask = workers[0]?.sent.find((message) => message.type === 'metrics')
+    workers[0]?.say({ type: 'metrics', ask: ask?.type === 'metrics' ? ask.ask : 0, snapshot })
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await asked).toEqual([snapshot])
+  })
+})
