@@ -109,7 +109,7 @@ async function startProxies(upstream) {
     const pid = await startPinned({
       name: proxy.name,
       core: options.proxyCore,
-      command: proxy.command({ root, port, upstream, folder }),
+      command: await proxy.command({ root, port, upstream, folder }),
       logFile: join(folder, `${proxy.name.replaceAll('/', '-')}.log`),
       ready: () => answers(`http://127.0.0.1:${port}/small`),
     })

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 /** Each: how it is called, its version (null when it is not here), and the command that runs it in the foreground. */
 export const proxies = [
@@ -63,9 +64,9 @@ backend service
     name: 'Pando',
     version: ({ root }) =>
       existsSync(join(root, gatewayEntry)) ? packageVersion(join(root, 'packages/gateway/package.json')) : null,
-    command({ root, port, upstream, folder }) {
+    async command({ root, port, upstream, folder }) {
       const file = join(folder, 'table.json')
-      writeFileSync(file, JSON.stringify(routingTable(port, upstream)))
+      writeFileSync(file, JSON.stringify(await routingTable(root, port, upstream)))
       return [process.execPath, join(root, gatewayEntry), '--table', file, '--workers', '1']
     },
   },
@@ -74,6 +75,7 @@ backend service
 ]
 
 const gatewayEntry = 'packages/gateway/dist/main.js'
+const manifestDefaults = 'packages/control-plane/dist/manifest/defaults.js'
 
 function peer(name, script) {
   return {
@@ -128,8 +130,9 @@ http {
 `
 }
 
-/** One route to one endpoint, every limit at its default (see GatewayLimits in the model). */
-function routingTable(port, upstream) {
+/** One route to one endpoint, every limit at the manifest's default. */
+async function routingTable(root, port, upstream) {
+  const { defaultLimits: limits } = await import(pathToFileURL(join(root, manifestDefaults)).href)
   return {
     epoch: 'bench',
     version: 1,
@@ -147,22 +150,7 @@ function routingTable(port, upstream) {
         },
       ],
       services: [{ name: 'up', protocol: 'http', balancer: 'round_robin' }],
-      limits: {
-        maxTargetBytes: 8_192,
-        maxHeadBytes: 32_768,
-        maxHeaders: 100,
-        maxBodyBytes: 0,
-        headTimeoutMs: 10_000,
-        keepAliveTimeoutMs: 75_000,
-        idleTimeoutMs: 60_000,
-        requestTimeoutMs: 0,
-        connectTimeoutMs: 5_000,
-        maxConnections: 10_000,
-        maxConnectionsPerEndpoint: 256,
-        maxPending: 1_024,
-        pendingTimeoutMs: 5_000,
-        maxRetries: 2,
-      },
+      limits,
       accessLog: null,
     },
     endpoints: [
