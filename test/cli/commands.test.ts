@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -196,7 +197,7 @@ describe('what users get wrong', () => {
     [['scale'], 2, 'missing required argument'],
     [['up', '-f', 'nowhere.yaml'], 2, 'nowhere.yaml'],
     [['ps', '--state-dir', 'nowhere'], 1, 'Pando is not running here'],
-    [['restart', 'users', '--state-dir', 'nowhere'], 1, 'next: Start it with: pando up'],
+    [['restart', 'users', '--state-dir', 'nowhere'], 1, 'next: start it with: pando up'],
   ])('pando %j ends with %i and says why', async (args, code, text) => {
     const ran = await line.run(args)
     expect(ran).toMatchObject({ code, stdout: '' })
@@ -221,6 +222,40 @@ describe('what users get wrong', () => {
     expect(ran.stderr).toMatch(/pando\.yaml:6:5[^]*did you mean "replicas"\?[^]*pando\.yaml:8:9/)
     expect(ran.stderr).not.toMatch(/^\s+at /m)
     expect((await line.run(['ps', '-f', path])).code).toBe(1)
+  })
+
+  it('config shows what was understood, and secrets only when asked for', async () => {
+    const path = join(empty, 'pando.yaml')
+    await writeFile(
+      path,
+      'name: kept\nservices:\n  a:\n    build: .\n    command: x\n    environment: { API_TOKEN: hush, PLAIN: said }\n',
+    )
+    const { code, stdout } = await line.run(['config', '-f', path])
+    expect(code).toBe(0)
+    expect(stdout).toContain('PLAIN: said')
+    expect(stdout).not.toContain('hush')
+    expect((await line.run(['config', '-f', path, '--show-secrets'])).stdout).toContain('hush')
+    const json = (await line.run(['config', '-f', path, '--json'])).stdout
+    expect(JSON.parse(json)).toMatchObject({ name: 'kept', services: { a: { environment: { PLAIN: 'said' } } } })
+    expect(json).not.toContain('hush')
+  })
+
+  it('init writes a manifest that loads, and never over one that is there', async () => {
+    const folder = join(empty, 'new')
+    await mkdir(join(folder, 'web'), { recursive: true })
+    await writeFile(join(folder, 'web', 'requirements.txt'), 'flask\n')
+    await writeFile(join(folder, 'web', 'app.py'), 'from flask import Flask\napp = Flask(__name__)\n')
+    expect((await line.run(['init', folder, '--print'])).stdout).toContain('web:')
+    expect(existsSync(join(folder, 'pando.yaml'))).toBe(false)
+    expect(await line.run(['init'], {}, folder)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/web +\.\/web +python/),
+    })
+    expect((await line.run(['config'], {}, folder)).code).toBe(0)
+    await writeFile(join(folder, 'pando.yaml'), 'name: mine\n')
+    expect(await line.run(['init'], {}, folder)).toMatchObject({ code: 2, stderr: expect.stringContaining('--force') })
+    expect(readFileSync(join(folder, 'pando.yaml'), 'utf8')).toBe('name: mine\n')
+    expect((await line.run(['init', join(folder, 'nowhere')])).code).toBe(1)
   })
 
   it('shows a stack only with PANDO_DEBUG', async () => {

@@ -4,5 +4,5 @@ import { PandoError } from '@pando/model'
 export function parseCount(text: string, option: string, { most }: { readonly most: number }): number {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
   if (count <= most) return count
-  throw new PandoError('usage', `${option} ${text} is no number from 0 to ${most}.`)
+  throw new PandoError('usage', `${option} ${text} is no number from 0 to ${most}`)
 }

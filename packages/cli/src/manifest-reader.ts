@@ -1,8 +1,9 @@
-import { PandoError, type AppSpec, type Diagnostic } from '@pando/model'
+import type { InitialManifest, RenderOptions } from '@pando/control-plane'
+import type { AppSpec, Diagnostic } from '@pando/model'
 import type { Paint } from './paint.js'
 
 // Reading a manifest needs the schema and the YAML parser: they are loaded only by the commands that read one.
-const room = () => import('@pando/control-plane')
+const manifestRoom = () => import('@pando/control-plane')
 
 /** What was understood of a manifest, and the values that it took from the environment. */
 export interface ReadManifest {
@@ -17,7 +18,7 @@ export async function readManifest(
   path: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<ReadManifest> {
-  const { loadManifest } = await room()
+  const { loadManifest } = await manifestRoom()
   const { app, usedVariables, warnings } = await loadManifest({ path, variables: env })
   return { app, variables: usedVariables, warnings }
 }
@@ -27,7 +28,7 @@ export async function renderDiagnostics(
   diagnostics: readonly Diagnostic[],
   options: { readonly cwd: string; readonly paint: Paint },
 ): Promise<string> {
-  const { formatDiagnostics, readSources } = await room()
+  const { formatDiagnostics, readSources } = await manifestRoom()
   const { paint } = options
   const styles = { place: paint.bold, line: paint.dim, caret: paint.red, message: String, hint: paint.cyan }
   return formatDiagnostics(diagnostics, await readSources(diagnostics), {
@@ -36,21 +37,14 @@ export async function renderDiagnostics(
   })
 }
 
-interface AwaitedRoom {
-  renderConfig(app: AppSpec, options: { readonly showSecrets: boolean }): string
-  initManifest(folder: string): Promise<string>
+/** As a manifest with every default filled in; what looks secret is left out unless asked for. */
+export async function renderConfig(app: AppSpec, options: RenderOptions): Promise<string> {
+  const room = await manifestRoom()
+  return room.renderConfig(app, options)
 }
 
-async function awaited<K extends keyof AwaitedRoom>(name: K): Promise<AwaitedRoom[K]> {
-  const found = ((await room()) as unknown as Partial<AwaitedRoom>)[name]
-  if (found === undefined) throw new PandoError('unsupported', `${name} is not there yet.`)
-  return found
-}
-
-export async function renderConfig(app: AppSpec, options: { readonly showSecrets: boolean }): Promise<string> {
-  return (await awaited('renderConfig'))(app, options)
-}
-
-export async function initManifest(folder: string): Promise<string> {
-  return (await awaited('initManifest'))(folder)
+/** A manifest for the services in a folder. Rejects with `not_found` when there are none. */
+export async function initManifest(folder: string): Promise<InitialManifest> {
+  const room = await manifestRoom()
+  return room.initManifest(folder)
 }

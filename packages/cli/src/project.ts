@@ -32,11 +32,11 @@ function namedManifest(cwd: string, file: string): string {
   if (isFolder(path)) {
     const inside = manifestIn(path)
     if (inside !== undefined) return inside
-    throw new PandoError('usage', `There is no ${manifestNames[0]} in ${path}.`, { hint: 'Write one with: pando init' })
+    throw new PandoError('usage', `there is no ${manifestNames[0]} in ${path}`, { hint: 'write one with: pando init' })
   }
   if (existsSync(path)) return path
-  throw new PandoError('usage', `There is no file ${path}.`, {
-    hint: 'Name the manifest with -f, or write one with: pando init',
+  throw new PandoError('usage', `there is no file ${path}`, {
+    hint: 'name the manifest with -f, or write one with: pando init',
   })
 }
 
@@ -49,8 +49,8 @@ function nearestManifest(cwd: string): string {
 }
 
 function noManifest(cwd: string): PandoError {
-  return new PandoError('usage', `There is no ${manifestNames[0]} in ${cwd} or any folder above it.`, {
-    hint: 'Write one for the services in this folder with: pando init. Or name one with: -f FILE',
+  return new PandoError('usage', `there is no ${manifestNames[0]} in ${cwd} or any folder above it`, {
+    hint: 'write one for the services in this folder with: pando init. Or name one with: -f FILE',
   })
 }
 

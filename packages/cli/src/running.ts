@@ -8,8 +8,8 @@ export async function withRunning<T>(daemon: Daemon, work: (control: Control) =>
     return await work(daemon.control())
   } catch (error) {
     if (!(error instanceof PandoError) || error.code !== 'unavailable') throw error
-    throw new PandoError('unavailable', `Pando is not running here (state directory ${daemon.stateDir}).`, {
-      hint: 'Start it with: pando up',
+    throw new PandoError('unavailable', `Pando is not running here (state directory ${daemon.stateDir})`, {
+      hint: 'start it with: pando up',
       cause: error,
     })
   }

@@ -128,7 +128,7 @@ async function textOf(response: IncomingMessage, signal: AbortSignal): Promise<s
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       size += chunk.length
-      if (size > maxAnswerBytes) throw new PandoError('internal', 'The control plane answers with more than 16 MiB.')
+      if (size > maxAnswerBytes) throw new PandoError('internal', 'the control plane answers with more than 16 MiB')
       chunks.push(chunk)
     }
   } catch (error) {
@@ -147,16 +147,16 @@ function problemOf(status: number, text: string): PandoError {
   } catch {
     // Not a problem document: said below.
   }
-  return new PandoError('internal', `The control plane answered ${status}: ${text.slice(0, 200)}`)
+  return new PandoError('internal', `the control plane answered ${status}: ${text.slice(0, 200)}`)
 }
 
 function asUnavailable(error: unknown): PandoError {
   if (error instanceof PandoError) return error
   if (error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError')) {
-    return new PandoError('timeout', `The control plane did not answer within ${answerTimeoutMs / 1000} seconds.`, {
-      hint: 'Look at pandod.log in the state directory; pando doctor says where that is.',
+    return new PandoError('timeout', `the control plane did not answer within ${answerTimeoutMs / 1000} seconds`, {
+      hint: 'look at pandod.log in the state directory; pando doctor says where that is',
       cause: error,
     })
   }
-  return new PandoError('unavailable', 'The control plane does not answer.', { cause: error })
+  return new PandoError('unavailable', 'the control plane does not answer', { cause: error })
 }

@@ -12,8 +12,8 @@ export function completionCommand(attach: Attach): Command {
   return attach(command, async ({ args }) => {
     const shell = args[0] ?? ''
     if (!shells.includes(shell)) {
-      throw new PandoError('usage', `There is no completion for "${shell}".`, {
-        hint: `Take one of ${shells.join(', ')}.`,
+      throw new PandoError('usage', `there is no completion for "${shell}"`, {
+        hint: `take one of ${shells.join(', ')}`,
       })
     }
     const { script } = await import('@bomb.sh/tab')

@@ -12,8 +12,8 @@ export function configCommand(attach: Attach): Command {
     const { context, options } = invocation
     const { app, warnings } = await readManifest(projectOf(invocation).manifest, context.env)
     if (warnings.length > 0) note(context, await renderDiagnostics(warnings, context))
-    const showSecrets = options.showSecrets === true
-    print(context, await renderConfig(app, { showSecrets }))
+    const format = options.json === true ? 'json' : 'yaml'
+    print(context, await renderConfig(app, { showSecrets: options.showSecrets === true, format }))
     return 0
   })
 }

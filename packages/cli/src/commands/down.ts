@@ -62,9 +62,9 @@ async function stop(daemon: Daemon, reached: Reached, isLate: () => boolean): Pr
       const left = last === null ? [] : leftOf(last)
       throw new PandoError(
         'timeout',
-        `Not all has stopped in time; still there: ${left.join(', ') || 'the control plane'}.`,
+        `not all has stopped in time; still there: ${left.join(', ') || 'the control plane'}`,
         {
-          hint: 'It goes on stopping: see pando ps, or wait longer with --timeout.',
+          hint: 'it goes on stopping: see pando ps, or wait longer with --timeout',
         },
       )
     }

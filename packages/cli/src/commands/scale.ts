@@ -27,17 +27,17 @@ export function scaleCommand(attach: Attach): Command {
 /** Throws `usage` unless it is `NAME=COUNT` with a count of 0 to 1000. */
 export function parseScale(text: string): { readonly service: string; readonly replicas: number } {
   const [, service, count] = /^([^=]+)=(.*)$/.exec(text) ?? []
-  const hint = 'Write it as SERVICE=REPLICAS, for example users=3.'
+  const hint = 'write it as SERVICE=REPLICAS, for example users=3'
   if (service === undefined || count === undefined) {
-    throw new PandoError('usage', `"${text}" does not say how many instances of which service.`, { hint })
+    throw new PandoError('usage', `"${text}" does not say how many instances of which service`, { hint })
   }
   if (!/^\d{1,9}$/.test(count))
-    throw new PandoError('usage', `"${count}" in "${text}" is no number of instances.`, { hint })
+    throw new PandoError('usage', `"${count}" in "${text}" is no number of instances`, { hint })
   const replicas = Number(count)
   if (replicas > maxReplicas) {
     throw new PandoError(
       'usage',
-      `${replicas} instances of ${service} are more than ${maxReplicas}, the most there may be.`,
+      `${replicas} instances of ${service} are more than ${maxReplicas}, the most there may be`,
     )
   }
   return { service, replicas }

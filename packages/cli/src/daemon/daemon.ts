@@ -63,11 +63,11 @@ export class Daemon {
       if (child.exitCode !== null || child.signalCode !== null) {
         await delay(10 * pollMs)
         if (await this.answers()) break
-        throw this.#failed(`The control plane ended at its start (${endOf(child)}).`)
+        throw this.#failed(`the control plane ended at its start (${endOf(child)})`)
       }
       if (Date.now() > deadline) {
         child.kill('SIGKILL')
-        throw this.#failed(`The control plane did not answer within ${answersWithinMs / 1000} seconds of its start.`)
+        throw this.#failed(`the control plane did not answer within ${answersWithinMs / 1000} seconds of its start`)
       }
       await delay(pollMs)
     }
@@ -81,7 +81,7 @@ export class Daemon {
       child.once('error', reject)
       child.once('exit', resolve)
     })
-    if (code !== 0) throw this.#failed(`What is left could not be stopped (${endOf(child)}).`)
+    if (code !== 0) throw this.#failed(`what is left could not be stopped (${endOf(child)})`)
   }
 
   #spawn(args: readonly string[]): ChildProcess {
@@ -100,8 +100,8 @@ export class Daemon {
         closeSync(log)
       }
     } catch (error) {
-      throw new PandoError('usage', `The state directory ${this.stateDir} cannot be written.`, {
-        hint: 'Choose another with --state-dir DIR.',
+      throw new PandoError('usage', `the state directory ${this.stateDir} cannot be written`, {
+        hint: 'choose another with --state-dir DIR',
         cause: error,
       })
     }
@@ -110,8 +110,8 @@ export class Daemon {
   #failed(message: string): PandoError {
     const log = daemonLogOf(this.stateDir)
     const lines = lastLines(log, 12).map((line) => `  ${line}`)
-    const end = lines.length === 0 ? 'Its log is empty.' : `The end of its log:\n${lines.join('\n')}`
-    return new PandoError('unavailable', `${message} ${end}`, { hint: `The whole log is ${log}` })
+    const end = lines.length === 0 ? 'its log is empty' : `the end of its log:\n${lines.join('\n')}`
+    return new PandoError('unavailable', `${message}; ${end}`, { hint: `the whole log is ${log}` })
   }
 }
 

@@ -24,7 +24,7 @@ export function renderDuration(ms: number): string {
 export function parseDuration(text: string, option: string): number {
   const isWhole = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(text)
   if (!isWhole) {
-    throw new PandoError('usage', `${option} ${text} is no duration.`, { hint: 'Write it as 90s, 10m, 1h30m or 2d.' })
+    throw new PandoError('usage', `${option} ${text} is no duration`, { hint: 'write it as 90s, 10m, 1h30m or 2d' })
   }
   let total = 0
   for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
@@ -41,8 +41,8 @@ export function parseSince(text: string, now: number): number {
   } else if (/^\d+(?:\.\d+)?(?:ms|s|m|h|d)/.test(text)) {
     return now - parseDuration(text, '--since')
   }
-  throw new PandoError('usage', `--since ${text} is neither a duration nor a date.`, {
-    hint: 'Write it as 10m, 1h30m, 2026-01-31 or 2026-01-31T09:30:00Z.',
+  throw new PandoError('usage', `--since ${text} is neither a duration nor a date`, {
+    hint: 'write it as 10m, 1h30m, 2026-01-31 or 2026-01-31T09:30:00Z',
   })
 }
 

@@ -123,9 +123,9 @@ export class Attachment {
     if (stops.count >= 3) {
       throw new PandoError(
         'unavailable',
-        `Gave up waiting; still there: ${leftOf(status).join(', ') || 'the control plane'}.`,
+        `gave up waiting; still there: ${leftOf(status).join(', ') || 'the control plane'}`,
         {
-          hint: 'Stop what is left with: pando down',
+          hint: 'stop what is left with: pando down',
         },
       )
     }
@@ -161,9 +161,9 @@ export class Attachment {
     if (this.#relaunches.length <= maxRelaunches) return
     throw new PandoError(
       'unavailable',
-      `The control plane has ended ${this.#relaunches.length} times within a minute.`,
+      `the control plane has ended ${this.#relaunches.length} times within a minute`,
       {
-        hint: `Its log is in ${this.#options.daemon.stateDir}. Services still run: pando up takes them over, pando down stops them.`,
+        hint: `its log is in ${this.#options.daemon.stateDir}. Services still run: pando up takes them over, pando down stops them`,
       },
     )
   }

@@ -15,6 +15,8 @@ import { formatDuration, formatSize } from './units.js'
 export interface RenderOptions {
   /** Shows values of variables whose names speak of secrets; by default they are `****`. */
   readonly showSecrets?: boolean
+  /** YAML by default. JSON is the same document for programs. */
+  readonly format?: 'yaml' | 'json'
 }
 
 const secretName = /(SECRET|TOKEN|PASSWORD|PASSWD|KEY|CREDENTIAL)/i
@@ -36,6 +38,7 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
     },
     api: app.api,
   }
+  if (options.format === 'json') return `${JSON.stringify(config, null, 2)}\n`
   return stringify(config, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.2' })
 }
 
