@@ -1,7 +1,7 @@
 import { canonicalJson, type Diagnostic, type GatewaySpec, type ServiceSpec } from '@pando/model'
 import { suggest } from './nearest.js'
 import { backendMistake } from './route.js'
-import { servicePath } from './service.js'
+import { servicePath } from './service-context.js'
 import type { Path, Source } from './source.js'
 import { quote } from './units.js'
 

@@ -15,7 +15,8 @@ import {
   type GatewayInput,
   type ServiceInput,
 } from './schema.js'
-import { readService, servicePath, type ServiceContext } from './service.js'
+import { servicePath, type ServiceContext } from './service-context.js'
+import { readService } from './service.js'
 import { mostDiagnostics, type Source } from './source.js'
 import { quote } from './units.js'
 import { describe, validate } from './validation.js'
