@@ -128,9 +128,10 @@ export function readManifest(request: ReadRequest): ReadResult {
   return {
     kind: 'read',
     app: { name, manifest: request.path, services: Object.fromEntries(specs), gateway, api },
-    usedVariables: Object.fromEntries(
-      [...used].sort().map((variable) => [variable, request.variables[variable] ?? '']),
-    ),
+    usedVariables: {
+      ...Object.fromEntries([...used].sort().map((variable) => [variable, request.variables[variable] ?? ''])),
+      ...(asked.size === 0 ? {} : { [profilesVariable]: [...asked].join(',') }),
+    },
     warnings: inFileOrder(warnings, files),
   }
 }

@@ -27,6 +27,7 @@ export const largestFile = 1_048_576
 const mostValues = 200_000
 const mostMerges = 1000
 const deepestNesting = 64
+const tooDeep = 'the file is nested too deeply to be read'
 
 export interface SourceOptions {
   readonly variables: Interpolation['variables']
@@ -113,21 +114,23 @@ export function parseSource(file: string, text: string, options: SourceOptions):
       merge: false,
       // Ours below: the parser compares every key with every other.
       uniqueKeys: false,
-      logLevel: 'silent',
+      // 'silent' would also keep it from telling of a second document.
+      logLevel: 'error',
     })
     targets = aliasTargets(document)
   } catch {
     // The YAML parser recurses, and ends so only when the stack does.
-    report({ file, line: 1, column: 1, path: '', message: 'the file is nested too deeply to be read' })
+    report({ file, line: 1, column: 1, path: '', message: tooDeep })
     return source(null)
   }
-  let isReadable = true
-  for (const problem of [...document.errors, ...document.warnings]) {
-    isReadable = false
+  const problems = [...document.errors, ...document.warnings]
+  for (const [index, problem] of problems.entries()) {
+    // Of several at one place the first is the cause.
+    if (problems[index - 1]?.pos[0] === problem.pos[0]) continue
     const [message, hint] = explainYaml(problem.code, problem.message)
     report(mistakeAt(problem.pos[0], [], message, hint))
   }
-  if (!isReadable) return source(null)
+  if (problems.length > 0) return source(null)
 
   let values = 0
   let merges = 0
@@ -259,6 +262,7 @@ function writtenScalar(scalar: Scalar): string {
 /** The YAML parser's mistakes that a newcomer makes, in our words; the rest as it says them. */
 function explainYaml(code: string, message: string): [message: string, hint?: string] {
   const plain = message.replace(/\s+/g, ' ').trim()
+  if (plain.includes('call stack')) return [tooDeep]
   switch (code) {
     case 'TAB_AS_INDENT':
       return ['a tab cannot indent YAML', 'use spaces']
