@@ -3,6 +3,5 @@ import { requireNode } from './node-version.mjs'
 requireNode()
 const { ensureInstalled } = await import('./install.mjs')
 const { build } = await import('./compile.mjs')
-const { root } = await import('./run.mjs')
-await ensureInstalled(root)
+await ensureInstalled()
 process.exitCode = await build()

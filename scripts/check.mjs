@@ -5,7 +5,7 @@ requireNode()
 const { ensureInstalled } = await import('./install.mjs')
 const { root, runTool } = await import('./run.mjs')
 
-await ensureInstalled(root)
+await ensureInstalled()
 
 const steps = [
   ['format', 'oxfmt', ['--check', '.'], 'npm run format'],

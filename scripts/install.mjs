@@ -1,20 +1,24 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run } from './run.mjs'
+import { root, run } from './run.mjs'
 
-/** Runs `npm ci` in `folder` unless what its lockfile asks for is already there. Says so when it does. */
-export async function ensureInstalled(folder, label = 'dependencies') {
+/** Installs what the repository needs, and ends this process when that cannot be done. */
+export async function ensureInstalled() {
+  if (await install(root, 'dependencies')) return
+  console.error('Check the network and the npm registry setting, then run the command again.')
+  process.exit(1)
+}
+
+/** Runs `npm ci` in `folder` unless what its lockfile asks for is already there, and says so when it does. False when it failed. */
+export async function install(folder, label) {
   const missing = firstMissing(folder)
-  if (missing === null) return
+  if (missing === null) return true
   console.log(`Installing ${label} (${missing}) …`)
   // Development dependencies hold the compiler, so they are wanted even where NODE_ENV says production.
-  const code = await run('npm', ['ci', '--include=dev', '--no-progress', '--loglevel=error'], { cwd: folder })
-  if (code !== 0) {
-    console.error(
-      `npm ci in ${folder} ended with code ${code}. Check the network and the npm registry setting, then try again.`,
-    )
-    process.exit(1)
-  }
+  const args = ['ci', '--include=dev', '--no-progress', '--loglevel=error']
+  const code = await run('npm', args, { cwd: folder })
+  if (code !== 0) console.error(`npm ci in ${folder} ended with code ${code}.`)
+  return code === 0
 }
 
 /**

@@ -9,7 +9,7 @@ const { ensureInstalled } = await import('./install.mjs')
 const { build } = await import('./compile.mjs')
 const { root } = await import('./run.mjs')
 
-await ensureInstalled(root)
+await ensureInstalled()
 if ((await build()) !== 0) {
   console.error('The build failed: what the compiler says is above.')
   process.exit(1)

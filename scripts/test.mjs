@@ -12,7 +12,7 @@ const { root, runTool } = await import('./run.mjs')
 const { missingTools } = await import('./system.mjs')
 const { summarize } = await import('./test-summary.mjs')
 
-await ensureInstalled(root)
+await ensureInstalled()
 if ((await build()) !== 0) {
   console.error('The build failed, so no test was run.')
   console.log('0 passed, 1 failed')
