@@ -88,7 +88,10 @@ export class Executor {
         return this.#start(step, now)
       case 'drain':
         return this.#change(step.instance, (run) => {
-          ledger.setRecord(run, { drain: { since: now, reason: step.reason } })
+          // How long a drain may take is no part of the revision: what is wanted by now counts.
+          const { drainTimeoutMs } = ledger.desired.get(run.service) ?? run.record.terms
+          const terms = { ...run.record.terms, drainTimeoutMs }
+          ledger.setRecord(run, { drain: { since: now, reason: step.reason }, terms })
           this.#emit('instance.draining', run, `${run.id} takes no new requests: ${step.why}`)
           return () => {}
         })

@@ -31,17 +31,17 @@ export class Ledger {
   readonly #store: Store
   readonly runs = new Map<string, Run>()
   readonly builds = new Map<string, BuildState>()
-  readonly slots = new Map<string, SlotHistory>()
-  desired: ReadonlyMap<string, DesiredService> = new Map()
+  readonly slots: Map<string, SlotHistory>
+  desired: ReadonlyMap<string, DesiredService>
 
   constructor(store: Store) {
     this.#store = store
+    this.desired = store.all('desired')
+    this.slots = store.all('slot')
   }
 
-  /** Reads what an earlier control plane wrote, and returns its health records by instance id. */
-  load(): Map<string, InstanceHealthRecord> {
-    this.desired = this.#store.all('desired')
-    for (const [key, history] of this.#store.all('slot')) this.slots.set(key, history)
+  /** The health records of an earlier control plane, by instance id. */
+  records(): Map<string, InstanceHealthRecord> {
     return this.#store.all('health')
   }
 

@@ -2,21 +2,19 @@ import { PandoError } from '@pando/model'
 import type { InstanceReport } from '../drivers/driver.js'
 import { HealthMonitor } from '../health/monitor.js'
 import type { ProbedHealth } from '../health/tracker.js'
-import { adopted, orphan } from './adopt.js'
 import { Builds } from './builds.js'
 import { endpointsOf } from './endpoints.js'
 import { Executor } from './execute.js'
-import { Ledger, type Run } from './ledger.js'
+import { Inventory } from './inventory.js'
+import { Ledger } from './ledger.js'
 import { plan as realPlan } from './plan.js'
 import type { ReconcilerOptions } from './ports.js'
-import type { Desired, InstanceHealthRecord, Observed } from './state.js'
+import type { Desired, Observed } from './state.js'
 import type { Plan } from './step.js'
 import { Tasks } from './tasks.js'
 
 /** How often everything is looked at anew, whatever was reported or lost meanwhile. */
 const resyncMs = 5000
-/** A listing that has not come in this time is asked for again. */
-const listDeadlineMs = 30_000
 /** The clock has leapt when so much more than a resync has gone by since the last tick. */
 const leapMs = 15_000
 /** A plan is carried out in a few rounds; more than this many are a fault of ours, and wait for the next tick. */
@@ -37,6 +35,7 @@ export class Reconciler {
   readonly #tasks: Tasks
   readonly #builds: Builds
   readonly #executor: Executor
+  readonly #inventory: Inventory
   readonly #monitor: HealthMonitor
   #lastPlan: Plan = { steps: [], wakeAt: null, waiting: new Map() }
   #lastTickAt: number
@@ -46,11 +45,6 @@ export class Reconciler {
   #cancelWake = (): void => {}
   #cancelResync = (): void => {}
   #unwatch = (): void => {}
-  #listings = 0
-  #listing: { readonly number: number; readonly since: number } | null = null
-  #isRelistWanted = false
-  /** Buried since the listing under way began: it may still report them. */
-  readonly #buriedMeanwhile = new Set<string>()
   readonly #idleWaiters: (() => void)[] = []
 
   constructor(options: ReconcilerOptions) {
@@ -77,22 +71,23 @@ export class Reconciler {
       emit,
       prepare,
       publish: () => this.#publish(),
-      relist: () => this.#relist(),
-      listings: () => this.#listings,
+      relist: () => this.#inventory.relist(),
+      listings: () => this.#inventory.listings,
     })
+    const executor = this.#executor
+    const onExit = (report: InstanceReport): void => this.#onExit(report)
+    this.#inventory = new Inventory({ driver, clock, ledger, tasks, executor, emit, onExit })
     this.#monitor = new HealthMonitor({ prober, clock, random, onResult: (id, health) => this.#onHealth(id, health) })
   }
 
   /** Takes over what runs, publishes what was healthy as healthy, and begins to reconcile. Resolves when that is done. */
   async start(): Promise<void> {
     const { driver, endpoints } = this.#options
-    const records = this.#ledger.load()
     // Watched first, so that no exit falls between the listing and the watching.
     this.#unwatch = driver.watch((report) => this.#onExit(report))
     endpoints.onDrained(() => this.poke())
-    const reports = await this.#listAtStart()
+    await this.#inventory.open()
     if (this.#state === 'closed') return
-    this.#adopt(reports, records)
     this.#state = 'running'
     this.#publish()
     this.#scheduleResync()
@@ -140,6 +135,7 @@ export class Reconciler {
     for (const cancel of [this.#cancelTick, this.#cancelWake, this.#cancelResync, this.#unwatch]) cancel()
     this.#monitor.close()
     this.#builds.close()
+    this.#inventory.close()
     for (const resolve of this.#idleWaiters.splice(0)) resolve()
     await Promise.race([
       this.#tasks.settled(),
@@ -171,7 +167,7 @@ export class Reconciler {
       const next = this.#plan(this.#ledger.desired, this.observed(), now)
       this.#tellWaiting(next)
       this.#lastPlan = next
-      for (const step of next.steps) if (step.kind === 'bury') this.#buriedMeanwhile.add(step.instance)
+      for (const step of next.steps) if (step.kind === 'bury') this.#inventory.onBuried(step.instance)
       if (next.steps.length === 0 || !this.#executor.execute(next.steps, now)) return
     }
     throw new PandoError('internal', `the plan came to no end in ${maxRounds} rounds`)
@@ -179,7 +175,9 @@ export class Reconciler {
 
   #tellWaiting(next: Plan): void {
     for (const [service, why] of next.waiting) {
-      if (this.#lastPlan.waiting.get(service) === why) continue
+      const build = this.#ledger.builds.get(this.#ledger.desired.get(service)?.revision ?? '')
+      // Builds tell of themselves.
+      if (this.#lastPlan.waiting.get(service) === why || build?.kind !== 'ready') continue
       this.#options.emit({ kind: 'service.waiting', service, message: `${service} ${why}` })
     }
   }
@@ -260,114 +258,12 @@ export class Reconciler {
     for (const id of this.#monitor.ids()) if (!asked.has(id)) this.#monitor.unwatch(id)
   }
 
-  // What the driver lists.
-
-  async #listAtStart(): Promise<InstanceReport[]> {
-    for (;;) {
-      try {
-        return await this.#options.driver.list()
-      } catch (error) {
-        if (this.#state === 'closed') return []
-        this.#fault('could not list what runs', error)
-        await new Promise<void>((resolve) => this.#options.clock.after(1000, resolve))
-      }
-    }
-  }
-
-  #adopt(reports: readonly InstanceReport[], records: Map<string, InstanceHealthRecord>): void {
-    const now = this.#options.clock.now()
-    for (const report of reports) {
-      const record = records.get(report.id)
-      if (record === undefined) continue
-      records.delete(report.id)
-      const run = adopted(report, record, this.#listings, now)
-      this.#ledger.add(run)
-      if (run.exited !== null) continue
-      this.#tellAdopted(run)
-      this.#executor.repeat(run)
-    }
-    for (const report of reports) if (!this.#ledger.runs.has(report.id)) this.#onStray(report, now)
-    for (const id of records.keys()) this.#ledger.forget(id)
-  }
-
-  /** Reported, and unknown here. An exited one was buried before its record could be removed. */
-  #onStray(report: InstanceReport, now: number): void {
-    if (report.state.kind === 'exited') {
-      this.#executor.remove(report.id)
-      return
-    }
-    const run = orphan(report, this.#ledger, this.#listings, now)
-    this.#ledger.add(run)
-    this.#tellAdopted(run)
-    this.#executor.repeat(run)
-  }
-
-  #tellAdopted(run: Run): void {
-    const how = run.record.stop === null ? `is taken over, ${run.record.health}` : 'was found and is stopped'
-    this.#options.emit({
-      kind: 'instance.adopted',
-      service: run.service,
-      instance: run.id,
-      message: `${run.id} ${how}`,
-    })
-  }
-
   #scheduleResync(): void {
     this.#cancelResync = this.#options.clock.after(resyncMs, () => {
       this.#scheduleResync()
-      this.#relist()
+      this.#inventory.relist()
       this.poke()
     })
-  }
-
-  #relist(): void {
-    if (this.#state !== 'running') return
-    const now = this.#options.clock.now()
-    const isLate = this.#listing !== null && Math.abs(now - this.#listing.since) > listDeadlineMs
-    if (this.#listing !== null && !isLate) {
-      this.#isRelistWanted = true
-      return
-    }
-    this.#isRelistWanted = false
-    const listing = { number: ++this.#listings, since: now }
-    this.#listing = listing
-    this.#buriedMeanwhile.clear()
-    this.#tasks.run(`list ${listing.number}`, async () => {
-      try {
-        const reports = await this.#options.driver.list()
-        if (this.#listing === listing && this.#state === 'running') this.#merge(reports, listing.number)
-      } finally {
-        if (this.#listing === listing) this.#listing = null
-        if (this.#isRelistWanted) this.#relist()
-      }
-    })
-  }
-
-  /**
-   * Corrects what is known by what the driver lists. A listing says nothing of what changed after it began: runs confirmed or
-   * refused since then are left alone, and so are those buried since then.
-   */
-  #merge(reports: readonly InstanceReport[], number: number): void {
-    const now = this.#options.clock.now()
-    const listed = new Set<string>()
-    for (const report of reports) {
-      listed.add(report.id)
-      const run = this.#ledger.runs.get(report.id)
-      if (run === undefined) {
-        if (!this.#buriedMeanwhile.has(report.id)) this.#onStray(report, now)
-        continue
-      }
-      this.#executor.confirm(run, report)
-      this.#onExit(report)
-    }
-    for (const run of this.#ledger.runs.values()) {
-      if (listed.has(run.id) || run.exited !== null) continue
-      if (run.refused !== null && run.confirmedAfter === null && run.refused.after < number) {
-        run.exited = { at: now, reason: { kind: 'start_failed', detail: run.refused.detail } }
-      } else if (run.confirmedAfter !== null && run.confirmedAfter < number) {
-        run.exited = { at: now, reason: { kind: 'unknown' } }
-      }
-    }
   }
 
   #fault(what: string, error: unknown): void {

@@ -232,7 +232,7 @@ describe('failures', () => {
   it('are followed by a wait', () => {
     const failed = observedOf([], { slots: new Map([['web/0', failedOnce]]) })
     expect(plan(web, failed, 999)).toMatchObject({ steps: [], wakeAt: 1000 })
-    expect(plan(web, failed, 999).waiting.get('web')).toContain('failure')
+    expect(plan(web, failed, 999).waiting.get('web')).toBe('has failed (exit code 1) and waits 1 s to be started again')
     expect(steps(web, failed, 1000)).toEqual(['start web/0@A'])
   })
 

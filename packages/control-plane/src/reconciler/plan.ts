@@ -1,5 +1,6 @@
+import { describeExit } from '@pando/model'
 import { Alarm } from './alarm.js'
-import { notBefore, trusted } from './backoff.js'
+import { backoffMs, notBefore, trusted } from './backoff.js'
 import { isGoing, mayLeave, unmetDependency } from './dependencies.js'
 import { ailingSteps, leavingStep } from './leaving.js'
 import { leavers, missing, startsAllowed } from './rollout.js'
@@ -65,8 +66,21 @@ function planArrival(
   return {
     steps: due.map((slot) => ({ kind: 'start', service: name, slot, revision, generation })),
     isReady: true,
-    waiting: due.length < slots.length ? 'waits a while before it is started again after a failure' : null,
+    waiting: whyHeldBack(
+      slots.find((slot) => !due.includes(slot)),
+      name,
+      observed,
+    ),
   }
+}
+
+function whyHeldBack(slot: number | undefined, service: string, { slots }: Observed): string | null {
+  const history = slot === undefined ? undefined : slots.get(slotKey(service, slot))
+  if (history === undefined) return null
+  const { failures, lastExit } = history
+  const exit = lastExit === null ? '' : ` (${describeExit(lastExit.reason)})`
+  const often = failures === 1 ? 'has failed' : `has failed ${failures} times in a row`
+  return `${often}${exit} and waits ${backoffMs(failures) / 1000} s to be started again`
 }
 
 /** Moves on what leaves, and tells what is no longer wanted or no longer well to leave. */

@@ -5,7 +5,7 @@ import type { Driver, InstanceReport, StartOrder } from '../drivers/driver.js'
 import { FakeDriver, FakeSubstrate, type FakeBehaviour } from '../drivers/fake-driver.js'
 import type { Prober } from '../health/prober.js'
 import { MemoryStore } from '../store/memory-store.js'
-import type { Store } from '../store/store.js'
+import type { RecordKind, Store } from '../store/store.js'
 import { desiredService, healthcheck, revisionSpec } from './fixtures.suite.js'
 import { Reconciler } from './loop.js'
 import type { plan } from './plan.js'
@@ -97,7 +97,8 @@ class Life {
     }
   }
 
-  store(store: Store, onHealth: (id: string, record: InstanceHealthRecord) => void): Store {
+  /** `onPut` sees every write before it is done, and says whether it shall be. */
+  store(store: Store, onPut: (kind: RecordKind, key: string, value: unknown) => boolean): Store {
     const around = <T>(work: () => T): T => {
       this.step()
       const result = work()
@@ -109,8 +110,7 @@ class Life {
       all: (kind) => store.all(kind),
       put: (kind, key, value) =>
         around(() => {
-          if (kind === 'health') onHealth(key, value as InstanceHealthRecord)
-          store.put(kind, key, value)
+          if (onPut(kind, key, value)) store.put(kind, key, value)
         }),
       delete: (kind, key) => around(() => store.delete(kind, key)),
       transaction: (work) => around(() => store.transaction(work)),
@@ -121,6 +121,12 @@ class Life {
   }
 }
 
+export interface WorldOptions {
+  readonly plan?: typeof plan
+  /** The store takes writes of this kind and forgets them. */
+  readonly loses?: RecordKind
+}
+
 export class World {
   readonly clock = new SimulatedClock()
   readonly store = new MemoryStore({ eventLimit: 10 })
@@ -128,7 +134,7 @@ export class World {
   readonly violations: string[] = []
   readonly log: string[] = []
   readonly #random: () => number
-  readonly #plan: typeof plan | undefined
+  readonly #options: WorldOptions
   #life = new Life()
   #reconciler!: Reconciler
   #onDrained: (id: string) => void = () => {}
@@ -146,9 +152,9 @@ export class World {
   /** A wish in whose writing the control plane died: it may be there or not. */
   #attempted: Desired | null = null
 
-  constructor(seed: number, options: { plan?: typeof plan } = {}) {
+  constructor(seed: number, options: WorldOptions = {}) {
     this.#random = seededRandom(seed)
-    this.#plan = options.plan
+    this.#options = options
     this.substrate = new FakeSubstrate({
       clock: this.clock,
       faults: {
@@ -225,7 +231,10 @@ export class World {
       driver: this.#mortalDriver(life, driver),
       builder: this.#builder(clock),
       prober: this.#prober(clock),
-      store: life.store(this.store, (id, record) => this.#checkDrain(id, record)),
+      store: life.store(this.store, (kind, key, value) => {
+        if (kind === 'health') this.#checkDrain(key, value as InstanceHealthRecord)
+        return kind !== this.#options.loses
+      }),
       clock,
       random: this.#random,
       endpoints: {
@@ -238,7 +247,7 @@ export class World {
         address: service.spec.protocol === 'none' ? null : { host: '127.0.0.1', port: 20_000 },
         environment: {},
       }),
-      ...(this.#plan === undefined ? {} : { plan: this.#plan }),
+      ...(this.#options.plan === undefined ? {} : { plan: this.#options.plan }),
     })
     this.#reconciler = reconciler
     reconciler.start().catch((error: unknown) => {

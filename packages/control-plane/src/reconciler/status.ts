@@ -1,0 +1,133 @@
+import { describeExit, type Address, type InstancePhase, type InstanceStatus, type ServiceStatus } from '@pando/model'
+import { failuresOwed } from './backoff.js'
+import { isHealthy, slotKey, viewServices, type ServiceView } from './service-view.js'
+import type { Desired, Observed, ObservedInstance, SlotHistory } from './state.js'
+import type { Plan } from './step.js'
+
+/** What the reconciler does not know of a service, and its status shows all the same. */
+export interface ServiceFacts {
+  readonly address: Address | null
+  readonly routes: readonly string[]
+}
+
+export interface Usage {
+  readonly memoryBytes: number
+  readonly cpuSeconds: number
+}
+
+export interface StatusInput {
+  readonly desired: Desired
+  readonly observed: Observed
+  readonly plan: Plan
+  readonly now: number
+  readonly facts: (service: string) => ServiceFacts
+  /** Null when it is not known. */
+  readonly usage?: (instance: string) => Usage | null
+}
+
+/** How every service fares, by name; also one that is gone while its last instances are leaving. */
+export function statusOf(input: StatusInput): ServiceStatus[] {
+  return [...viewServices(input.desired, input.observed).values()].map((view) => serviceStatus(view, input))
+}
+
+function serviceStatus(view: ServiceView, input: StatusInput): ServiceStatus {
+  const { name, desired, instances } = view
+  const { address, routes } = input.facts(name)
+  return {
+    name,
+    ...stateOf(view, input),
+    protocol: desired?.spec.protocol ?? 'none',
+    revision: desired?.revision ?? instances.at(-1)?.revision ?? '',
+    replicas: desired?.replicas ?? 0,
+    healthy: view.active.filter(isHealthy).length,
+    address,
+    routes,
+    instances: instances.map((instance) => instanceStatus(instance, input)),
+  }
+}
+
+function stateOf(view: ServiceView, { observed, plan }: StatusInput): Pick<ServiceStatus, 'state' | 'reason'> {
+  const { name, desired, wanted, instances, active, current, ended } = view
+  if (desired === null) return { state: 'stopped', reason: 'It is no longer part of the app and is being stopped.' }
+  if (desired.isStopped || desired.replicas === 0) {
+    const what = desired.isStopped ? 'It was stopped' : 'It has no replicas'
+    return { state: 'stopped', reason: instances.length > 0 ? `${what} and its instances are leaving.` : `${what}.` }
+  }
+  const lastExit = latestExit(name, observed.slots)
+  if (wanted === 0) {
+    const isSuccess = ended.every((run) => run.isSuccess)
+    if (isSuccess) return { state: 'completed', reason: 'It ran to its end.' }
+    return { state: 'failed', reason: `It has ended and is not started again: ${lastExit ?? 'it failed'}.` }
+  }
+  const healthy = active.filter(isHealthy).length
+  const arrived = current.filter(isHealthy).length
+  if (arrived >= wanted) return { state: 'ready', reason: '' }
+
+  const build = observed.builds.get(desired.revision)
+  const waiting = plan.waiting.get(name)
+  const reason = waiting === undefined ? missingReason(view, arrived) : `It ${waiting}.`
+  const isBuildFailed = build?.kind === 'failed'
+  const isHeldBack = isBuildFailed || hasFailed(view, observed.slots)
+  if (healthy > 0) return { state: healthy < wanted || isHeldBack ? 'degraded' : 'starting', reason }
+  if (current.length === 0 && isHeldBack) return { state: 'failed', reason }
+  if (current.length === 0 && (build === undefined || build.kind === 'building')) return { state: 'building', reason }
+  if (current.length === 0 && waiting !== undefined) return { state: 'waiting', reason }
+  return { state: current.some((i) => i.record.health === 'unhealthy') ? 'degraded' : 'starting', reason }
+}
+
+function missingReason({ current, wanted, old }: ServiceView, arrived: number): string {
+  const sick = current.find((i) => !isHealthy(i))
+  const detail = sick === undefined || sick.record.detail === '' ? '' : `: ${sick.record.detail}`
+  const ofWhich = old.length > 0 ? ' of the new revision' : ''
+  return `${arrived} of ${wanted} instances${ofWhich} ${arrived === 1 ? 'is' : 'are'} healthy${detail}.`
+}
+
+function hasFailed({ name, desired }: ServiceView, slots: ReadonlyMap<string, SlotHistory>): boolean {
+  return [...slots].some(
+    ([key, { failures, of }]) =>
+      key.slice(0, key.lastIndexOf('/')) === name &&
+      failures > 0 &&
+      (of === undefined || (of.revision === desired?.revision && of.generation === desired.generation)),
+  )
+}
+
+function latestExit(service: string, slots: ReadonlyMap<string, SlotHistory>): string | null {
+  const exits = [...slots].flatMap(([key, { lastExit }]) =>
+    key.slice(0, key.lastIndexOf('/')) === service && lastExit !== null ? [lastExit] : [],
+  )
+  const latest = exits.sort((a, b) => b.at - a.at)[0]
+  return latest === undefined ? null : describeExit(latest.reason)
+}
+
+function instanceStatus(instance: ObservedInstance, { observed, usage, now }: StatusInput): InstanceStatus {
+  const { id, service, slot, revision, pid, address, startedAt } = instance
+  const history = observed.slots.get(slotKey(service, slot))
+  const used = usage?.(id) ?? null
+  return {
+    id,
+    service,
+    slot,
+    revision,
+    phase: phaseOf(instance),
+    pid,
+    address,
+    startedAt,
+    restarts: failuresOwed(history, instance, now),
+    detail: detailOf(instance, history),
+    memoryBytes: used?.memoryBytes ?? null,
+    cpuSeconds: used?.cpuSeconds ?? null,
+  }
+}
+
+function phaseOf({ exited, record }: ObservedInstance): InstancePhase {
+  if (exited !== null) return 'exited'
+  if (record.stop !== null) return 'stopping'
+  return record.drain === null ? record.health : 'draining'
+}
+
+function detailOf({ record, exited }: ObservedInstance, history: SlotHistory | undefined): string {
+  if (exited !== null) return describeExit(record.stop?.reason ?? exited.reason)
+  if (record.health !== 'healthy' && record.detail !== '') return record.detail
+  const lastExit = history?.lastExit ?? null
+  return lastExit === null ? '' : `last exit: ${describeExit(lastExit.reason)}`
+}
