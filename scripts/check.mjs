@@ -3,7 +3,7 @@ import { requireNode } from './node-version.mjs'
 
 requireNode()
 const { ensureInstalled } = await import('./install.mjs')
-const { root, runTool } = await import('./run.mjs')
+const { runTool } = await import('./run.mjs')
 
 await ensureInstalled()
 
