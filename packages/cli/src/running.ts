@@ -1,9 +1,9 @@
 import { PandoError } from '@pando/model'
-import type { Control } from './control.js'
+import type { ControlClient } from '@pando/control-plane/client'
 import type { Daemon } from './daemon/daemon.js'
 
 /** Does `work` with the control plane that runs; when none does, rejects and says what to do about it. */
-export async function withRunning<T>(daemon: Daemon, work: (control: Control) => Promise<T>): Promise<T> {
+export async function withRunning<T>(daemon: Daemon, work: (control: ControlClient) => Promise<T>): Promise<T> {
   try {
     return await work(daemon.control())
   } catch (error) {

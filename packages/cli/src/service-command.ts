@@ -1,6 +1,6 @@
+import type { ControlClient } from '@pando/control-plane/client'
 import { daemonOf, type Invocation } from './command.js'
 import { print, printJson } from './context.js'
-import type { Control } from './control.js'
 import type { ExitCode } from './failure.js'
 import { withRunning } from './running.js'
 
@@ -8,7 +8,7 @@ import { withRunning } from './running.js'
 export async function commandServices(
   invocation: Invocation<unknown>,
   done: string,
-  order: (control: Control, service: string) => Promise<void>,
+  order: (control: ControlClient, service: string) => Promise<void>,
 ): Promise<ExitCode> {
   const { context, options, args } = invocation
   const ordered = await withRunning(daemonOf(invocation), async (control) => {

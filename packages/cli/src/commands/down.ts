@@ -10,7 +10,7 @@ import { leftOf } from '../up/remains.js'
 
 const pollMs = 100
 
-/** `empty`: a control plane that has no app yet answers no status, but is there to be stopped all the same. */
+/** `empty`: a control plane that has no app yet is there to be stopped all the same. */
 type Reached =
   | { readonly kind: 'nobody' }
   | { readonly kind: 'empty' }
@@ -26,7 +26,7 @@ export function downCommand(attach: Attach): Command {
     const hadSomething = reached.kind !== 'nobody' || daemon.hasLeftovers
     let result = 'Nothing is running.'
     if (reached.kind !== 'nobody') {
-      const name = reached.kind === 'app' ? reached.status.name : 'The control plane'
+      const name = reached.kind === 'app' ? reached.status.name : 'the control plane'
       if (options.json !== true) note(context, `Stopping ${name} …`)
       await stop(daemon, reached, () => context.now() > deadline)
       result = `${name} is stopped.`
@@ -42,11 +42,11 @@ export function downCommand(attach: Attach): Command {
 
 async function reach(daemon: Daemon): Promise<Reached> {
   try {
-    return { kind: 'app', status: await daemon.control().status() }
+    const status = await daemon.control().status()
+    return status.name === '' ? { kind: 'empty' } : { kind: 'app', status }
   } catch (error) {
     if (!(error instanceof PandoError)) throw error
     if (error.code === 'unavailable') return { kind: 'nobody' }
-    if (error.code === 'not_found' || error.code === 'conflict') return { kind: 'empty' }
     throw error
   }
 }

@@ -4,10 +4,8 @@ import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { PandoError } from '@pando/model'
-import type { Control } from '../control.js'
-import { SocketControl } from '../socket-control.js'
+import { ControlClient } from '@pando/control-plane/client'
 import { daemonLogOf, lastLines } from './log-tail.js'
-import { socketPathOf } from './socket-path.js'
 
 const answersWithinMs = 30_000
 const pollMs = 50
@@ -31,9 +29,12 @@ export class Daemon {
     this.#program = options.program
   }
 
-  /** Where it listens may change from one of its lives to the next, so the address is read for every connection. */
-  control(): Control {
-    return new SocketControl(socketPathOf(this.stateDir))
+  get socketPath(): string {
+    return join(this.stateDir, 'control.sock')
+  }
+
+  control(): ControlClient {
+    return new ControlClient({ socketPath: this.socketPath })
   }
 
   /** True when an earlier control plane has been here: there may be processes that it left. */
@@ -90,12 +91,23 @@ export class Daemon {
       // A crash before it has opened its own log would otherwise say nothing to anyone.
       const log = openSync(daemonLogOf(this.stateDir), 'a', 0o600)
       try {
-        return spawn(process.execPath, [this.#program ?? daemonProgram(), '--state-dir', this.stateDir, ...args], {
-          cwd: this.stateDir,
-          env: daemonEnvironment(this.#env),
-          detached: true,
-          stdio: ['ignore', log, log],
-        })
+        return spawn(
+          process.execPath,
+          [
+            this.#program ?? programs.controlPlane(),
+            '--state-dir',
+            this.stateDir,
+            '--gateway-entry',
+            programs.gateway(),
+            ...args,
+          ],
+          {
+            cwd: this.stateDir,
+            env: daemonEnvironment(this.#env),
+            detached: true,
+            stdio: ['ignore', log, log],
+          },
+        )
       } finally {
         closeSync(log)
       }
@@ -115,9 +127,14 @@ export class Daemon {
   }
 }
 
-/** The program beside the control plane package's entry. */
-function daemonProgram(): string {
-  return join(dirname(fileURLToPath(import.meta.resolve('@pando/control-plane'))), 'pandod.js')
+/** The programs that are started, beside the entries of their packages. Packages know nothing of each other's places, so we say. */
+const programs = {
+  controlPlane: () => beside('@pando/control-plane', 'pandod.js'),
+  gateway: () => beside('@pando/gateway', 'main.js'),
+}
+
+function beside(entry: string, file: string): string {
+  return join(dirname(fileURLToPath(import.meta.resolve(entry))), file)
 }
 
 /** The caller's environment without what npm and a parent Node process added for this process alone. */

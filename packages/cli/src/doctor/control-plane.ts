@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { PandoError, type AppStatus } from '@pando/model'
 import type { Daemon } from '../daemon/daemon.js'
 import { daemonLogOf } from '../daemon/log-tail.js'
-import { socketPathOf } from '../daemon/socket-path.js'
 import { ok, type Finding } from './finding.js'
 
 export interface ControlPlaneFinding {
@@ -22,7 +21,7 @@ export async function findControlPlane(daemon: Daemon): Promise<ControlPlaneFind
       const next = `look at ${daemonLogOf(daemon.stateDir)}`
       return { finding: { check, state: 'warn', detail: problem.message, next }, status: null }
     }
-    if (existsSync(socketPathOf(daemon.stateDir))) {
+    if (existsSync(daemon.socketPath)) {
       const next = 'pando up takes over what still runs; pando down stops it'
       return {
         finding: { check, state: 'warn', detail: 'it has died: its socket is there, nobody answers', next },

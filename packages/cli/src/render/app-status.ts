@@ -9,7 +9,7 @@ export function renderAppStatus(status: AppStatus, now: number, options: TableOp
   const { paint } = options
   const instances = status.services.flatMap((service) => service.instances)
   const parts = [
-    `${paint.bold(status.name)}  ${status.state}, control plane pid ${status.pid}, up ${renderDuration(now - status.startedAt)}\n${renderGateway(status, paint)}`,
+    `${paint.bold(status.name || 'no app yet')}  ${status.state}, control plane pid ${status.pid}, up ${renderDuration(now - status.startedAt)}\n${renderGateway(status, paint)}`,
     status.services.length === 0 ? 'no services' : renderServices(status.services, options),
     renderReasons(status.services, paint),
     instances.length === 0 ? '' : renderInstances(instances, now, options),

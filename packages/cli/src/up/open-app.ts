@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PandoError } from '@pando/model'
-import type { Applied, Control } from '../control.js'
+import type { ApplyRequest, ApplyResult } from '@pando/control-plane'
+import type { ControlClient } from '@pando/control-plane/client'
 import type { Daemon } from '../daemon/daemon.js'
 
 const maxTries = 3
@@ -14,11 +15,7 @@ export interface OpenedApp {
 }
 
 /** Reaches the control plane, starting it where there is none, and makes the manifest its desired state. */
-export async function openApp(
-  daemon: Daemon,
-  request: Parameters<Control['apply']>[0],
-  deadline: number,
-): Promise<OpenedApp> {
+export async function openApp(daemon: Daemon, request: ApplyRequest, deadline: number): Promise<OpenedApp> {
   const wasRunning = await daemon.answers()
   if (!wasRunning) await daemon.start()
   for (let tries = 1; ; tries++) {
@@ -28,7 +25,15 @@ export async function openApp(
       return { after, note: wasRunning ? noteOf(applied) : '' }
     } catch (error) {
       const isLate = Date.now() > deadline || tries >= maxTries
-      if (isLate || !(await isEnding(daemon, error))) throw error
+      if (isLate || !(await isEnding(daemon, error))) {
+        // One that we started for this manifest has nothing to do without it.
+        if (!wasRunning)
+          await daemon
+            .control()
+            .down()
+            .catch(() => {})
+        throw error
+      }
       await untilGone(daemon, deadline)
       await daemon.start()
     }
@@ -51,14 +56,14 @@ async function untilGone(daemon: Daemon, deadline: number): Promise<void> {
   while (Date.now() < deadline && (await daemon.answers())) await delay(pollMs)
 }
 
-async function lastEvent(control: Control): Promise<number> {
+async function lastEvent(control: ControlClient): Promise<number> {
   let last = 0
   const query = { after: null, limit: 1, service: null, follow: false }
   for await (const event of control.events(query, AbortSignal.timeout(10_000))) last = event.seq
   return last
 }
 
-function noteOf({ added, changed, removed }: Applied): string {
+function noteOf({ added, changed, removed }: ApplyResult): string {
   const parts = [
     ['added', added],
     ['changed', changed],
