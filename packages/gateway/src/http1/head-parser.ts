@@ -259,8 +259,6 @@ export class HeadParser implements RequestView {
           // One empty line before the request line is tolerated (RFC 9112 section 2.2), no more.
           if (bytes[at] !== 0x0a) return this.#refuse(refusals.bareReturn)
           at++
-          if (at >= stop) break
-          if (tokenChars[bytes[at]] !== 1) return this.#refuse(refusals.badStart)
           this.#lineStart = at
           this.methodStart = at
           phase = inMethod

@@ -54,7 +54,7 @@ export class PendingRequests {
   }
 
   wakeAll(): void {
-    for (const service of [...this.#queues.keys()]) this.wake(service)
+    for (const service of Array.from(this.#queues.keys())) this.wake(service)
     if (this.count > 0) this.#traffic.wheel.schedule(this.#timer, tickMs)
   }
 

@@ -1,0 +1,92 @@
+import { complete, incomplete } from '../../packages/gateway/src/http1/head-parser.js'
+import { HeadReader, Parsers } from '../../packages/gateway/src/http1/head-reader.js'
+
+export const headLimits = { maxTargetBytes: 200, maxHeadBytes: 1000, maxHeaders: 10 }
+
+/** All that a parser says of a head, as plain values. */
+export interface ReadHead {
+  readonly outcome: 'complete' | 'incomplete' | 'refused'
+  readonly status: number
+  readonly code: string
+  readonly first: string
+  readonly path: string
+  readonly query: string
+  readonly host: string
+  readonly authority: string
+  readonly headers: readonly (readonly [string, string])[]
+  readonly length: number
+  readonly isChunked: boolean
+  /** Bytes behind the head. */
+  readonly rest: string
+}
+
+/**
+ * Reads one head given in the pieces that `cuts` make (offsets, ascending). Each piece comes in the same buffer, which is overwritten
+ * after it has been read, as it is on a socket: a parser that kept a reference would be found out.
+ */
+export function readHead(text: string, cuts: readonly number[] = [], isRequest = true, limits = headLimits): ReadHead {
+  const bytes = Buffer.from(text, 'latin1')
+  const reader = new HeadReader(new Parsers(isRequest, limits))
+  const shared = Buffer.alloc(Math.max(1, bytes.length) + 7)
+  let from = 0
+  for (const to of [...cuts, bytes.length]) {
+    if (to <= from) continue
+    // Not always at the start of the buffer: offsets must be right wherever it lies.
+    const at = from % 7
+    bytes.copy(shared, at, from, to)
+    const outcome = reader.read(shared, at, at + to - from)
+    from = to
+    if (outcome === incomplete) {
+      shared.fill(0x21)
+      continue
+    }
+    return outcome === complete ? describeHead(reader, bytes.subarray(to)) : refusedHead(reader)
+  }
+  return { ...nothing, outcome: 'incomplete' }
+}
+
+const nothing: ReadHead = {
+  outcome: 'incomplete',
+  status: 0,
+  code: '',
+  first: '',
+  path: '',
+  query: '',
+  host: '',
+  authority: '',
+  headers: [],
+  length: -1,
+  isChunked: false,
+  rest: '',
+}
+
+function refusedHead(reader: HeadReader): ReadHead {
+  const { status, code } = reader.parser.refusal
+  return { ...nothing, outcome: 'refused', status, code }
+}
+
+function describeHead(reader: HeadReader, unread: Buffer): ReadHead {
+  const { parser } = reader
+  const part = (start: number, end: number): string => Buffer.from(parser.bytes.slice(start, end)).toString('latin1')
+  const headers: [string, string][] = []
+  for (let index = 0; index < parser.headerCount; index++) {
+    const [nameStart, nameEnd, valueStart, valueEnd] = parser.headers.subarray(index * 4, index * 4 + 4)
+    headers.push([part(nameStart, nameEnd), part(valueStart, valueEnd)])
+  }
+  return {
+    outcome: 'complete',
+    status: parser.status,
+    code: '',
+    first:
+      parser.status === 0 ? part(parser.methodStart, parser.methodEnd) : part(parser.reasonStart, parser.reasonEnd),
+    path: Buffer.from(parser.path.slice(0, parser.pathLength)).toString('latin1'),
+    query: part(parser.queryStart, parser.queryEnd),
+    host: part(parser.hostStart, parser.hostEnd),
+    authority: part(parser.authorityStart, parser.authorityEnd),
+    headers,
+    length: parser.contentLength,
+    isChunked: parser.isChunked,
+    rest:
+      Buffer.from(reader.bytes.slice(reader.restStart, reader.restEnd)).toString('latin1') + unread.toString('latin1'),
+  }
+}
