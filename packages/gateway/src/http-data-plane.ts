@@ -17,6 +17,12 @@ export interface HttpDataPlaneOptions {
   readonly listen?: Listen
 }
 
+/**
+ * In a drain, a connection without a request is closed only after so long: one that was just accepted has its first request on the way, and a
+ * busy client's next one comes within milliseconds and is answered with `Connection: close`. Closing at once would reset both.
+ */
+const politeMs = 500
+
 interface OpenListener {
   readonly spec: Listener
   readonly server: Server
@@ -94,9 +100,11 @@ export class HttpDataPlane implements DataPlane {
     this.#listeners.clear()
     const traffic = this.#traffic
     if (traffic !== null) {
+      const until = performance.now() + timeoutMs
       traffic.isClosing = true
+      await this.#whenQuiet(traffic, Math.min(performance.now() + politeMs, until))
       for (const client of traffic.clients) if (client.isIdle) client.close()
-      await this.#whenQuiet(traffic, timeoutMs)
+      await this.#whenQuiet(traffic, until)
       for (const client of traffic.clients) client.cut()
       for (const tunnel of this.#tunnels) tunnel.cut()
       for (const endpoint of traffic.endpoints) endpoint.pool?.close()
@@ -106,9 +114,8 @@ export class HttpDataPlane implements DataPlane {
     this.#wheel.stop()
   }
 
-  /** Resolves when no client is left, or after the time is over. */
-  #whenQuiet(traffic: Traffic, timeoutMs: number): Promise<void> {
-    const until = performance.now() + timeoutMs
+  /** Resolves when no client is left, or when it is `until` (as `performance.now` says). */
+  #whenQuiet(traffic: Traffic, until: number): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
         if ((traffic.clients.size === 0 && this.#tunnels.size === 0) || performance.now() >= until) resolve()

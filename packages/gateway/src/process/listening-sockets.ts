@@ -26,6 +26,7 @@ export type Bound =
 export class ListeningSockets {
   readonly #create: CreateServerHandle
   readonly #sockets = new Map<string, Promise<Bound>>()
+  readonly #addresses = new Map<string, Address>()
 
   constructor(create: CreateServerHandle | undefined = systemCreate()) {
     if (create === undefined) throw new TypeError('this version of Node cannot bind a socket without accepting from it')
@@ -40,13 +41,22 @@ export class ListeningSockets {
     const opening = this.#bind(listener.address)
     this.#sockets.set(key, opening)
     const bound = await opening
-    if (bound.error !== null && this.#sockets.get(key) === opening) this.#sockets.delete(key)
+    if (this.#sockets.get(key) !== opening) return bound
+    if (bound.error === null) this.#addresses.set(listener.name, bound.address)
+    else this.#sockets.delete(key)
     return bound
+  }
+
+  /** Where each listener is really bound, by name: the port is the system's choice where the table says 0. */
+  addresses(): Readonly<Record<string, Address>> {
+    return Object.fromEntries(this.#addresses)
   }
 
   /** Closes what is no listener's any more. */
   keep(listeners: readonly Listener[]): void {
     const wanted = new Set(listeners.map(keyOf))
+    const names = new Set(listeners.map((listener) => listener.name))
+    for (const name of this.#addresses.keys()) if (!names.has(name)) this.#addresses.delete(name)
     for (const [key, opening] of this.#sockets) {
       if (wanted.has(key)) continue
       this.#sockets.delete(key)

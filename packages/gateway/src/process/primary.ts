@@ -148,8 +148,9 @@ export class GatewayPrimary {
   async #stop(): Promise<void> {
     if (this.#firstTable !== null) clearTimeout(this.#firstTable)
     if (this.#listenAgain !== null) clearTimeout(this.#listenAgain)
-    await this.#pool.stop(this.#options.drainMs)
+    // First, or what connects from now on would wait for workers that do not come.
     this.#sockets.close()
+    await this.#pool.stop(this.#options.drainMs)
     this.#discovery?.stop()
     this.#reporter?.stop()
     await this.#file?.close()
@@ -225,7 +226,9 @@ export class GatewayPrimary {
   #readiness(): { isReady: boolean; detail: unknown } {
     const report = this.#report()
     const isReady = report !== null && report.workers >= this.#options.workers
-    return { isReady, detail: { ready: isReady, wanted: this.#options.workers, pids: this.#pool.pids, ...report } }
+    const { workers: wanted } = this.#options
+    const listeners = this.#sockets.addresses()
+    return { isReady, detail: { ready: isReady, wanted, pids: this.#pool.pids, listeners, ...report } }
   }
 
   #retire(last: MetricsSnapshot | null): void {
