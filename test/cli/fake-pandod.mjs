@@ -3,6 +3,7 @@
 //   { "dieAtStart": true }              ends with an error before it answers
 //   { "states": ["building", "ready"] } what every service's state is, one a status question; the last one stays
 //   { "failing": "orders" }             this service stays failed
+//   { "onlyFirst": true }               its first life is well, later ones die at their start
 //   { "immortal": true }                does not end when it is told to stop everything
 //   { "stubborn": true }                has one real process, which does not end at a stop; nor does the fake before it
 // What it was asked is appended to DIR/asked.log, one JSON document a line; its lives to DIR/lives.log.
@@ -22,7 +23,8 @@ if (process.argv.includes('--down')) {
   rmSync(inState('control.sock'), { force: true })
   process.exit(0)
 }
-if (fake.dieAtStart) {
+const isFirst = readFileSync(inState('lives.log'), 'utf8').trim().split('\n').length === 1
+if (fake.dieAtStart || (fake.onlyFirst && !isFirst)) {
   console.error('the store is broken beyond repair')
   process.exit(3)
 }

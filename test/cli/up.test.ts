@@ -58,6 +58,7 @@ describe('pando up -d', () => {
     expect(code).toBe(1)
     expect(stdout).toContain('orders has failed: exit code 3, 4 times in a row')
     expect(stdout).toContain('orders says hello')
+    expect(stdout).toMatch(/orders +failed +0\/1/)
     expect(isRunning(lives()[0].pid)).toBe(true)
   })
 
@@ -110,6 +111,19 @@ describe('pando up in the foreground', () => {
     up.child.kill('SIGINT')
     expect(await up.ended()).toMatchObject({ code: 0, stdout: expect.stringContaining('Everything is stopped.') })
     expect(lives().map(({ pid }) => isRunning(pid))).toEqual([false, false])
+  })
+
+  it('gives up when a control plane cannot be brought back, and says that services still run', async () => {
+    await line.wish({ onlyFirst: true })
+    const up = line.start(['up'])
+    await up.says('pando scale users=3')
+    process.kill(lives()[0].pid, 'SIGKILL')
+    const { code, stdout, stderr } = await up.ended()
+    expect(code).toBe(1)
+    expect(lives()).toHaveLength(6)
+    expect(stdout).toContain('the store is broken beyond repair')
+    expect(stderr).toContain('services still run')
+    expect(stderr).not.toMatch(/^\s+at /m)
   })
 
   it('kills what does not stop when it is asked a second time', async () => {

@@ -42,6 +42,7 @@ export function daemonOf({ context, options }: Invocation<unknown>): Daemon {
   return daemonAt(findStateDir(context.cwd, options), context)
 }
 
+/** `PANDO_DAEMON` names another program than the control plane's own, which is how the commands are tested without one. */
 export function daemonAt(stateDir: string, context: Context): Daemon {
   const program = context.env['PANDO_DAEMON']
   return new Daemon({ stateDir, env: context.env, ...(program === undefined ? {} : { program }) })

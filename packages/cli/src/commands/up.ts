@@ -51,7 +51,7 @@ export function upCommand(attach: Attach): Command {
       // The board is gone with the attachment; pipes have had the summary already.
       if (isDetached && status !== null) {
         if (options.json === true) printJson(context, status)
-        else if (code === 0 && context.stdout.isTTY === true) new LineView(context, command).ready(status)
+        else if (context.stdout.isTTY === true) new LineView(context, command).settled(status)
       }
       return code
     } finally {

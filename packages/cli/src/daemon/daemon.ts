@@ -129,12 +129,12 @@ export class Daemon {
 
 /** The programs that are started, beside the entries of their packages. Packages know nothing of each other's places, so we say. */
 const programs = {
-  controlPlane: () => beside('@pando/control-plane', 'pandod.js'),
-  gateway: () => beside('@pando/gateway', 'main.js'),
+  controlPlane: () => beside(import.meta.resolve('@pando/control-plane'), 'pandod.js'),
+  gateway: () => beside(import.meta.resolve('@pando/gateway'), 'main.js'),
 }
 
 function beside(entry: string, file: string): string {
-  return join(dirname(fileURLToPath(import.meta.resolve(entry))), file)
+  return join(dirname(fileURLToPath(entry)), file)
 }
 
 /** The caller's environment without what npm and a parent Node process added for this process alone. */

@@ -39,7 +39,8 @@ export class Attachment {
   #last: AppStatus | null = null
   #failing: FailingSince = new Map()
   #shown = new Set<string>()
-  #isReady = false
+  /** Verdicts that have been shown: each is worth a summary once. */
+  readonly #settled = new Set<'ready' | 'failed'>()
   /** Somebody asked for the stop, here or elsewhere. */
   #isStopping = false
   #stopsHeeded = 0
@@ -76,7 +77,7 @@ export class Attachment {
         const code = await this.#decide(status)
         if (code !== null) return code
       }
-      await this.#waker.sleep(this.#isReady && !this.#isStopping ? attachedPollMs : pendingPollMs)
+      await this.#waker.sleep(this.#settled.size > 0 && !this.#isStopping ? attachedPollMs : pendingPollMs)
     }
   }
 
@@ -93,9 +94,9 @@ export class Attachment {
     const { verdict, failing } = judge(status, this.#failing, now())
     this.#failing = failing
     if (verdict.kind === 'failed') await this.#showFailures(verdict.failures)
-    if (verdict.kind === 'ready' && !this.#isReady) {
-      this.#isReady = true
-      view.ready(status)
+    if (verdict.kind !== 'pending' && !this.#settled.has(verdict.kind)) {
+      this.#settled.add(verdict.kind)
+      view.settled(status)
     }
     if (until === 'stopped') return null
     if (verdict.kind === 'ready') return 0
@@ -141,9 +142,8 @@ export class Attachment {
     if (this.#last !== null && isAlive(this.#last.pid)) return false
     if (stops.count > 0 && until === 'stopped') this.#isStopping = true
     if (!this.#isStopping) {
-      this.#countRelaunch()
       view.note('The control plane has ended unexpectedly and is started again; services go on.')
-      await daemon.start()
+      await this.#relaunch()
       return false
     }
     const wasAskedHere = this.#stopsHeeded > 0
@@ -154,18 +154,24 @@ export class Attachment {
     return true
   }
 
-  #countRelaunch(): void {
-    const now = this.#options.now()
-    this.#relaunches = this.#relaunches.filter((at) => now - at < relaunchWindowMs)
-    this.#relaunches.push(now)
-    if (this.#relaunches.length <= maxRelaunches) return
-    throw new PandoError(
-      'unavailable',
-      `the control plane has ended ${this.#relaunches.length} times within a minute`,
-      {
-        hint: `its log is in ${this.#options.daemon.stateDir}. Services still run: pando up takes them over, pando down stops them`,
-      },
-    )
+  /** Starting it is tried a few times: what kept it from starting, a full disk for one, may pass. */
+  async #relaunch(): Promise<void> {
+    const { daemon, now } = this.#options
+    const hint = 'services still run: pando up takes them over, pando down stops them'
+    this.#relaunches = this.#relaunches.filter((at) => now() - at < relaunchWindowMs)
+    this.#relaunches.push(now())
+    const times = this.#relaunches.length
+    if (times > maxRelaunches) {
+      throw new PandoError('unavailable', `the control plane has ended ${times} times within a minute`, { hint })
+    }
+    try {
+      await daemon.start()
+    } catch (error) {
+      const { message } = PandoError.from(error)
+      if (times === maxRelaunches) throw new PandoError('unavailable', message, { hint, cause: error })
+      this.#options.view.note(message)
+      await this.#waker.sleep(attachedPollMs)
+    }
   }
 
   async #showFailures(failures: readonly Failure[]): Promise<void> {

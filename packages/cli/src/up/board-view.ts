@@ -17,7 +17,7 @@ export class BoardView implements View {
   /** The last line of output of what is being built, by service. */
   readonly #building = new Map<string, string>()
   #status: AppStatus | null = null
-  #hasBeenReady = false
+  #hasSettled = false
   #redraw: NodeJS.Timeout | null = null
 
   constructor(context: Context, command: string, stream: NodeJS.WriteStream) {
@@ -42,8 +42,8 @@ export class BoardView implements View {
     this.#redrawSoon()
   }
 
-  ready(status: AppStatus): void {
-    this.#hasBeenReady = true
+  settled(status: AppStatus): void {
+    this.#hasSettled = true
     this.status(status)
   }
 
@@ -79,7 +79,7 @@ export class BoardView implements View {
         `stopping, ${left} ${left === 1 ? 'instance' : 'instances'} left; Ctrl-C again stops without grace`,
       )
     }
-    if (this.#hasBeenReady) {
+    if (this.#hasSettled) {
       return `${renderSummary(status, options)}\n\n${paint.dim('Ctrl-C stops everything.')}`
     }
     const building = [...this.#building].map(([service, line]) =>

@@ -8,8 +8,8 @@ import { cut } from '../render/table.js'
 export interface View {
   event(event: PandoEvent): void
   status(status: AppStatus): void
-  /** Everything wanted runs for the first time. */
-  ready(status: AppStatus): void
+  /** For the first time all is ready, or what is not has failed. */
+  settled(status: AppStatus): void
   note(text: string): void
   /** No more is shown live; the terminal is as it was. */
   close(): void
@@ -56,7 +56,7 @@ export class LineView implements View {
 
   status(): void {}
 
-  ready(status: AppStatus): void {
+  settled(status: AppStatus): void {
     this.note(`\n${renderSummary(status, { paint: this.#context.paint, command: this.#command })}\n`)
   }
 
@@ -77,7 +77,7 @@ export class QuietView implements View {
 
   event(): void {}
   status(): void {}
-  ready(): void {}
+  settled(): void {}
 
   note(text: string): void {
     this.#context.stderr.write(`${text}\n`)
