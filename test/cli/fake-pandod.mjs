@@ -3,6 +3,7 @@
 //   { "dieAtStart": true }              ends with an error before it answers
 //   { "states": ["building", "ready"] } what every service's state is, one a status question; the last one stays
 //   { "failing": "orders" }             this service stays failed
+//   { "refuses": "port_taken" }         refuses every manifest with this code
 //   { "onlyFirst": true }               its first life is well, later ones die at their start
 //   { "immortal": true }                does not end when it is told to stop everything
 //   { "stubborn": true }                has one real process, which does not end at a stop; nor does the fake before it
@@ -113,6 +114,7 @@ const server = createServer(async (request, response) => {
   const service = /^\/v1\/services\/([^/]+)\/(scale|restart|stop|start)$/.exec(url.pathname)
   if (url.pathname === '/v1/app' && request.method === 'GET') return json(response, status())
   if (url.pathname === '/v1/app' && request.method === 'PUT') {
+    if (fake.refuses) return problem(response, 409, fake.refuses, 'somebody else listens there', 'stop that')
     writeFileSync(inState('app.json'), body)
     emit('app.applied', null, 'The manifest was applied.')
     emit('build.started', 'users', 'Building.')

@@ -75,6 +75,16 @@ describe('pando up -d', () => {
     expect(JSON.parse(stdout)).toMatchObject({ name: 'demo', services: [{ name: 'users' }, { name: 'orders' }] })
   })
 
+  it('says why the control plane refuses the manifest, and leaves no control plane without an app behind', async () => {
+    await line.wish({ refuses: 'port_taken' })
+    expect(await line.run(['up', '-d'])).toMatchObject({
+      code: 1,
+      stderr: 'error: somebody else listens there\nnext: stop that\n',
+    })
+    await until(() => !isRunning(lives()[0].pid))
+    expect(line.asked('DELETE')).toHaveLength(1)
+  })
+
   it('shows the end of the log when the control plane cannot start', async () => {
     await line.wish({ dieAtStart: true })
     const { code, stderr } = await line.run(['up', '-d'])

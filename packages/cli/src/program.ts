@@ -24,14 +24,13 @@ import { renderDiagnostics } from './manifest-reader.js'
 /** Runs one command line (without the program's name) and resolves with its exit code; never rejects. */
 export async function run(args: readonly string[], context: Context): Promise<ExitCode> {
   let code: ExitCode = 0
-  const program = new Command('pando')
   const attach: Attach = (command, action) =>
     command.action(async () => {
       // The command's own options go before those that stand in front of it.
       const options = { ...program.opts(), ...command.opts() }
       code = await action({ context, options, args: command.args } as unknown as Parameters<typeof action>[0])
     })
-  build(program, attach, context)
+  const program = buildProgram(context, attach)
   try {
     if (args.length === 0) program.outputHelp()
     else await program.parseAsync([...args], { from: 'user' })
@@ -43,7 +42,9 @@ export async function run(args: readonly string[], context: Context): Promise<Ex
   }
 }
 
-function build(program: Command, attach: Attach, context: Context): void {
+/** Every command with its options, each with the action that `attach` gives it. */
+export function buildProgram(context: Context, attach: Attach): Command {
+  const program = new Command('pando')
   program
     .description('Runs a system of services in any languages from one manifest.')
     .version(version, '-V, --version', 'show the version')
@@ -78,6 +79,7 @@ function build(program: Command, attach: Attach, context: Context): void {
   ]
   for (const command of commands) add(program, command(attach))
   add(program, completeCommand(attach, program), { hidden: true })
+  return program
 }
 
 function add(program: Command, command: Command, options: { readonly hidden?: boolean } = {}): void {
