@@ -8,15 +8,11 @@ function expectAnswer(text: string): void {
   const files = { '/app/other.yaml': 'services:\n  other: { command: x }\n', '/app/a.env': 'A=1\nB=${NOPE}\n' }
   const result = readFrom(text, { files, variables: { NAME: 'value', EMPTY: '' }, folders: { '/app/nowhere': null } })
   const texts = { ...files, [manifestPath]: text }
-  if (result.kind === 'read') {
-    expectPlacesInside(result.warnings, texts)
-    expect(result.app.manifest).toBe(manifestPath)
-    return
-  }
-  expect(result.diagnostics.length).toBeGreaterThan(0)
-  expect(result.diagnostics.length).toBeLessThanOrEqual(100)
-  expectPlacesInside(result.diagnostics, texts)
-  expect(formatDiagnostics(result.diagnostics, new Map(Object.entries(texts)))).not.toBe('')
+  const diagnostics = result.kind === 'read' ? result.warnings : result.diagnostics
+  expect(result.kind === 'read' || diagnostics.length > 0).toBe(true)
+  expect(diagnostics.length).toBeLessThanOrEqual(100)
+  expectPlacesInside(diagnostics, texts)
+  expect(formatDiagnostics(diagnostics, new Map(Object.entries(texts))) === '').toBe(diagnostics.length === 0)
 }
 
 const valid = `name: shop
@@ -51,72 +47,77 @@ api: { port: 7700 }
 `
 
 const words = fc.constantFrom(
-  ...[
-    'services',
-    'users',
-    'build',
-    'routes',
-    'include',
-    'name',
-    'gateway',
-    'healthcheck',
-    'environment',
-    'depends_on',
-    'command',
-  ],
-  ...[
-    ': ',
-    '\n',
-    '\n  ',
-    '\n    ',
-    '- ',
-    '[',
-    ']',
-    '{',
-    '}',
-    ', ',
-    '"',
-    "'",
-    '&a ',
-    '*a',
-    '<<: ',
-    '|',
-    '>',
-    '#',
-    '? ',
-    '!!str ',
-    '---\n',
-    '...\n',
-  ],
-  ...[
-    '${NAME}',
-    '${',
-    '}',
-    '$',
-    '$$',
-    '${X:-',
-    '%',
-    '@',
-    '`',
-    '\t',
-    '\r\n',
-    '\u0000',
-    '\u2028',
-    '\ufeff',
-    '\ud800',
-    '😀',
-    '1',
-    '-1',
-    '.5',
-    '0x1',
-    'null',
-    'true',
-    '~',
-  ],
-  ...['/users', '10s', '64M', '__proto__', 'constructor', 'x-y', 'other.yaml', 'pando.yaml'],
+  // Keys.
+  'services',
+  'users',
+  'build',
+  'routes',
+  'include',
+  'name',
+  'gateway',
+  'healthcheck',
+  'environment',
+  'depends_on',
+  'command',
+  // YAML's own.
+  ': ',
+  '\n',
+  '\n  ',
+  '\n    ',
+  '- ',
+  '[',
+  ']',
+  '{',
+  '}',
+  ', ',
+  '"',
+  "'",
+  '&a ',
+  '*a',
+  '<<: ',
+  '|',
+  '>',
+  '#',
+  '? ',
+  '!!str ',
+  '---\n',
+  '...\n',
+  '%',
+  '@',
+  '`',
+  // Variables.
+  '${NAME}',
+  '${',
+  '$',
+  '$$',
+  '${X:-',
+  // Characters that are seldom seen.
+  '\t',
+  '\r\n',
+  '\u0000',
+  '\u2028',
+  '\ufeff',
+  '\ud800',
+  '😀',
+  // Values.
+  '1',
+  '-1',
+  '.5',
+  '0x1',
+  'null',
+  'true',
+  '~',
+  '/users',
+  '10s',
+  '64M',
+  '__proto__',
+  'constructor',
+  'x-y',
+  'other.yaml',
+  'pando.yaml',
 )
 
-describe('the reader answers', () => {
+describe('the reader answers', { timeout: 120_000 }, () => {
   it('to any text made of what manifests are made of', () => {
     fc.assert(
       fc.property(fc.array(words, { maxLength: 40 }), (parts) => expectAnswer(parts.join(''))),
@@ -184,7 +185,7 @@ describe('the reader answers', () => {
           // JSON is YAML.
           expectAnswer(JSON.stringify({ ...top, services }, null, 1)),
       ),
-      { numRuns: 400 },
+      { numRuns: 150 },
     )
   })
 })
