@@ -54,6 +54,7 @@ export class Registry {
   #config = ''
   #watchers = 0
   readonly #drainListeners = new Set<(endpoint: string) => void>()
+  readonly #reportListeners = new Set<(report: GatewayReport) => void>()
   #cancelSweep: (() => void) | null = null
   #isClosed = false
 
@@ -190,6 +191,13 @@ export class Registry {
   report(report: GatewayReport): void {
     this.#ledger.report(report, this.#clock.now())
     this.#settle()
+    for (const listener of this.#reportListeners) listener(report)
+  }
+
+  /** Calls back with every report, when it has taken effect. Returns the way to end it. */
+  onReport(callback: (report: GatewayReport) => void): () => void {
+    this.#reportListeners.add(callback)
+    return () => this.#reportListeners.delete(callback)
   }
 
   /** A gateway that names itself has opened its watch, or lost it. */
@@ -278,6 +286,11 @@ export class Registry {
         const whose = group === allGroups ? 'all services' : group
         const message = `${silent} of ${all} registered endpoints of ${whose} fell silent together: they are kept until renewals return, for ten minutes at most`
         this.#emit({ kind: 'registry.eviction_paused', service: group === allGroups ? null : group, message })
+      }
+      for (const group of swept.resumed) {
+        const whose = group === allGroups ? 'all services' : group
+        const message = `enough endpoints of ${whose} are heard of again: those that stay silent leave the registry`
+        this.#emit({ kind: 'registry.eviction_resumed', service: group === allGroups ? null : group, message })
       }
       if (swept.evicted.length > 0) this.#expire(swept.evicted)
     }
