@@ -50,7 +50,8 @@ export async function serveFake(
   })
   const token = 'a-token-of-the-tests'
   const socketPath = join(folder, 'control.sock')
-  const server = await serveControlApi({ app, socketPath, host: '127.0.0.1', port: 0, token })
+  const server = await serveControlApi({ app, socketPath, token })
+  await server.listen({ host: '127.0.0.1', port: 0 })
   return {
     control,
     events,

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ControlClient } from './client.js'
 import { ask, begin, serveFake } from './fixture.suite.js'
 import type { Answer, Fixture } from './fixture.suite.js'
-import { findPortHolder, listeningInodes } from './port-holder.js'
+import { findPortHolder, listeningInodes } from '../ports/port-holder.js'
 import { serveControlApi } from './server.js'
 import type { ControlApiServer } from './server.js'
 import { createControlApi } from './control-api.js'
@@ -33,13 +33,14 @@ const app = (): Api =>
   createControlApi({ control: fixture.control, registry: fixture.registry, events: fixture.events, version: '0' })
 
 async function serve(socketPath: string, port = 0): Promise<ControlApiServer> {
-  const server = await serveControlApi({ app: app(), socketPath, host: '127.0.0.1', port, token: 't' })
+  const server = await serveControlApi({ app: app(), socketPath, token: 't' })
+  await server.listen({ host: '127.0.0.1', port })
   opened.push(server)
   return server
 }
 
 function remote(path: string, headers: Record<string, string>): Promise<Answer> {
-  const { host, port } = fixture.server.address
+  const { host, port } = fixture.server.address!
   return ask({ host, port, path, headers })
 }
 
@@ -70,7 +71,7 @@ describe('over TCP', () => {
     }
     expect((await remote('/healthz', {})).status).toBe(200)
     expect((await remote('/openapi.json', {})).status).toBe(401)
-    const { host, port } = fixture.server.address
+    const { host, port } = fixture.server.address!
     expect((await new ControlClient({ host, port, token: fixture.token }).status()).name).toBe('shop')
     expect((await rejection(new ControlClient({ host, port, token: 'x' }).status())).code).toBe('unauthorized')
   })
@@ -101,22 +102,23 @@ describe('over TCP', () => {
     for (const origin of ['http://evil.example', 'null', 'http://localhost.evil.example', 'file://']) {
       expect((await remote('/v1/app', { authorization, origin })).status).toBe(403)
     }
-    const { port } = fixture.server.address
+    const { port } = fixture.server.address!
     expect((await remote('/v1/app', { authorization, origin: `http://localhost:${port}` })).status).toBe(200)
   })
 
-  test('a taken port names who holds it, and leaves no socket', async () => {
+  test('a taken port names who holds it, and the unix socket goes on answering', async () => {
     const holder = createServer()
     opened.push(holder)
     await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
     const { port } = holder.address() as AddressInfo
     const path = join(folder, 'c.sock')
-    const error = await rejection(serve(path, port))
+    const server = await serve(path)
+    const error = await rejection(server.listen({ host: '127.0.0.1', port }))
     expect(error.code).toBe('port_taken')
     expect(error.message).toContain(`127.0.0.1:${port}`)
     expect(error.message).toContain(`(pid ${process.pid})`)
     expect(error.hint).toContain('api.port')
-    expect(existsSync(path)).toBe(false)
+    expect((await new ControlClient({ socketPath: path }).health()).status).toBe('ok')
     expect(await findPortHolder(port)).toMatchObject({ pid: process.pid })
   })
 })

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +6,7 @@ import { PandoError } from '@pando/model'
 import type { Address } from '@pando/model'
 import { refusal } from './access.js'
 import type { Api } from './operation.js'
-import { portTaken } from './port-holder.js'
+import { portTaken } from '../ports/port-holder.js'
 import { problemResponse } from './problem.js'
 import { listenOnUnixSocket } from './unix-socket.js'
 
@@ -15,18 +14,16 @@ export interface ServeOptions {
   readonly app: Api
   /** Absolute path of the unix socket. */
   readonly socketPath: string
-  /** Loopback address for TCP. */
-  readonly host: string
-  /** 0 takes a free one. */
-  readonly port: number
   readonly token: string
 }
 
 export interface ControlApiServer {
-  /** Where TCP listens, with the port that was taken. */
-  readonly address: Address
+  /** Where TCP listens; null before the first `listen`. */
+  readonly address: Address | null
   /** Where the unix socket really is: elsewhere when the path asked for was too long for one. */
   readonly socketPath: string
+  /** Listens on TCP there (port 0 takes a free one), and no longer where it did. Rejects with `port_taken` when the port is held; then nothing has changed. */
+  listen(address: Address): Promise<void>
   /** Accepts nothing new, ends streams, lets other requests finish for a second, then cuts the rest. */
   close(): Promise<void>
 }
@@ -35,38 +32,40 @@ const maxConnections = 4_096
 const closeGraceMs = 1_000
 
 /**
- * Serves the API on a unix socket (mode 0600, no token) and on TCP (see `access.ts`). Rejects with `conflict` when another control
- * plane answers on the socket, `port_taken` when the port is held; then nothing listens.
+ * Serves the API on a unix socket (mode 0600, no token) and, once told where, on TCP (see `access.ts`). Rejects with `conflict`
+ * when another control plane answers on the socket; then nothing listens.
  */
 export async function serveControlApi(options: ServeOptions): Promise<ControlApiServer> {
-  const { app, host, port, token } = options
+  const { app, token } = options
   const closing = new AbortController()
-  // One a stream, and every stream takes its own back: many are no leak.
-  setMaxListeners(0, closing.signal)
   const bindings = { closing: closing.signal }
-
   const local = makeServer((request) => app.fetch(request, bindings))
-  const remote = makeServer((request) => {
-    const refused = refusal(request, { token, host })
-    return refused === null ? app.fetch(request, bindings) : problemResponse(refused)
-  })
-
   const socket = await listenOnUnixSocket(local, options.socketPath)
-  try {
-    await listenOnTcp(remote, { host, port })
-  } catch (error) {
-    await stop(local)
-    socket.remove()
-    throw error
+  let remote: { readonly server: Server; readonly asked: Address; readonly address: Address } | null = null
+
+  async function listen(asked: Address): Promise<void> {
+    if (remote?.asked.host === asked.host && remote.asked.port === asked.port) return
+    const server = makeServer((request) => {
+      const refused = refusal(request, { token, host: asked.host })
+      return refused === null ? app.fetch(request, bindings) : problemResponse(refused)
+    })
+    await listenOnTcp(server, asked)
+    const before = remote
+    remote = { server, asked, address: { host: asked.host, port: (server.address() as AddressInfo).port } }
+    if (before !== null) await stop(before.server)
   }
+
   return {
-    address: { host, port: (remote.address() as AddressInfo).port },
+    get address() {
+      return remote?.address ?? null
+    },
     socketPath: socket.path,
+    listen,
     async close() {
       // The file goes first: whoever comes now learns at once that nobody is here.
       socket.remove()
       closing.abort()
-      await Promise.all([stop(local), stop(remote)])
+      await Promise.all([stop(local), remote === null ? undefined : stop(remote.server)])
     },
   }
 }

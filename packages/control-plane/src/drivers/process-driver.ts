@@ -12,7 +12,7 @@ import { exitReason } from './process/exit-reason.js'
 import { processesOf, signalAll, type InstanceTraces } from './process/instance-processes.js'
 import { InstanceRecords, type ExitRecord, type InstanceRecord } from './process/instance-records.js'
 import { launch, parseClaim } from './process/launcher.js'
-import { holderOf } from './process/port-holder.js'
+import { holderOf } from '../ports/port-holder.js'
 import { isAlive, systemProcessTable, type ProcessIdentity, type ProcessTable } from './process/process-table.js'
 import { checkStartable, environmentOf, marksOf } from './process/program-environment.js'
 

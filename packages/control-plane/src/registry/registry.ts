@@ -19,6 +19,8 @@ export interface RegistryOptions {
   /** Uniform in [0, 1): makes the epoch. */
   readonly random: () => number
   readonly emit: (event: NewEvent) => void
+  /** Told of every report of a gateway. */
+  readonly onReport?: (report: GatewayReport) => void
   readonly limits?: Partial<RegistryLimits>
 }
 
@@ -43,6 +45,7 @@ export class Registry {
   readonly #store: Store
   readonly #clock: Clock
   readonly #emit: (event: NewEvent) => void
+  readonly #onReport: (report: GatewayReport) => void
   readonly #limits: RegistryLimits
   readonly #hub: WatchHub
   readonly #leases: LeaseTable
@@ -54,7 +57,6 @@ export class Registry {
   #config = ''
   #watchers = 0
   readonly #drainListeners = new Set<(endpoint: string) => void>()
-  readonly #reportListeners = new Set<(report: GatewayReport) => void>()
   #cancelSweep: (() => void) | null = null
   #isClosed = false
 
@@ -62,6 +64,7 @@ export class Registry {
     this.#store = options.store
     this.#clock = options.clock
     this.#emit = options.emit
+    this.#onReport = options.onReport ?? (() => undefined)
     this.#limits = { ...defaultRegistryLimits, ...options.limits }
     const epoch = Array.from({ length: 12 }, () => Math.floor(options.random() * 36).toString(36)).join('')
     const now = options.clock.now()
@@ -190,14 +193,8 @@ export class Registry {
   /** A gateway says what it serves by. */
   report(report: GatewayReport): void {
     this.#ledger.report(report, this.#clock.now())
+    this.#onReport(report)
     this.#settle()
-    for (const listener of this.#reportListeners) listener(report)
-  }
-
-  /** Calls back with every report, when it has taken effect. Returns the way to end it. */
-  onReport(callback: (report: GatewayReport) => void): () => void {
-    this.#reportListeners.add(callback)
-    return () => this.#reportListeners.delete(callback)
   }
 
   /** A gateway that names itself has opened its watch, or lost it. */
@@ -286,11 +283,6 @@ export class Registry {
         const whose = group === allGroups ? 'all services' : group
         const message = `${silent} of ${all} registered endpoints of ${whose} fell silent together: they are kept until renewals return, for ten minutes at most`
         this.#emit({ kind: 'registry.eviction_paused', service: group === allGroups ? null : group, message })
-      }
-      for (const group of swept.resumed) {
-        const whose = group === allGroups ? 'all services' : group
-        const message = `enough endpoints of ${whose} are heard of again: those that stay silent leave the registry`
-        this.#emit({ kind: 'registry.eviction_resumed', service: group === allGroups ? null : group, message })
       }
       if (swept.evicted.length > 0) this.#expire(swept.evicted)
     }

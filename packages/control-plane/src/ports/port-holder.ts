@@ -1,6 +1,7 @@
 import { readFile, readdir, readlink } from 'node:fs/promises'
 import { PandoError } from '@pando/model'
 import type { Address } from '@pando/model'
+import { whyNotFree } from './free-port.js'
 
 /** The process that listens on a port. */
 export interface PortHolder {
@@ -40,10 +41,21 @@ export function listeningInodes(table: string, port: number): string[] {
   return inodes
 }
 
+/** Null when the address is free to listen on, otherwise one phrase about who has it, or what the system says. */
+export async function holderOf(address: Address): Promise<string | null> {
+  const error = await whyNotFree(address)
+  if (error === null) return null
+  if (error.code !== 'EADDRINUSE') return error.message
+  return nameOf(await findPortHolder(address.port))
+}
+
+function nameOf(holder: PortHolder | null): string {
+  return holder === null ? 'another process' : `${holder.name} (pid ${holder.pid})`
+}
+
 /** `what` wanted the address: `the control API`; `setting` is where another port can be set: `api.port in pando.yaml`. */
 export async function portTaken(what: string, address: Address, setting: string, cause?: unknown): Promise<PandoError> {
-  const holder = await findPortHolder(address.port)
-  const who = holder === null ? 'another process' : `${holder.name} (pid ${holder.pid})`
+  const who = nameOf(await findPortHolder(address.port))
   const { host, port } = address
   return new PandoError('port_taken', `${what} cannot listen on ${host}:${port}: the port is held by ${who}`, {
     hint: `Stop that, or set another port: ${setting}.`,

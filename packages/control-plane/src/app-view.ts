@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import type { Address, AppSpec, AppStatus, GatewayReport, RouteStatus, ServiceStatus } from '@pando/model'
+import type { Clock } from './clock.js'
+import type { UsageReporter } from './drivers/driver.js'
+import { adminRequest } from './gateway-process/admin-request.js'
+import { GatewayView } from './gateway-process/gateway-view.js'
+import { ownMetrics } from './own-metrics.js'
+import type { Reconciler } from './reconciler/loop.js'
+import { statusOf, type Usage } from './reconciler/status.js'
+
+export interface AppViewOptions {
+  readonly clock: Clock
+  readonly stateDir: string
+  readonly reconciler: Pick<Reconciler, 'desired' | 'observed' | 'plan'>
+  readonly driver: UsageReporter
+  /** What changes while we look. */
+  readonly now: () => {
+    readonly app: AppSpec | null
+    readonly mesh: ReadonlyMap<string, Address>
+    readonly isStopping: boolean
+    readonly gatewayPid: number | null
+    readonly api: Address | null
+  }
+}
+
+const nowhere: Address = { host: '127.0.0.1', port: 0 }
+
+/** What is: the app as status, routes and numbers show it. It reads and changes nothing. */
+export class AppView {
+  readonly #options: AppViewOptions
+  readonly #gateway = new GatewayView()
+  readonly #startedAt: number
+
+  constructor(options: AppViewOptions) {
+    this.#options = options
+    this.#startedAt = options.clock.now()
+  }
+
+  /** Takes in what a gateway reports; says what is new in it. */
+  noteReport(report: GatewayReport): ReturnType<GatewayView['note']> {
+    return this.#gateway.note(report, this.#options.clock.now())
+  }
+
+  async status(): Promise<AppStatus> {
+    const { app, isStopping, gatewayPid, api } = this.#options.now()
+    const address: Address = app === null ? nowhere : { host: app.gateway.host, port: app.gateway.port }
+    return {
+      name: app?.name ?? '',
+      manifest: app?.manifest ?? '',
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      state: isStopping ? 'stopping' : 'running',
+      gateway: this.#gateway.status({ address, pid: gatewayPid, now: this.#options.clock.now() }),
+      api: api ?? nowhere,
+      services: this.#services(await this.#usage()),
+    }
+  }
+
+  routes(): RouteStatus[] {
+    const healthy = new Map(this.#services().map((service) => [service.name, service.healthy]))
+    const services = Object.values(this.#options.now().app?.services ?? {})
+    return services.flatMap((service) =>
+      service.routes.map((route) => ({
+        route,
+        healthy: route.backends.reduce((sum, backend) => sum + (healthy.get(backend.service) ?? 0), 0),
+      })),
+    )
+  }
+
+  /** Prometheus text: the gateway's numbers, when it answers, and our own. */
+  async metrics(): Promise<string> {
+    const gateway = await adminRequest(join(this.#options.stateDir, 'gateway.sock'), '/metrics').catch(() => '')
+    const { user, system } = process.cpuUsage()
+    const own = ownMetrics(this.#services(), {
+      rssBytes: process.memoryUsage.rss(),
+      cpuSeconds: (user + system) / 1e6,
+      uptimeSeconds: (this.#options.clock.now() - this.#startedAt) / 1000,
+    })
+    return gateway + own
+  }
+
+  #services(usage?: ReadonlyMap<string, Usage>): ServiceStatus[] {
+    const { clock, now, reconciler } = this.#options
+    const { app, mesh } = now()
+    return statusOf({
+      desired: reconciler.desired(),
+      observed: reconciler.observed(),
+      plan: reconciler.plan(),
+      now: clock.now(),
+      facts: (name) => ({
+        address: mesh.get(name) ?? null,
+        routes: app?.services[name]?.routes.map((route) => route.name) ?? [],
+      }),
+      usage: (instance) => usage?.get(instance) ?? null,
+    })
+  }
+
+  /** What every instance uses, by id. */
+  async #usage(): Promise<Map<string, Usage>> {
+    const found = new Map<string, Usage>()
+    for (const { id } of this.#options.reconciler.observed().instances) {
+      const usage = await this.#options.driver.usage(id)
+      if (usage !== null) found.set(id, usage)
+    }
+    return found
+  }
+}

@@ -1,0 +1,385 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  PandoError,
+  type Address,
+  type AppSpec,
+  type AppStatus,
+  type GatewayReport,
+  type LogLine,
+  type RouteStatus,
+} from '@pando/model'
+import { AppView } from './app-view.js'
+import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
+import { createControlApi } from './api/control-api.js'
+import { serveControlApi, type ControlApiServer } from './api/server.js'
+import { LocalBuilder } from './build/local-builder.js'
+import type { Clock } from './clock.js'
+import { changesBetween, desiredFrom, withService } from './desired/desired-state.js'
+import { environmentOf } from './desired/environment.js'
+import { gatewayConfigOf } from './desired/gateway-config.js'
+import type { InstanceReport } from './drivers/driver.js'
+import { ProcessDriver } from './drivers/process-driver.js'
+import { Events } from './events/events.js'
+import { GatewayProcess } from './gateway-process/gateway-process.js'
+import { LocalProber } from './health/local-prober.js'
+import { InstanceLogs } from './logs/instance-logs.js'
+import { LogRotation } from './logs/log-rotation.js'
+import { loadManifest } from './manifest/load.js'
+import { nearest } from './manifest/nearest.js'
+import { instancePorts } from './ports/free-port.js'
+import { MeshAddresses } from './ports/mesh-addresses.js'
+import { holderOf } from './ports/port-holder.js'
+import { PortPool } from './ports/port-pool.js'
+import { Reconciler } from './reconciler/loop.js'
+import type { Preparation } from './reconciler/ports.js'
+import type { Desired, DesiredService } from './reconciler/state.js'
+import { Registry } from './registry/registry.js'
+import { SqliteStore } from './store/sqlite-store.js'
+
+export interface ControlPlaneOptions {
+  /** Absolute; made with mode 0700 when it is not there. */
+  readonly stateDir: string
+  /** Where the control API listens for this machine's users: a unix socket of mode 0600. */
+  readonly socketPath: string
+  /** Absolute path of the gateway's entry file. */
+  readonly gatewayEntry: string
+  readonly clock: Clock
+  /** 0 ≤ r < 1. */
+  readonly random: () => number
+  /** The environment that we were started with: the instances' allow-list and the builds' tools come from it. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  /** Our own failures, with their cause: for the log. */
+  readonly onFault: (what: string, error: unknown) => void
+}
+
+/** Instances and the mesh are for this machine only. */
+const loopback = '127.0.0.1'
+const appKey = 'app'
+/** What a gateway may take to finish what is in flight when everything goes down. */
+const gatewayGraceMs = 10_000
+const maxReplicas = 100
+/** Ports kept ready: a service can be scaled all the way at once. */
+const poolSize = 128
+
+/**
+ * One app's control plane: the only place that wires its rooms. It may die at any moment; `open` on the same state directory takes
+ * up where it was, and only then answers anybody, so that no gateway ever sees an empty table by mistake.
+ *
+ * Changes of what is wanted (`apply`, `scale`, …) happen one after the other, each durable before it is answered.
+ */
+export class ControlPlane implements AppControl {
+  /** Resolves after `down`, when nothing that we started is left. */
+  readonly finished: Promise<void>
+
+  readonly #options: ControlPlaneOptions
+  readonly #store: SqliteStore
+  readonly #events: Events
+  readonly #registry: Registry
+  readonly #driver: ProcessDriver
+  readonly #reconciler: Reconciler
+  readonly #mesh: MeshAddresses
+  readonly #gateway: GatewayProcess
+  readonly #view: AppView
+  readonly #logs: InstanceLogs
+  readonly #rotation: LogRotation
+  readonly #token: string
+  readonly #ports: PortPool
+  #finish!: () => void
+  #app: AppSpec | null
+  #isStopping = false
+  #api: ControlApiServer | null = null
+  #turn: Promise<unknown> = Promise.resolve()
+
+  static async open(options: ControlPlaneOptions): Promise<ControlPlane> {
+    mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
+    const store = new SqliteStore({ path: join(options.stateDir, 'state.db') })
+    const controlPlane = new ControlPlane(options, store)
+    await controlPlane.#start()
+    return controlPlane
+  }
+
+  private constructor(options: ControlPlaneOptions, store: SqliteStore) {
+    const { stateDir, clock, random } = options
+    this.#options = options
+    this.#store = store
+    this.#token = tokenIn(join(stateDir, 'token'))
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve
+    })
+    this.#app = (store.get('meta', appKey) as AppSpec | undefined) ?? null
+    this.#events = new Events({ store, clock })
+    const emit = this.#events.emit.bind(this.#events)
+    this.#registry = new Registry({ store, clock, random, emit, onReport: (report) => this.#noted(report) })
+    this.#driver = new ProcessDriver({ stateDir, clock })
+    this.#mesh = new MeshAddresses({ store, random })
+    this.#logs = new InstanceLogs({ stateDir, clock })
+    const gatewayDriver = new ProcessDriver({ stateDir: join(stateDir, 'gateway'), clock })
+    const list = async (): Promise<InstanceReport[]> => [
+      ...(await this.#driver.list()),
+      ...(await gatewayDriver.list()),
+    ]
+    this.#rotation = new LogRotation({ driver: { list }, clock })
+    this.#ports = new PortPool({ host: loopback, range: instancePorts, size: poolSize, random })
+    this.#reconciler = new Reconciler({
+      driver: this.#driver,
+      builder: new LocalBuilder({ stateDir, hostEnvironment: options.environment }),
+      prober: new LocalProber({ commands: this.#driver }),
+      store,
+      clock,
+      random,
+      endpoints: this.#registry,
+      emit,
+      prepare: (service, _slot, id) => this.#prepare(service, id),
+    })
+    this.#view = new AppView({
+      clock,
+      stateDir,
+      reconciler: this.#reconciler,
+      driver: this.#driver,
+      now: () => ({
+        app: this.#app,
+        mesh: this.#app === null ? new Map() : this.#mesh.of(this.#app),
+        isStopping: this.#isStopping,
+        gatewayPid: this.#gateway.pid,
+        api: this.#api?.address ?? null,
+      }),
+    })
+    this.#gateway = new GatewayProcess({
+      driver: gatewayDriver,
+      clock,
+      entry: options.gatewayEntry,
+      controlSocket: options.socketPath,
+      stateDir,
+      // The state directory is not read by the gateway: it tells whoever looks at a worker whose it is.
+      environment: { PATH: options.environment['PATH'] ?? '', PANDO_STATE_DIR: stateDir },
+      onEvent: (event) => emit({ ...event, service: null, instance: null }),
+    })
+  }
+
+  /** Adopts before it answers; starts the gateway last, as that asks at once. */
+  async #start(): Promise<void> {
+    this.#events.emit({ kind: 'control_plane.started', message: `control plane started (pid ${process.pid})` })
+    await this.#ports.fill()
+    await this.#reconciler.start()
+    if (this.#app !== null) this.#registry.setConfig(this.#gatewayConfig(this.#app))
+    this.#rotation.start()
+    const { onFault, socketPath, version } = this.#options
+    const app = createControlApi({
+      control: this,
+      registry: this.#registry,
+      events: this.#events,
+      version,
+      onFault: (error, request) => onFault(`could not answer ${request}`, error),
+    })
+    this.#api = await serveControlApi({ app, socketPath, token: this.#token })
+    if (this.#app === null) return
+    await this.#gateway.start(this.#app.gateway.workers)
+    try {
+      await this.#api.listen(this.#app.api)
+    } catch (error) {
+      this.#events.emit({ kind: 'fault', message: PandoError.from(error).message })
+    }
+  }
+
+  // What is wanted
+
+  apply(request: ApplyRequest): Promise<ApplyResult> {
+    return this.#inTurn(async () => {
+      this.#assertRunning()
+      const { app } = await loadManifest({ path: request.manifest, variables: request.variables })
+      await this.#assertGatewayPort(app)
+      await this.#api?.listen(app.api)
+      const mesh = await this.#mesh.ensure(app)
+      const before = this.#reconciler.desired()
+      const after = desiredFrom(app, before)
+      this.#store.transaction(() => {
+        this.#store.put('meta', appKey, app)
+        this.#reconciler.setDesired(after)
+      })
+      this.#app = app
+      this.#registry.setConfig(gatewayConfigOf(app, mesh, this.#accessLog()))
+      await this.#gateway.start(app.gateway.workers)
+      const changes = changesBetween(before, after)
+      this.#events.emit({ kind: 'app.applied', message: describeChanges(app.name, changes) })
+      return changes
+    })
+  }
+
+  async down(): Promise<void> {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    this.#events.emit({ kind: 'app.stopping', message: 'stopping everything' })
+    void this.#inTurn(() => this.#bringDown())
+  }
+
+  async #bringDown(): Promise<void> {
+    this.#reconciler.setDesired(new Map())
+    await this.#reconciler.idle()
+    await this.#gateway.stop(gatewayGraceMs)
+    this.#store.delete('meta', appKey)
+    await this.close()
+    this.#finish()
+  }
+
+  scale(name: string, replicas: number): Promise<void> {
+    return this.#change(name, (service) => {
+      if (!Number.isInteger(replicas) || replicas < 0 || replicas > maxReplicas) {
+        throw new PandoError('usage', `${replicas} is not a replica count`, {
+          hint: `give a whole number from 0 to ${maxReplicas}`,
+        })
+      }
+      if (replicas > 1 && service.spec.port !== null) {
+        throw new PandoError('conflict', `${name} insists on port ${service.spec.port}, so only one instance can run`, {
+          hint: 'leave out its `port` and let it listen on $PORT',
+        })
+      }
+      this.#events.emit({
+        kind: 'service.scaled',
+        service: name,
+        message: `${name}: ${service.replicas} → ${replicas} replicas`,
+      })
+      return { ...service, replicas, isStopped: false }
+    })
+  }
+
+  restart(name: string): Promise<void> {
+    return this.#change(name, (service) => {
+      this.#events.emit({ kind: 'service.restarting', service: name, message: `${name}: restarting one by one` })
+      return { ...service, generation: service.generation + 1, isStopped: false }
+    })
+  }
+
+  stop(name: string): Promise<void> {
+    return this.#change(name, (service) => ({ ...service, isStopped: true }))
+  }
+
+  start(name: string): Promise<void> {
+    return this.#change(name, (service) => ({ ...service, isStopped: false }))
+  }
+
+  #change(name: string, change: (service: DesiredService) => DesiredService): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#assertRunning()
+      const desired = this.#reconciler.desired()
+      this.#assertKnown(name, desired)
+      this.#reconciler.setDesired(withService(desired, name, change))
+    })
+  }
+
+  // What is
+
+  status(): Promise<AppStatus> {
+    return this.#view.status()
+  }
+
+  async routes(): Promise<readonly RouteStatus[]> {
+    return this.#view.routes()
+  }
+
+  logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
+    for (const name of query.services) this.#assertKnown(name, this.#reconciler.desired())
+    return this.#logs.read(query, signal)
+  }
+
+  metrics(): Promise<string> {
+    return this.#view.metrics()
+  }
+
+  /** Lets go of everything; instances and gateway go on. */
+  async close(): Promise<void> {
+    await this.#api?.close()
+    this.#ports.close()
+    await this.#rotation.close()
+    await this.#reconciler.close()
+    await this.#gateway.close()
+    await this.#driver.close()
+    this.#registry.close()
+    this.#store.close()
+  }
+
+  // How the rooms meet
+
+  #prepare(service: DesiredService, id: string): Preparation {
+    const app = this.#app
+    if (app === null) throw new PandoError('internal', 'an instance was to be started without an app')
+    const address = service.spec.protocol === 'none' ? null : this.#addressFor(service)
+    const mesh = this.#mesh.of(app)
+    const environment = environmentOf({ app, service, instance: id, address, mesh, host: this.#options.environment })
+    return { address, environment }
+  }
+
+  #addressFor(service: DesiredService): Address {
+    const taken = new Set(this.#reconciler.observed().instances.map((instance) => instance.address?.port ?? 0))
+    return { host: loopback, port: service.spec.port ?? this.#ports.take(taken) }
+  }
+
+  #noted(report: GatewayReport): void {
+    const { isFirst, newErrors } = this.#view.noteReport(report)
+    if (isFirst) this.#events.emit({ kind: 'gateway.ready', message: `gateway serves with ${report.workers} workers` })
+    for (const error of newErrors) this.#events.emit({ kind: 'gateway.listener_failed', message: error })
+  }
+
+  #gatewayConfig(app: AppSpec): ReturnType<typeof gatewayConfigOf> {
+    return gatewayConfigOf(app, this.#mesh.of(app), this.#accessLog())
+  }
+
+  #accessLog(): string {
+    return join(this.#options.stateDir, 'logs', 'access.log')
+  }
+
+  /** A gateway that already listens there is ours. */
+  async #assertGatewayPort(app: AppSpec): Promise<void> {
+    const { host, port } = app.gateway
+    const now = this.#app?.gateway
+    if (this.#gateway.pid !== null && now?.host === host && now.port === port) return
+    const holder = await holderOf({ host, port })
+    if (holder === null) return
+    throw new PandoError('port_taken', `the gateway cannot listen on ${host}:${port}: ${holder} does`, {
+      hint: 'stop that, or set another `gateway: { port: … }` in the manifest',
+    })
+  }
+
+  #assertKnown(name: string, desired: Desired): void {
+    if (desired.has(name)) return
+    const names = [...desired.keys()]
+    const close = nearest(name, names)
+    throw new PandoError('not_found', `there is no service ${name}`, {
+      hint: close === null ? `the services are ${names.join(', ')}` : `did you mean ${close}?`,
+    })
+  }
+
+  #assertRunning(): void {
+    if (this.#isStopping) {
+      throw new PandoError('conflict', 'everything is being stopped', {
+        hint: 'wait until `pando ps` says that nothing runs',
+      })
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work)
+    this.#turn = result.catch(() => undefined)
+    return result
+  }
+}
+
+function describeChanges(app: string, changes: ApplyResult): string {
+  const parts = (['added', 'changed', 'removed'] as const)
+    .filter((kind) => changes[kind].length > 0)
+    .map((kind) => `${kind} ${changes[kind].join(', ')}`)
+  return parts.length === 0 ? `${app}: nothing to change` : `${app}: ${parts.join('; ')}`
+}
+
+/** The control API's token: made once for a state directory, so that what was set up with it goes on working. */
+function tokenIn(file: string): string {
+  if (existsSync(file)) {
+    const token = readFileSync(file, 'utf8').trim()
+    if (token.length >= 32) return token
+  }
+  const token = randomBytes(32).toString('base64url')
+  writeFileSync(file, `${token}\n`, { mode: 0o600 })
+  return token
+}

@@ -1,0 +1,51 @@
+import { canonicalJson, revisionOf, type AppSpec, type ServiceSpec } from '@pando/model'
+import type { ApplyResult } from '../api/app-control.js'
+import type { Desired, DesiredService } from '../reconciler/state.js'
+
+/**
+ * The desired state that a manifest asks for. What it says nothing about is kept from before: the generation (so that applying
+ * a manifest restarts nothing). A service stopped by hand is wanted again, and a replica count set by hand goes back to the manifest's.
+ */
+export function desiredFrom(app: AppSpec, before: Desired): Desired {
+  return new Map(
+    Object.values(app.services).map((service) => [service.name, desiredService(service, before.get(service.name))]),
+  )
+}
+
+function desiredService(service: ServiceSpec, before: DesiredService | undefined): DesiredService {
+  return {
+    name: service.name,
+    revision: revisionOf(service.revision),
+    spec: service.revision,
+    generation: before?.generation ?? 0,
+    replicas: service.replicas,
+    isStopped: false,
+    restart: service.restart,
+    dependsOn: service.dependsOn,
+    drainTimeoutMs: service.drainTimeoutMs,
+  }
+}
+
+/** What applying changes, by service name in ascending order. */
+export function changesBetween(before: Desired, after: Desired): ApplyResult {
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort()
+  const has = (desired: Desired, name: string): boolean => desired.has(name)
+  const same = (name: string): boolean => canonicalJson(before.get(name)) === canonicalJson(after.get(name))
+  return {
+    added: names.filter((name) => !has(before, name)),
+    removed: names.filter((name) => !has(after, name)),
+    changed: names.filter((name) => has(before, name) && has(after, name) && !same(name)),
+    unchanged: names.filter((name) => has(before, name) && has(after, name) && same(name)),
+  }
+}
+
+/** The desired state with one service changed; the rest is shared. */
+export function withService(
+  desired: Desired,
+  name: string,
+  change: (service: DesiredService) => DesiredService,
+): Desired {
+  const service = desired.get(name)
+  if (service === undefined) return desired
+  return new Map(desired).set(name, change(service))
+}

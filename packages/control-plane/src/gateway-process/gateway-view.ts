@@ -1,0 +1,42 @@
+import type { Address, GatewayReport, GatewayStatus } from '@pando/model'
+
+/** Reports come every two seconds; a gateway that has been silent for this long is down as far as we know. */
+const silentAfterMs = 10_000
+
+/** What the control plane knows of its gateway: its last report. */
+export class GatewayView {
+  private report: GatewayReport | null = null
+  private reportedAt = 0
+
+  /** Takes in a report and says what is new in it. */
+  note(report: GatewayReport, now: number): { readonly isFirst: boolean; readonly newErrors: readonly string[] } {
+    const before = this.report
+    const isFirst = before === null || before.pid !== report.pid
+    const known = isFirst ? {} : before.listenerErrors
+    this.report = report
+    this.reportedAt = now
+    const newErrors = Object.entries(report.listenerErrors)
+      .filter(([name, error]) => known[name] !== error)
+      .map(([name, error]) => `${name}: ${error}`)
+    return { isFirst, newErrors }
+  }
+
+  forget(): void {
+    this.report = null
+  }
+
+  status(options: { readonly address: Address; readonly pid: number | null; readonly now: number }): GatewayStatus {
+    const { address, pid, now } = options
+    const report = this.report !== null && now - this.reportedAt < silentAfterMs ? this.report : null
+    const errors =
+      report === null ? [] : Object.entries(report.listenerErrors).map(([name, error]) => `${name}: ${error}`)
+    const isReady = report !== null && report.applied > 0
+    return {
+      state: isReady ? 'ready' : pid === null ? 'down' : 'starting',
+      address,
+      pid,
+      workers: report?.workers ?? 0,
+      errors,
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { Agent, request } from 'node:http'
+
+export interface LoadResult {
+  readonly sent: number
+  readonly succeeded: number
+  /** GETs that got no answer of 200, as `number: why`. */
+  readonly failedIdempotent: string[]
+  /** POSTs that got no answer of 200: allowed when a connection died under them, as nobody may send them twice. */
+  readonly failedOther: string[]
+  /** Numbers of POSTs that were answered 200. */
+  readonly acknowledged: Set<string>
+  readonly servedBy: Map<string, number>
+  /** Longest time to an answer, milliseconds. */
+  readonly slowestMs: number
+}
+
+/**
+ * A client that numbers its requests: `connections` keep-alive connections, each sending one request after the other, GETs and
+ * every `postEvery`-th a POST. Ends when `stop` is called or after `maxRequests`.
+ */
+export class NumberedLoad {
+  private readonly agent: Agent
+  private isStopping = false
+  private next = 0
+  private succeeded = 0
+  private slowestMs = 0
+  private readonly failedIdempotent: string[] = []
+  private readonly failedOther: string[] = []
+  private readonly acknowledged = new Set<string>()
+  private readonly servedBy = new Map<string, number>()
+  private readonly loops: Promise<void>[]
+
+  constructor(
+    private readonly options: {
+      port: number
+      path: string
+      connections: number
+      postEvery: number
+      maxRequests: number
+      pauseMs?: number
+    },
+  ) {
+    this.agent = new Agent({ keepAlive: true, maxSockets: options.connections })
+    this.loops = Array.from({ length: options.connections }, () => this.loop())
+  }
+
+  /** How many requests have been answered well so far. */
+  get count(): number {
+    return this.succeeded
+  }
+
+  async stop(): Promise<LoadResult> {
+    this.isStopping = true
+    await Promise.all(this.loops)
+    this.agent.destroy()
+    const { succeeded, failedIdempotent, failedOther, acknowledged, servedBy, slowestMs } = this
+    return { sent: this.next, succeeded, failedIdempotent, failedOther, acknowledged, servedBy, slowestMs }
+  }
+
+  private async loop(): Promise<void> {
+    while (!this.isStopping && this.next < this.options.maxRequests) {
+      const number = String(++this.next)
+      const isPost = this.options.postEvery > 0 && this.next % this.options.postEvery === 0
+      const startedAt = Date.now()
+      const failure = await this.send(number, isPost)
+      this.slowestMs = Math.max(this.slowestMs, Date.now() - startedAt)
+      if (failure === null) {
+        this.succeeded++
+        if (isPost) this.acknowledged.add(number)
+      } else (isPost ? this.failedOther : this.failedIdempotent).push(`${number}: ${failure}`)
+      if (this.options.pauseMs !== undefined) await new Promise((resolve) => setTimeout(resolve, this.options.pauseMs))
+    }
+  }
+
+  private send(number: string, isPost: boolean): Promise<string | null> {
+    return new Promise((resolve) => {
+      const outgoing = request(
+        {
+          host: '127.0.0.1',
+          port: this.options.port,
+          path: this.options.path,
+          method: isPost ? 'POST' : 'GET',
+          agent: this.agent,
+          headers: { 'x-number': number, ...(isPost ? { 'content-type': 'text/plain', 'content-length': '3' } : {}) },
+          timeout: 30_000,
+        },
+        (response) => {
+          let body = ''
+          response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk))
+          response.on('error', (error) => resolve(`answer broke off: ${error.message}`))
+          response.on('end', () => resolve(this.judge(number, response.statusCode!, body)))
+        },
+      )
+      outgoing.on('timeout', () => outgoing.destroy(new Error('timed out')))
+      outgoing.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      outgoing.end(isPost ? 'abc' : undefined)
+    })
+  }
+
+  private judge(number: string, status: number, body: string): string | null {
+    if (status !== 200) return `${status} ${body.slice(0, 300)}`
+    const answer = JSON.parse(body) as { number: string; instance: string }
+    if (answer.number !== number) return `got the answer to ${answer.number}`
+    this.servedBy.set(answer.instance, (this.servedBy.get(answer.instance) ?? 0) + 1)
+    return null
+  }
+}
