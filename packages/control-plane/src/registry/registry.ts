@@ -97,7 +97,10 @@ export class Registry {
     this.#publish(set, removed)
   }
 
-  /** What the gateways serve besides the endpoints. Nothing happens when it is the same as before. */
+  /**
+   * What the gateways serve besides the endpoints. Nothing happens when it is the same as before. The first one lets gateways have their
+   * first snapshot: so a control plane that comes back calls `sync` with what it adopted before, or they would serve an empty table.
+   */
   setConfig(config: GatewayConfig): void {
     const text = JSON.stringify(config)
     if (text === this.#config) return

@@ -146,6 +146,13 @@ describe('WatchHub', () => {
     expect([client.config, client.snapshots]).toEqual([{ app: 'shop2' }, 1])
   })
 
+  test('one of another life that still waits for its first word is not told that it is behind', () => {
+    const hub = new WatchHub({ epoch: 'e' })
+    const watcher = hub.watch(gateway, { epoch: 'before', version: 123 }, () => undefined)
+    expect(watcher.next()).toBeNull()
+    expect(JSON.parse(String(watcher.heartbeat()))).toEqual({ type: 'heartbeat', version: 123 })
+  })
+
   test('who watches one service hears of no other, and is not called for it', () => {
     const hub = new WatchHub({ epoch: 'e' })
     let calls = 0

@@ -87,7 +87,7 @@ export class WatchHub {
     const here = audience
     return {
       next: () => this.#next(here, watcher),
-      heartbeat: () => Buffer.from(heartbeatLine(Math.max(0, watcher.given))),
+      heartbeat: () => Buffer.from(heartbeatLine(watcher.given < 0 ? (since?.version ?? 0) : watcher.given)),
       close: () => {
         here.watchers.delete(watcher)
         if (here.watchers.size === 0 && this.#audiences.get(key) === here) this.#audiences.delete(key)
@@ -153,7 +153,7 @@ export class WatchHub {
 export interface Watcher {
   /** The next line to send (JSON and a newline, shared with other watchers: not to be written into), null when there is nothing new. */
   next(): Uint8Array | null
-  /** A heartbeat line with the version that this watcher was given last. */
+  /** A heartbeat line with the version that this watcher was given last, or came with when it was given none. */
   heartbeat(): Uint8Array
   close(): void
 }
