@@ -8,7 +8,7 @@ import { incomplete, refused } from './head-parser.js'
 import { HeadReader } from './head-reader.js'
 import type { Refusal } from './refusal.js'
 import type { ForwardedLines } from './request-writer.js'
-import { adopt } from './shared-read.js'
+import { adopt, breakOff } from './shared-read.js'
 import type { Traffic } from './traffic.js'
 import { Wire, type WireOwner } from './wire.js'
 
@@ -118,7 +118,7 @@ export class ClientConnection implements WireOwner {
   /** The response is whole. */
   onExchangeOver(keepsConnection: boolean): void {
     if (this.#state !== busy) return
-    if (!keepsConnection || this.hasEnded) {
+    if (!keepsConnection || this.hasEnded || this.#traffic.isClosing) {
       this.close()
       return
     }
@@ -163,9 +163,12 @@ export class ClientConnection implements WireOwner {
 
   /** Breaks it off: what was sent last may be lost, and is seen to be incomplete. */
   cut(): void {
-    const { socket } = this.wire
-    if (this.#relay !== null) this.#relay.cut()
-    else if (!socket.destroyed) socket.resetAndDestroy()
+    if (this.#relay !== null) {
+      this.#relay.cut()
+      return
+    }
+    this.#exchange.onClientGone()
+    breakOff(this.wire.socket)
   }
 
   #onBytes(length: number, bytes: Uint8Array): void {

@@ -659,7 +659,7 @@ export class Exchange implements WrittenHead {
     this.#status = 101
     this.#hasResponseHead = true
     this.#client.wire.send(copy(bytes, at, end, out, length))
-    const relay = new Relay(this.#client.wire, upstream.wire, outputs, () => {
+    const relay = new Relay(this.#client.wire, upstream.wire, traffic, () => {
       traffic.metrics.tunnels.dec()
       this.requestBody.passed = relay.sent
       this.responseBody.passed = relay.received

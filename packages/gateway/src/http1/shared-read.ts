@@ -73,3 +73,14 @@ export function readPlainly(socket: Socket, read: ReadCallback): Socket {
   socket.resume()
   return socket
 }
+
+/**
+ * Closes with a reset and at once. `resetAndDestroy` would first wait for what is still being sent and then end properly, so that half an
+ * answer could pass for a whole one. Without the flag (it is Node's own, behind `resetAndDestroy`) it is an ordinary `destroy`.
+ */
+export function breakOff(socket: Socket): void {
+  if (socket.destroyed) return
+  const flagged = socket as unknown as { resetAndClosing: boolean }
+  flagged.resetAndClosing = true
+  socket.destroy()
+}

@@ -1,27 +1,31 @@
-import type { Outputs } from '../http1/outputs.js'
+import type { Traffic } from '../http1/traffic.js'
 import type { Wire } from '../http1/wire.js'
+import { WheelTimer } from '../timer-wheel.js'
 
 /**
  * Two connections that carry each other's bytes, whatever they mean: an upgraded HTTP/1.1 connection or a TCP tunnel. What one cannot
  * take stops the reading of the other. One side's end of sending is passed on while the other way goes on; it is over when both have
- * ended, or at once when either breaks.
+ * ended, or at once when either breaks. A relay with both sides open may be silent for as long as it likes; with one side ended it may
+ * not, as a peer that ended because it has gone looks no different.
  */
 export class Relay {
   readonly #a: Wire
   readonly #b: Wire
-  readonly #outputs: Outputs
+  readonly #traffic: Traffic
   readonly #onOver: () => void
   #hasAEnded = false
   #hasBEnded = false
   #isOver = false
+  readonly #timer: WheelTimer<Relay>
   /** Bytes from `a` to `b` and back. */
   sent = 0
   received = 0
 
-  constructor(a: Wire, b: Wire, outputs: Outputs, onOver: () => void) {
+  constructor(a: Wire, b: Wire, traffic: Traffic, onOver: () => void) {
     this.#a = a
     this.#b = b
-    this.#outputs = outputs
+    this.#traffic = traffic
+    this.#timer = new WheelTimer<Relay>(this, cut)
     this.#onOver = onOver
   }
 
@@ -30,10 +34,11 @@ export class Relay {
     if (from === this.#a) this.sent += length
     else this.received += length
     if (to.socket.destroyed || to.socket.writableEnded) return
-    const out = this.#outputs.ensure(length)
+    const out = this.#traffic.outputs.ensure(length)
     out.set(length === bytes.length ? bytes : bytes.subarray(0, length), 0)
     to.send(length)
     if (to.isBlocked) from.pause()
+    if (this.#hasAEnded || this.#hasBEnded) this.#watch()
   }
 
   onDrain(wire: Wire): void {
@@ -47,6 +52,7 @@ export class Relay {
     else this.#hasBEnded = true
     const to = isA ? this.#b : this.#a
     if (!to.socket.destroyed) to.socket.end()
+    this.#watch()
   }
 
   onClose(from: Wire): void {
@@ -54,7 +60,12 @@ export class Relay {
     if (!this.#hasAEnded || !this.#hasBEnded || from.socket.errored !== null) other.socket.destroy()
     if (this.#isOver) return
     this.#isOver = true
+    this.#traffic.wheel.cancel(this.#timer)
     this.#onOver()
+  }
+
+  #watch(): void {
+    if (!this.#isOver) this.#traffic.wheel.schedule(this.#timer, this.#traffic.limits.idleTimeoutMs)
   }
 
   /** Breaks both off. */
@@ -62,4 +73,8 @@ export class Relay {
     this.#a.socket.destroy()
     this.#b.socket.destroy()
   }
+}
+
+function cut(relay: Relay): void {
+  relay.cut()
 }

@@ -118,7 +118,7 @@ export class TunnelConnection implements WireOwner {
     this.#upstream = upstream
     socket.setKeepAlive(true, 60_000)
     this.#traffic.metrics.tunnels.inc()
-    this.#relay = new Relay(this.#client, upstream, this.#traffic.outputs, () => {
+    this.#relay = new Relay(this.#client, upstream, this.#traffic, () => {
       this.#traffic.metrics.tunnels.dec()
       this.#end()
     })
