@@ -1,6 +1,5 @@
 import { canonicalJson, type Diagnostic, type GatewaySpec, type ServiceSpec } from '@pando/model'
 import { suggest } from './nearest.js'
-import { backendMistake } from './route.js'
 import { servicePath } from './service-context.js'
 import type { Path, Source } from './source.js'
 import { quote } from './units.js'
@@ -34,7 +33,7 @@ export function checkApp(parts: AppParts, report: Report, warn: Report): void {
   const services = new Map(parts.services.map((service) => [service.name, service]))
   for (const service of parts.services) {
     checkDependencies(service, services, parts.disabled, report, warn)
-    checkBackends(service, services, parts.disabled, report)
+    checkBackends(service, services, parts.disabled, report, warn)
   }
   checkCycles(parts.services, services, report)
   checkSameRoutes(parts.services, report)
@@ -78,6 +77,7 @@ function checkBackends(
   services: ReadonlyMap<string, PlacedService>,
   disabled: AppParts['disabled'],
   report: Report,
+  warn: Report,
 ): void {
   for (const [index, route] of (spec?.routes ?? []).entries()) {
     for (const [backendIndex, { service }] of route.backends.entries()) {
@@ -89,9 +89,28 @@ function checkBackends(
         report(source.mistake(where, 'value', ...disabledMistake(service, profiles)))
         continue
       }
-      const protocolOf = (name: string): string | null => services.get(name)?.spec?.revision.protocol ?? null
-      const wrong = backendMistake(service, [...services.keys()], protocolOf)
-      if (wrong !== null) report(source.mistake(where, 'value', wrong.message, wrong.hint))
+      const other = services.get(service)
+      if (other === undefined) {
+        report(
+          source.mistake(
+            where,
+            'value',
+            `there is no service ${quote(service)}`,
+            suggest(service, [...services.keys()]),
+          ),
+        )
+        continue
+      }
+      const protocol = other.spec?.revision.protocol ?? 'http'
+      const whose = `the service ${quote(service)} has protocol ${protocol}, and routes carry HTTP`
+      if (protocol === 'none')
+        report(source.mistake(where, 'value', whose, 'set "protocol: http" if it listens on $PORT'))
+      else if (protocol === 'tcp') {
+        report(source.mistake(where, 'value', whose, 'other services reach it by its address; take the route out'))
+      } else if (protocol !== 'http') {
+        const hint = 'other services reach it by its address, whatever it speaks'
+        warn(source.mistake(where, 'value', `${whose}/1.1 in this version: it must understand that too`, hint))
+      }
     }
   }
 }

@@ -113,6 +113,7 @@ services:
     ['/users', [], { type: 'prefix', value: '/users' }],
     ['/users/', [], { type: 'prefix', value: '/users' }],
     ['Example.ORG/users', ['example.org'], { type: 'prefix', value: '/users' }],
+    ['users', ['users'], { type: 'prefix', value: '/' }],
     ['"*.example.org"', ['*.example.org'], { type: 'prefix', value: '/' }],
     ['{ path: { exact: /a/ } }', [], { type: 'exact', value: '/a/' }],
     [
@@ -462,43 +463,39 @@ gateway:
   })
 
   it.each([
-    ['users', 'users', null],
-    ['/a//b', null, 'a path has no empty segment'],
-    ['/a/../b', null, 'a path has no . and .. segments'],
-    ['/a?b=c', null, 'a path has no ? and no #'],
-    ['/a b', null, 'has characters that a path cannot have'],
-    ['/a/*', null, 'a path has no *'],
-    ['"/a/{id}"', null, 'is a pattern'],
-    ['{ path: { pattern: "/a/{x...}/b" } }', null, 'can only be the last segment'],
-    ['{ path: { pattern: "/{x}/{x}" } }', null, 'is there twice'],
-    ['{ path: { exact: /a, prefix: /b } }', null, 'write one of exact and prefix, not both'],
-    ['{ path: {} }', null, 'the map is empty'],
-    ['{ host: "a.org:80" }', null, 'has a port'],
-    ['{ host: "a..org" }', null, 'is not a host name'],
-    ['{ host: "a.*.org" }', null, 'is not a host name'],
-    ['{ host: a, hosts: [b] }', null, 'write either "host" or "hosts"'],
-    ['{ path: /a, matches: [{ path: /b }] }', null, '"matches" stands instead of'],
-    ['{ method: "GE T" }', null, 'is not an HTTP method'],
-    ['{ method: CONNECT }', null, 'CONNECT cannot be routed'],
-    ['{ path: { exact: /a }, strip_prefix: true }', null, 'only a route whose paths are prefixes'],
-    ['{ rewrite: { path: /a, prefix: /b } }', null, 'write either "path" or "prefix"'],
-    ['{ rewrite: {} }', null, 'changes nothing'],
-    ['{ redirect: { path: /a }, rewrite: { path: /b } }', null, 'a route either rewrites or redirects'],
-    ['{ redirect: { path: /a }, backends: [{ service: users }] }', null, 'a route with a redirect sends nothing'],
-    ['{ redirect: { path: /a, status: 200 } }', null, 'expected 301, 302, 303, 307 or 308, got "200"'],
-    ['{ backends: [{ service: nope }] }', null, 'there is no service "nope"'],
-    ['{ backends: [{ service: users, weight: 0 }] }', null, 'every weight is 0'],
-    ['{ backends: [{ service: users }, { service: users }] }', null, 'is there twice'],
-    ['{ headers: { X-A: 1, x-a: 2 } }', null, 'the header "x-a" is there twice'],
-    ['{ request_headers: { set: { "a b": c } } }', null, 'this is not a header name'],
-    ['{ request_headers: { set: { a: "b\\nc" } } }', null, 'a header value is one line'],
-    ['/a, /a', null, 'the same requests are routed at /app/pando.yaml:4 (services.users.routes[0]) already'],
-    ['/a, { path: /a/ }', null, 'the same requests are routed'],
-  ])('in the route %s', (written, host, expected) => {
-    const text = `${short}    routes: [${written}]\n`
-    // A word without a slash is a host.
-    if (host !== null) expect(appOf(text).services['users']?.routes[0]?.hosts).toEqual([host])
-    else expect(listed(text).join('\n')).toContain(expected)
+    ['/a//b', 'a path has no empty segment'],
+    ['/a/../b', 'a path has no . and .. segments'],
+    ['/a?b=c', 'a path has no ? and no #'],
+    ['/a b', 'has characters that a path cannot have'],
+    ['/a/*', 'a path has no *'],
+    ['"/a/{id}"', 'is a pattern'],
+    ['{ path: { pattern: "/a/{x...}/b" } }', 'can only be the last segment'],
+    ['{ path: { pattern: "/{x}/{x}" } }', 'is there twice'],
+    ['{ path: { exact: /a, prefix: /b } }', 'write one of exact and prefix, not both'],
+    ['{ path: {} }', 'the map is empty'],
+    ['{ host: "a.org:80" }', 'has a port'],
+    ['{ host: "a..org" }', 'is not a host name'],
+    ['{ host: "a.*.org" }', 'is not a host name'],
+    ['{ host: a, hosts: [b] }', 'write either "host" or "hosts"'],
+    ['{ path: /a, matches: [{ path: /b }] }', '"matches" stands instead of'],
+    ['{ method: "GE T" }', 'is not an HTTP method'],
+    ['{ method: CONNECT }', 'CONNECT cannot be routed'],
+    ['{ path: { exact: /a }, strip_prefix: true }', 'only a route whose paths are prefixes'],
+    ['{ rewrite: { path: /a, prefix: /b } }', 'write either "path" or "prefix"'],
+    ['{ rewrite: {} }', 'changes nothing'],
+    ['{ redirect: { path: /a }, rewrite: { path: /b } }', 'a route either rewrites or redirects'],
+    ['{ redirect: { path: /a }, backends: [{ service: users }] }', 'a route with a redirect sends nothing'],
+    ['{ redirect: { path: /a, status: 200 } }', 'expected 301, 302, 303, 307 or 308, got "200"'],
+    ['{ backends: [{ service: nope }] }', 'there is no service "nope"'],
+    ['{ backends: [{ service: users, weight: 0 }] }', 'every weight is 0'],
+    ['{ backends: [{ service: users }, { service: users }] }', 'is there twice'],
+    ['{ headers: { X-A: 1, x-a: 2 } }', 'the header "x-a" is there twice'],
+    ['{ request_headers: { set: { "a b": c } } }', 'this is not a header name'],
+    ['{ request_headers: { set: { a: "b\\nc" } } }', 'a header value is one line'],
+    ['/a, /a', 'the same requests are routed at /app/pando.yaml:4 (services.users.routes[0]) already'],
+    ['/a, { path: /a/ }', 'the same requests are routed'],
+  ])('in the route %s', (written, expected) => {
+    expect(listed(`${short}    routes: [${written}]\n`).join('\n')).toContain(expected)
   })
 
   it('of routes that no HTTP can take', () => {
@@ -508,6 +505,13 @@ gateway:
     expect(listed('services:\n  a: { command: x, protocol: none, routes: [/a] }\n').join()).toContain(
       'set "protocol: http"',
     )
+  })
+
+  it('are not routes to what may speak HTTP/1.1 as well: those are worth a warning', () => {
+    const result = readFrom('services:\n  a: { command: x, protocol: h2c, routes: [/a] }\n')
+    expect(result.kind === 'read' && result.warnings.map(({ message }) => message)).toEqual([
+      'the service "a" has protocol h2c, and routes carry HTTP/1.1 in this version: it must understand that too',
+    ])
   })
 
   it('of the same route in two services', () => {

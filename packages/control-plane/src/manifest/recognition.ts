@@ -113,9 +113,8 @@ function recogniseMaven(facts: FolderFacts, evidence: string): Recognition | nul
   const pom = facts.texts['pom.xml'] ?? ''
   if (/<packaging>\s*pom\s*<\/packaging>/.test(pom)) return null
   if (!/spring-boot/.test(pom)) return program('java-maven', evidence, { advice: listensOn })
-  return program('java-maven', `${evidence} with Spring Boot`, {
-    command: 'java -jar target/*.jar --server.address=$HOST --server.port=$PORT',
-  })
+  // The build knows the jar by its content, which no pattern in a command does, and tells Spring the port.
+  return program('java-maven', `${evidence} with Spring Boot`)
 }
 
 function shellWord(text: string): string {

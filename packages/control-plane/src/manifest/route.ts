@@ -8,7 +8,6 @@ import type {
   RouteSpec,
   ValueMatch,
 } from '@pando/model'
-import { suggest } from './nearest.js'
 import type { RouteInput } from './route-schema.js'
 import type { Path, Source } from './source.js'
 import { isMistake, parseDuration, quote } from './units.js'
@@ -279,27 +278,4 @@ function milliseconds(text: string | number | undefined): number | null {
   if (text === undefined) return null
   const ms = parseDuration(text)
   return isMistake(ms) ? null : ms
-}
-
-/** Reports backends that are no service of the app, or that nothing can be routed to. */
-export function backendMistake(
-  service: string,
-  known: readonly string[],
-  protocolOf: (service: string) => string | null,
-): { message: string; hint?: string } | null {
-  if (!known.includes(service)) {
-    const hint = suggest(service, known)
-    return { message: `there is no service ${quote(service)}`, ...(hint === undefined ? {} : { hint }) }
-  }
-  const protocol = protocolOf(service)
-  if (protocol === 'tcp' || protocol === 'none') {
-    return {
-      message: `the service ${quote(service)} has protocol ${protocol}, and routes carry HTTP`,
-      hint:
-        protocol === 'none'
-          ? 'set "protocol: http" if it listens on $PORT'
-          : 'other services reach it by its address; take the route out',
-    }
-  }
-  return null
 }

@@ -1,6 +1,5 @@
 import type { Diagnostic } from '@pando/model'
 import {
-  LineCounter,
   isAlias,
   isMap,
   isScalar,
@@ -61,14 +60,15 @@ interface Spot {
 }
 
 export function parseSource(file: string, text: string, options: SourceOptions): Source {
-  const lines = new LineCounter()
+  const lineStarts = startsOfLines(text)
   const spots = new Map<string, Spot>()
   const diagnostics: Diagnostic[] = []
   const used = new Set<string>()
 
   const at = (offset: number): { line: number; column: number } => {
-    const { line, col } = lines.linePos(Math.max(0, Math.min(offset, text.length)))
-    return { line: Math.max(1, line), column: Math.max(1, col) }
+    const inside = Math.max(0, Math.min(offset, text.length))
+    const line = lastAtMost(lineStarts, inside)
+    return { line: line + 1, column: inside - (lineStarts[line] ?? 0) + 1 }
   }
   const mistakeAt = (offset: number, path: Path, message: string, hint?: string): Diagnostic => ({
     file,
@@ -109,7 +109,6 @@ export function parseSource(file: string, text: string, options: SourceOptions):
   let targets: ReadonlyMap<Alias, Node>
   try {
     document = parseDocument(text, {
-      lineCounter: lines,
       prettyErrors: false,
       merge: false,
       // Ours below: the parser compares every key with every other.
@@ -227,6 +226,28 @@ export function formatPath(path: Path): string {
     if (typeof part === 'number') return `${text}[${part}]`
     return text === '' ? part : `${text}.${part}`
   }, '')
+}
+
+/**
+ * Offsets at which lines begin. Ours, because the parser's own line counter misses line ends inside flow collections and multi-line
+ * scalars that are broken.
+ */
+function startsOfLines(text: string): number[] {
+  const starts = [0]
+  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) starts.push(end + 1)
+  return starts
+}
+
+/** Index of the last of the ascending numbers that is not above the limit. */
+function lastAtMost(numbers: readonly number[], limit: number): number {
+  let low = 0
+  let high = numbers.length - 1
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if ((numbers[middle] ?? 0) <= limit) low = middle
+    else high = middle - 1
+  }
+  return low
 }
 
 function isMergeKey(key: unknown): boolean {
