@@ -120,7 +120,13 @@ describe('ProcessDriver starts a program', () => {
     await driver.start({
       ...base,
       program: { ...base.program, environment: { FROM_BUILD: 'b', X: 'build' }, path: ['/opt/venv/bin'] },
-      environment: { PATH: '/usr/bin:/bin', PANDO_INSTANCE: 'a-0', X: 'with spaces "and" $quotes' },
+      environment: {
+        PATH: '/usr/bin:/bin',
+        PANDO_INSTANCE: 'a-0',
+        X: 'with spaces "and" $quotes',
+        'with.dots': 'd',
+        UID: '7',
+      },
     })
     expect(await exitOf(driver, 'a-0')).toMatchObject({ reason: { kind: 'exit', code: 0 } })
     const lines = readFileSync(join(stateDir, 'logs/a/a-0.log'), 'utf8').trim().split('\n').sort()
@@ -128,7 +134,9 @@ describe('ProcessDriver starts a program', () => {
       'FROM_BUILD=b',
       'PANDO_INSTANCE=a-0',
       'PATH=/opt/venv/bin:/usr/bin:/bin',
+      'UID=7',
       'X=with spaces "and" $quotes',
+      'with.dots=d',
     ])
   })
 

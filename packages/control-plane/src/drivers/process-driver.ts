@@ -6,11 +6,13 @@ import { PandoError } from '@pando/model'
 import type { Clock } from '../clock.js'
 import { lastLineOf, pruneLogs } from '../logs/log-files.js'
 import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
+import { claimantOf, nobody } from './process/claimant.js'
+import { needsLooking, reportOf, type Instance } from './process/instance.js'
 import { CgroupTree, hadOutOfMemory, noCgroups, removeCgroups } from './process/cgroup.js'
 import { runCommand } from './process/command-run.js'
 import { exitReason } from './process/exit-reason.js'
-import { processesOf, signalAll, type InstanceTraces } from './process/instance-processes.js'
-import { InstanceRecords, type ExitRecord, type InstanceRecord } from './process/instance-records.js'
+import { processesOf, signalAll } from './process/instance-processes.js'
+import { InstanceRecords, type InstanceRecord } from './process/instance-records.js'
 import { launch, parseClaim } from './process/launcher.js'
 import { holderOf } from '../ports/port-holder.js'
 import { isAlive, systemProcessTable, type ProcessIdentity, type ProcessTable } from './process/process-table.js'
@@ -19,27 +21,7 @@ import { checkStartable, environmentOf, marksOf } from './process/program-enviro
 const pollIntervalMs = 50
 /** Rounds of killing what a dead instance left, before it counts as ended all the same (processes stuck in the kernel). */
 const maxKillRounds = 100
-/** Whom to name as main process where there is none: no process has such a pid, group or session (kernel threads have 0). */
-const nobody: ProcessIdentity = { pid: -1, start: '' }
-/** A launcher writes its claim within microseconds; one that was stopped in the middle is killed after so many looks. */
-const maxClaimRounds = 1000
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
-
-/**
- * Lifecycle of one instance here. `running`: its main process runs. `ending`: that has ended, others of its processes have not; to
- * the outside it still runs. `exited`: nothing of it runs.
- */
-interface Instance {
-  readonly record: InstanceRecord
-  readonly traces: InstanceTraces
-  /** Only its parent learns how a process ended; null for one that an earlier control plane started. */
-  child: ChildProcess | null
-  phase: 'running' | 'ending' | 'exited'
-  exit: ExitRecord | null
-  isStopping: boolean
-  isKilled: boolean
-  killRounds: number
-}
 
 export interface ProcessDriverOptions {
   /** Holds `instances/` and `logs/`. One driver at a time. */
@@ -129,7 +111,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
 
   async list(): Promise<InstanceReport[]> {
     await this.#adopt()
-    this.#look()
+    this.#lookAtAdopted()
     return Array.from(this.#instances.values(), reportOf)
   }
 
@@ -308,7 +290,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     const { id } = record.order
     const exit = this.#records.readExit(id)
     const isThisBoot = record.boot === this.#table.boot
-    const main = isThisBoot ? await this.#claimant(record) : nobody
+    const main = isThisBoot ? await claimantOf(record, this.#records, this.#table, (ms) => this.#sleep(ms)) : nobody
     if (main === null) {
       this.#records.remove(id)
       this.#release(record.cgroups)
@@ -321,22 +303,6 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
       instance.exit = exit
       instance.phase = 'ending'
       this.#settle(instance)
-    }
-  }
-
-  /** Who runs the record; null when nobody does, nor ever will. */
-  async #claimant(record: InstanceRecord): Promise<ProcessIdentity | null> {
-    if (this.#records.callOff(record)) return null
-    for (let round = 0; ; round += 1) {
-      const claim = this.#records.readClaim(record) ?? ''
-      const claimant = parseClaim(claim)
-      if (claimant !== null) return claimant
-      // Created and not yet written: a launcher is between two instructions, unless it was killed there.
-      const file = this.#records.claimFile(record)
-      const launchers = this.#table.all().filter(({ pid }) => this.#table.argumentsOf(pid).includes(file))
-      if (launchers.length === 0) return parseClaim(this.#records.readClaim(record) ?? '')
-      if (round > maxClaimRounds) for (const { pid } of launchers) process.kill(pid, 'SIGKILL')
-      await this.#sleep(5)
     }
   }
 
@@ -380,13 +346,16 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     this.#poll()
   }
 
-  /** One look at everything whose end nobody tells us of. */
-  #look(): void {
+  /** The main processes whose parent we are not: nobody tells us of their end. */
+  #lookAtAdopted(): void {
     for (const instance of this.#instances.values()) {
-      if (!needsLooking(instance)) continue
-      if (instance.phase === 'ending') this.#settle(instance)
-      else if (!isAlive(this.#table, instance.traces.main)) this.#mainEnded(instance, null, null)
+      const isAdopted = instance.phase === 'running' && instance.child === null
+      if (isAdopted && !isAlive(this.#table, instance.traces.main)) this.#mainEnded(instance, null, null)
     }
+  }
+
+  #lookAtLeftovers(): void {
+    for (const instance of this.#instances.values()) if (instance.phase === 'ending') this.#settle(instance)
     this.#busyCgroups = this.#busyCgroups.filter((busy) => {
       busy.rounds += 1
       signalAll(this.#table, { main: nobody, cgroups: busy.cgroups, marks: [] }, 'SIGKILL')
@@ -399,15 +368,11 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     if (this.#cancelPoll !== null || this.#isClosed) return
     this.#cancelPoll = this.#clock.after(pollIntervalMs, () => {
       this.#cancelPoll = null
-      this.#look()
+      this.#lookAtLeftovers()
+      this.#lookAtAdopted()
       if (this.#busyCgroups.length > 0 || [...this.#instances.values()].some(needsLooking)) this.#poll()
     })
   }
-}
-
-/** Nobody tells us of its end: it must be looked at. */
-function needsLooking({ phase, child }: Instance): boolean {
-  return phase === 'ending' || (phase === 'running' && child === null)
 }
 
 /** Resolves with the pid once the system has made the process, rejects when it would not. */
@@ -423,25 +388,4 @@ function spawned(child: ChildProcess): number | Promise<number> {
 /** Two apps of the same name in two folders must not meet in one group. */
 function cgroupName(stateDir: string): string {
   return `pando-${createHash('sha256').update(stateDir).digest('hex').slice(0, 12)}`
-}
-
-function reportOf(instance: Instance): InstanceReport {
-  const { record, phase, exit, traces } = instance
-  const { order } = record
-  const hasExited = phase === 'exited' && exit !== null
-  return {
-    id: order.id,
-    service: order.service,
-    slot: order.slot,
-    revision: order.revision,
-    generation: order.generation,
-    address: order.address,
-    pid: hasExited ? null : traces.main.pid,
-    startedAt: record.startedAt,
-    state: hasExited ? { kind: 'exited', at: exit.at, reason: exit.reason } : { kind: 'running' },
-    resources: order.spec.resources,
-    logs: order.spec.logs,
-    logFile: record.logFile,
-    notes: record.notes,
-  }
 }

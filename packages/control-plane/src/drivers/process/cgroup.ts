@@ -39,31 +39,32 @@ export class CgroupTree {
 
   /** Makes groups of that name, which must be new, and sets the limits. Never throws: what the host does not allow is said in `notes`. */
   prepare(name: string, resources: Resources): { cgroups: InstanceCgroups; notes: string[] } {
+    const wanted = wishes(resources)
+    const met = new Map<Controller, string>()
     const directories = new Set<string>()
-    const notes: string[] = []
-    const limit = (controller: 'memory' | 'cpu', set: (directory: string, version: 1 | 2) => void): string | null => {
-      const hierarchy = this.#hierarchies.find((candidate) => candidate.controllers.includes(controller))
-      const directory = hierarchy === undefined ? null : this.#make(hierarchy, name, controller)
-      if (hierarchy === undefined || directory === null) return null
-      directories.add(directory)
-      try {
-        set(directory, hierarchy.version)
-        return directory
-      } catch {
-        return null
+    let tracking: string | null = null
+    for (const hierarchy of this.#hierarchies) {
+      const open = wanted.filter(({ controller }) => !met.has(controller) && hierarchy.controllers.includes(controller))
+      const isToTrack = tracking === null && hierarchy.isTracking
+      if (open.length === 0 && !isToTrack) continue
+      const made = this.#make(
+        hierarchy,
+        name,
+        open.map(({ controller }) => controller),
+        isToTrack,
+      )
+      if (made === null) continue
+      directories.add(made.directory)
+      if (isToTrack) tracking = made.directory
+      for (const { controller, limit } of open) {
+        if (made.controllers.includes(controller) && attempt(() => limit(made.directory, hierarchy.version))) {
+          met.set(controller, made.directory)
+        }
       }
     }
-    const { memoryBytes, cpus } = resources
-    let memory: string | null = null
-    if (memoryBytes !== null) {
-      memory = limit('memory', (directory, version) => limitMemory(directory, version, memoryBytes))
-      if (memory === null) notes.push(`${this.#why('memory')}: it runs without its memory limit`)
-    }
-    if (cpus !== null && limit('cpu', (directory, version) => limitCpu(directory, version, cpus)) === null) {
-      notes.push(`${this.#why('cpu')}: it runs without its CPU limit`)
-    }
-    const tracking = this.#track(name, directories)
-    return { cgroups: { directories: [...directories], tracking, memory }, notes }
+    const notes = wanted.filter(({ controller }) => !met.has(controller)).map(({ controller }) => this.#why(controller))
+    tracking ??= [...directories][0] ?? null
+    return { cgroups: { directories: [...directories], tracking, memory: met.get('memory') ?? null }, notes }
   }
 
   /** Groups below ours that are none of `known`: left by a control plane that died between two file operations. */
@@ -83,49 +84,78 @@ export class CgroupTree {
   /** Takes its own directories away again where nothing is left in them. */
   close(): void {
     for (const hierarchy of this.#hierarchies) {
-      for (const candidate of hierarchy.candidates) optionally(() => rmdirSync(join(candidate, this.#name)))
+      for (const candidate of hierarchy.candidates) attempt(() => rmdirSync(join(candidate, this.#name)))
     }
     this.#bases.clear()
   }
 
-  #track(name: string, directories: Set<string>): string | null {
-    for (const hierarchy of this.#hierarchies) {
-      if (!hierarchy.isTracking) continue
-      const directory = this.#make(hierarchy, name, null)
-      if (directory === null) continue
-      directories.add(directory)
-      return directory
+  /**
+   * One directory with as many of these controllers as some candidate can give. In one hierarchy a process is in exactly one group,
+   * so they must all come from the same.
+   */
+  #make(
+    hierarchy: Hierarchy,
+    name: string,
+    controllers: readonly Controller[],
+    isToTrack: boolean,
+  ): { directory: string; controllers: readonly Controller[] } | null {
+    const each = controllers.map((controller) => [controller])
+    const choices = [controllers, ...(controllers.length > 1 ? each : []), ...(isToTrack ? [[]] : [])]
+    for (const choice of choices) {
+      const base = this.#baseFor(hierarchy, choice)
+      if (base !== null && makeDirectory(join(base, name))) return { directory: join(base, name), controllers: choice }
     }
-    return [...directories][0] ?? null
+    return null
   }
 
-  #make(hierarchy: Hierarchy, name: string, controller: string | null): string | null {
-    const key = `${hierarchy.mount} ${controller ?? ''}`
-    let base = this.#bases.get(key)
-    if (base === undefined) {
-      base =
-        hierarchy.candidates.map((own) => this.#base(hierarchy, own, controller)).find((made) => made !== null) ?? null
-      this.#bases.set(key, base)
-    }
-    if (base === null) return null
-    return makeDirectory(join(base, name)) ? join(base, name) : null
+  #baseFor(hierarchy: Hierarchy, controllers: readonly Controller[]): string | null {
+    const key = [hierarchy.mount, ...controllers].join(' ')
+    const known = this.#bases.get(key)
+    if (known !== undefined) return known
+    const bases = hierarchy.candidates.map((own) => () => this.#base(hierarchy, own, controllers))
+    let base: string | null = null
+    for (const make of bases) if (base === null) base = make()
+    this.#bases.set(key, base)
+    return base
   }
 
-  /** `<own>/<name>` with the controller handed down to its children, or null. */
-  #base(hierarchy: Hierarchy, own: string, controller: string | null): string | null {
+  /** `<own>/<name>` with the controllers handed down to its children, or null. */
+  #base(hierarchy: Hierarchy, own: string, controllers: readonly Controller[]): string | null {
     const base = join(own, this.#name)
-    if (hierarchy.version === 1 || controller === null) return makeDirectory(base) ? base : null
-    if (!words(join(own, 'cgroup.controllers')).includes(controller)) return null
-    if (!handDown(own, controller) && !(vacate(own) && handDown(own, controller))) return null
-    return makeDirectory(base) && handDown(base, controller) ? base : null
+    if (hierarchy.version === 2) {
+      const there = words(join(own, 'cgroup.controllers'))
+      if (!controllers.every((controller) => there.includes(controller))) return null
+      if (!handDown(own, controllers) && !(vacate(own) && handDown(own, controllers))) return null
+    }
+    if (!makeDirectory(base)) return null
+    return hierarchy.version === 1 || handDown(base, controllers) ? base : null
   }
 
-  #why(controller: string): string {
+  #why(controller: Controller): string {
     const hierarchy = this.#hierarchies.find((candidate) => candidate.controllers.includes(controller))
-    return hierarchy === undefined
-      ? `this host has no control group for ${controller}`
-      : `no control group with ${controller} may be made below ${hierarchy.candidates[0] ?? hierarchy.mount} (needs root or a delegated group, for example systemd-run --user --scope -p Delegate=yes)`
+    const outcome = `it runs without its ${controller === 'cpu' ? 'CPU' : 'memory'} limit`
+    if (hierarchy === undefined) return `this host has no control group for ${controller}: ${outcome}`
+    const where = hierarchy.candidates[0] ?? hierarchy.mount
+    return `no control group with ${controller} may be made below ${where} (it takes root, or a group of one's own, for example systemd-run --user --scope -p Delegate=yes): ${outcome}`
   }
+}
+
+type Controller = 'memory' | 'cpu'
+
+interface Wish {
+  readonly controller: Controller
+  readonly limit: (directory: string, version: 1 | 2) => void
+}
+
+function wishes({ memoryBytes, cpus }: Resources): Wish[] {
+  const wanted: Wish[] = []
+  if (memoryBytes !== null) {
+    wanted.push({ controller: 'memory', limit: (directory, version) => limitMemory(directory, version, memoryBytes) })
+  }
+  if (cpus !== null) {
+    wanted.push({ controller: 'cpu', limit: (directory, version) => limitCpu(directory, version, cpus) })
+  }
+  return wanted
 }
 
 /** Every process in the instance's groups. */
@@ -141,12 +171,7 @@ export function processesIn(cgroups: InstanceCgroups): number[] {
 export function killAtOnce(cgroups: InstanceCgroups): boolean {
   const file = cgroups.tracking === null ? null : join(cgroups.tracking, 'cgroup.kill')
   if (file === null || !existsSync(file)) return false
-  try {
-    appendFileSync(file, '1')
-    return true
-  } catch {
-    return false
-  }
+  return attempt(() => appendFileSync(file, '1'))
 }
 
 /** Whether the kernel killed something in it for want of memory. */
@@ -177,12 +202,13 @@ function limitMemory(directory: string, version: 1 | 2, bytes: number): void {
   if (version === 2) {
     writeFileSync(join(directory, 'memory.max'), String(bytes))
     // An instance that had one of its processes taken away is not the program that was started: all of it goes.
-    optionally(() => writeFileSync(join(directory, 'memory.oom.group'), '1'))
-    optionally(() => writeFileSync(join(directory, 'memory.swap.max'), '0'))
+    attempt(() => writeFileSync(join(directory, 'memory.oom.group'), '1'))
+    // Not there without swap accounting; the limit itself holds all the same.
+    attempt(() => writeFileSync(join(directory, 'memory.swap.max'), '0'))
     return
   }
   writeFileSync(join(directory, 'memory.limit_in_bytes'), String(bytes))
-  optionally(() => writeFileSync(join(directory, 'memory.memsw.limit_in_bytes'), String(bytes)))
+  attempt(() => writeFileSync(join(directory, 'memory.memsw.limit_in_bytes'), String(bytes)))
 }
 
 function limitCpu(directory: string, version: 1 | 2, cpus: number): void {
@@ -195,15 +221,12 @@ function limitCpu(directory: string, version: 1 | 2, cpus: number): void {
   writeFileSync(join(directory, 'cpu.cfs_quota_us'), String(quotaUs))
 }
 
-function handDown(directory: string, controller: string): boolean {
+function handDown(directory: string, controllers: readonly Controller[]): boolean {
   const file = join(directory, 'cgroup.subtree_control')
-  if (words(file).includes(controller)) return true
-  try {
-    writeFileSync(file, `+${controller}`)
-    return true
-  } catch {
-    return false
-  }
+  const there = words(file)
+  const missing = controllers.filter((controller) => !there.includes(controller))
+  if (missing.length === 0) return true
+  return attempt(() => writeFileSync(file, missing.map((controller) => `+${controller}`).join(' ')))
 }
 
 /**
@@ -215,12 +238,7 @@ function vacate(own: string): boolean {
   if (pids.length !== 1 || pids[0] !== String(process.pid)) return false
   const leaf = join(own, ownLeaf)
   if (!makeDirectory(leaf)) return false
-  try {
-    writeFileSync(join(leaf, 'cgroup.procs'), String(process.pid))
-    return true
-  } catch {
-    return false
-  }
+  return attempt(() => writeFileSync(join(leaf, 'cgroup.procs'), String(process.pid)))
 }
 
 function childGroups(directory: string): string[] {
@@ -243,11 +261,13 @@ function makeDirectory(directory: string): boolean {
   }
 }
 
-function optionally(write: () => void): void {
+/** False when the kernel or our rights do not allow it. */
+function attempt(write: () => void): boolean {
   try {
     write()
+    return true
   } catch {
-    // What it was for holds without it: no swap accounting in this kernel, or a group that is still in use.
+    return false
   }
 }
 

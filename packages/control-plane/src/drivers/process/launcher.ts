@@ -9,7 +9,7 @@
  * 3. becomes the program (`exec`), so pid, process group and session stay the same.
  *
  * The program is started through env(1), which takes the variables out again that shells put in by themselves (PWD, and in some
- * shells more).
+ * shells more), and puts those in that shells keep for themselves or do not pass on (names with dots, for example).
  */
 const script = `set -C
 if [ -r /proc/$$/stat ]; then read -r s < /proc/$$/stat; else s="$$ $(LC_ALL=C ps -o lstart= -p $$)"; fi
@@ -23,7 +23,8 @@ done
 shift
 exec "$@"`
 
-const shellVariables = ['_', 'OLDPWD', 'PWD', 'SHLVL']
+/** Set, changed or held back by one shell or another. */
+const shellVariables = ['_', 'OLDPWD', 'PWD', 'SHLVL', 'EUID', 'IFS', 'OPTIND', 'PPID', 'PS1', 'PS2', 'PS4', 'UID']
 
 export interface Launch {
   readonly file: string
@@ -38,14 +39,11 @@ export function launch(options: {
   readonly environment: Readonly<Record<string, string>>
   readonly command: string | readonly string[]
 }): Launch {
-  const variables = shellVariables.flatMap((name) => {
-    const value = options.environment[name]
-    return value === undefined ? ['-u', name] : []
-  })
-  const kept = shellVariables.flatMap((name) => {
-    const value = options.environment[name]
-    return value === undefined ? [] : [`${name}=${value}`]
-  })
+  const { environment } = options
+  const removals = shellVariables.filter((name) => environment[name] === undefined).flatMap((name) => ['-u', name])
+  const additions = Object.entries(environment)
+    .filter(([name]) => shellVariables.includes(name) || !/^[A-Za-z_]\w*$/.test(name))
+    .map(([name, value]) => `${name}=${value}`)
   const program = typeof options.command === 'string' ? shell(options.command) : options.command
   return {
     file: '/bin/sh',
@@ -57,8 +55,8 @@ export function launch(options: {
       ...options.joins,
       '--',
       '/usr/bin/env',
-      ...variables,
-      ...kept,
+      ...removals,
+      ...additions,
       ...program,
     ],
   }
