@@ -13,6 +13,8 @@ export interface Readiness {
   readonly ready: boolean
   readonly pids: readonly number[]
   readonly listeners: Readonly<Record<string, Address>>
+  /** By worker. */
+  readonly connections: Readonly<Record<string, number>>
   readonly applied?: number
   readonly epoch?: string
   readonly listenerErrors?: Readonly<Record<string, string>>

@@ -60,6 +60,22 @@ describe('a gateway worker that is killed under load', () => {
   })
 })
 
+describe('many connections at once', () => {
+  it('are shared by the workers, also those that one of them accepted for all', async () => {
+    const gateway = await sandbox.startStatic(table(1, [endpoint('u1', upstreamPort)], config([edge(0)])), 2)
+    const { listeners } = await gateway.until()
+    const port = portOf({ listeners })
+    const held = Promise.all(Array.from({ length: 100 }, (_, index) => fetchOnce(port, `/hold/${index}`)))
+    await waitUntil(() => upstream.held.length === 100)
+    const { connections } = await gateway.until(
+      (readiness) => Object.values(readiness.connections).reduce((sum, count) => sum + count, 0) === 100,
+    )
+    for (const count of Object.values(connections)) expect(count).toBeGreaterThanOrEqual(30)
+    upstream.release()
+    expect((await held).map(({ status, body }) => `${status} ${body}`)).toEqual(Array(100).fill('200 held'))
+  })
+})
+
 describe('replacing the workers (SIGUSR2)', () => {
   it('fails no request on a new connection, and lets what is in flight finish', async () => {
     const gateway = await sandbox.startStatic(table(1, [endpoint('u1', upstreamPort)], config([edge(0)])), 2)

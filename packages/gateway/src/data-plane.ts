@@ -15,6 +15,9 @@ export interface DataPlane {
   /** Requests, upgrades and tunnels under way, by endpoint id; only endpoints that have any. */
   inFlight(): Map<string, number>
 
+  /** Client connections that are open, tunnels included. */
+  readonly connections: number
+
   /** Calls back when an endpoint that drains (or has left the table) has nothing left in flight. */
   onDrained(callback: (endpoint: string) => void): void
 

@@ -75,6 +75,10 @@ export class HttpDataPlane implements DataPlane {
     return counts
   }
 
+  get connections(): number {
+    return (this.#traffic?.clients.size ?? 0) + this.#tunnels.size
+  }
+
   onDrained(callback: (endpoint: string) => void): void {
     this.#drainCallbacks.push(callback)
   }

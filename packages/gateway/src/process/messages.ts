@@ -16,6 +16,10 @@ export type ToWorker =
     }
   /** The answer to `listen`; with the socket as the message's handle when `error` is null. */
   | { readonly type: 'listener'; readonly name: string; readonly error: string | null }
+  /** How many workers serve, and how many connections each has in the mean. */
+  | { readonly type: 'share'; readonly workers: number; readonly mean: number }
+  /** A connection that another worker has accepted, as the message's handle: to be served whatever the share. */
+  | { readonly type: 'connection'; readonly listener: string }
   | { readonly type: 'metrics'; readonly ask: number }
   | { readonly type: 'reopen_logs' }
   | { readonly type: 'drain'; readonly timeoutMs: number }
@@ -34,5 +38,9 @@ export type ToPrimary =
       /** In flight by id, of endpoints that drain or are gone; only those that have any. */
       readonly leaving: Readonly<Record<string, number>>
     }
+  /** Connections that are open, a few times a second while that changes. */
+  | { readonly type: 'load'; readonly connections: number }
+  /** A connection for another worker, as the message's handle. */
+  | { readonly type: 'connection'; readonly listener: string }
   | { readonly type: 'metrics'; readonly ask: number; readonly snapshot: MetricsSnapshot }
   | { readonly type: 'log'; readonly message: string }

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { GatewayReport, RoutingTable } from '@pando/model'
 import type { MetricFamily, MetricsSnapshot } from '../data-plane.js'
@@ -228,7 +228,17 @@ export class GatewayPrimary {
     const isReady = report !== null && report.workers >= this.#options.workers
     const { workers: wanted } = this.#options
     const listeners = this.#sockets.addresses()
-    return { isReady, detail: { ready: isReady, wanted, pids: this.#pool.pids, listeners, ...report } }
+    return {
+      isReady,
+      detail: {
+        ready: isReady,
+        wanted,
+        pids: this.#pool.pids,
+        connections: this.#pool.connections,
+        listeners,
+        ...report,
+      },
+    }
   }
 
   #retire(last: MetricsSnapshot | null): void {
@@ -257,12 +267,16 @@ function forkWorker(entry: string, args: readonly string[]): WorkerProcess {
   child.on('exit', (code, signal) => gone(signal === null ? `exit code ${code}` : `killed by ${signal}`))
   return {
     pid: child.pid,
-    send: (message, handle) => {
+    send: (message, handle, isGiven) => {
+      const passed = () => {
+        if (isGiven === true) (handle as { close(): void }).close()
+      }
       // A worker that died takes no message; its exit says what happened.
-      if (child.connected) child.send(message, handle as Parameters<ChildProcess['send']>[1] as never, {}, () => {})
+      if (child.connected) child.send(message, handle as never, {}, passed)
+      else passed()
     },
     kill: (signal) => void child.kill(signal),
-    onMessage: (callback) => void child.on('message', (message) => callback(message as ToPrimary)),
+    onMessage: (callback) => void child.on('message', (message, handle) => callback(message as ToPrimary, handle)),
     onExit: (callback) => {
       if (how === null) onExit.push(callback)
       else callback(how)

@@ -9,7 +9,7 @@ class FakeWorker implements WorkerProcess {
   readonly pid: number
   readonly sent: ToWorker[] = []
   wasKilled = false
-  #hear: (message: ToPrimary) => void = () => {}
+  #hear: (message: ToPrimary, handle: unknown) => void = () => {}
   readonly #onExit: ((how: string) => void)[] = []
 
   constructor(pid: number) {
@@ -25,7 +25,7 @@ class FakeWorker implements WorkerProcess {
     this.exit('killed by SIGKILL')
   }
 
-  onMessage(callback: (message: ToPrimary) => void): void {
+  onMessage(callback: (message: ToPrimary, handle: unknown) => void): void {
     this.#hear = callback
   }
 
@@ -33,8 +33,8 @@ class FakeWorker implements WorkerProcess {
     this.#onExit.push(callback)
   }
 
-  say(message: ToPrimary): void {
-    this.#hear(message)
+  say(message: ToPrimary, handle?: unknown): void {
+    this.#hear(message, handle)
   }
 
   /** Answers for the table it was sent last. */
@@ -212,6 +212,31 @@ describe('WorkerPool', () => {
     await stopped
     expect(workers.map((worker) => worker.wasKilled)).toEqual([true, true, true])
     expect(workers).toHaveLength(3)
+  })
+
+  it('deals connections to the worker with the fewest, never to one that drains', async () => {
+    const pool = poolOf(3)
+    pool.apply(v1)
+    for (const worker of workers) {
+      worker.say({ type: 'ready' })
+      worker.applied(1)
+    }
+    workers[0]?.say({ type: 'load', connections: 30 })
+    workers[1]?.say({ type: 'load', connections: 2 })
+    workers[2]?.say({ type: 'load', connections: 4 })
+    for (let index = 0; index < 4; index++)
+      workers[0]?.say({ type: 'connection', listener: 'edge' }, { close: () => {} })
+    const dealt = () => workers.map((worker) => worker.sent.filter(({ type }) => type === 'connection').length)
+    expect(dealt()).toEqual([0, 3, 1])
+    await vi.advanceTimersByTimeAsync(200)
+    expect(workers[2]?.sent.at(-1)).toEqual({ type: 'share', workers: 3, mean: 40 / 3 })
+    for (const worker of workers.slice(1)) worker.exit()
+    workers[0]?.say({ type: 'connection', listener: 'edge' }, { close: () => {} })
+    expect(dealt()).toEqual([1, 3, 1, 0, 0])
+    void pool.stop(1_000)
+    let closed = 0
+    workers[0]?.say({ type: 'connection', listener: 'edge' }, { close: () => closed++ })
+    expect(closed).toBe(1)
   })
 
   it('waits for no worker that does not answer with its numbers', async () => {

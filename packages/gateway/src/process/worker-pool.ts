@@ -1,5 +1,6 @@
 import type { Listener, RoutingTable } from '@pando/model'
 import type { MetricsSnapshot } from '../data-plane.js'
+import { ConnectionDealer, type DealtConnection } from './connection-dealer.js'
 import type { ListeningSockets } from './listening-sockets.js'
 import type { ToPrimary, ToWorker } from './messages.js'
 import { tableUpdate } from './table-update.js'
@@ -7,10 +8,10 @@ import { tableUpdate } from './table-update.js'
 /** A worker's process as the pool sees it. */
 export interface WorkerProcess {
   readonly pid: number | undefined
-  /** `handle` is a socket that goes with the message. */
-  send(message: ToWorker, handle?: unknown): void
+  /** `handle` is a socket that goes with the message; the copy here stays open, unless it is `given` away. */
+  send(message: ToWorker, handle?: unknown, isGiven?: boolean): void
   kill(signal: 'SIGKILL'): void
-  onMessage(callback: (message: ToPrimary) => void): void
+  onMessage(callback: (message: ToPrimary, handle: unknown) => void): void
   /** Called once, also when the process could not be started. */
   onExit(callback: (how: string) => void): void
 }
@@ -46,6 +47,8 @@ interface Member {
   awaited: NodeJS.Timeout | null
   mustResend: boolean
   status: Status | null
+  /** As it said last, and those that it was given since. */
+  connections: number
   metrics: MetricsSnapshot | null
 }
 
@@ -67,6 +70,7 @@ const metricsLimitMs = 1_000
 export class WorkerPool {
   readonly #options: WorkerPoolOptions
   readonly #members = new Set<Member>()
+  readonly #dealer = new ConnectionDealer(() => this.#serving())
   readonly #asked = new Map<number, (worker: Member, snapshot: MetricsSnapshot) => void>()
   #table: RoutingTable | null = null
   #crashes = 0
@@ -101,7 +105,12 @@ export class WorkerPool {
 
   /** Workers that accept. */
   get serving(): number {
-    return [...this.#members].filter((member) => member.phase === 'serving').length
+    return this.#serving().length
+  }
+
+  /** Open connections of the workers that accept, by process id, as they said last. */
+  get connections(): Record<string, number> {
+    return Object.fromEntries(this.#serving().map(({ worker, connections }) => [String(worker.pid), connections]))
   }
 
   /** Workers replaced because they had ended by themselves. */
@@ -185,6 +194,7 @@ export class WorkerPool {
     if (this.#refork !== null) clearTimeout(this.#refork)
     for (const member of this.#members) this.#drain(member, drainMs)
     await this.#until(() => this.#members.size === 0)
+    this.#dealer.stop()
   }
 
   killAll(): void {
@@ -209,6 +219,10 @@ export class WorkerPool {
     while (!this.#isStopping && this.#live() < this.#options.size) this.#fork()
   }
 
+  #serving(): Member[] {
+    return [...this.#members].filter((member) => member.phase === 'serving')
+  }
+
   #live(): number {
     return [...this.#members].filter((member) => member.phase !== 'draining').length
   }
@@ -225,15 +239,16 @@ export class WorkerPool {
       awaited: null,
       mustResend: false,
       status: null,
+      connections: 0,
       metrics: null,
     }
     this.#members.add(member)
-    worker.onMessage((message) => this.#hear(member, message))
+    worker.onMessage((message, handle) => this.#hear(member, message, handle))
     worker.onExit((how) => this.#gone(member, how))
     return member
   }
 
-  #hear(member: Member, message: ToPrimary): void {
+  #hear(member: Member, message: ToPrimary, handle: unknown): void {
     switch (message.type) {
       case 'ready':
         member.isReady = true
@@ -244,13 +259,23 @@ export class WorkerPool {
         return
       case 'status':
         member.status = message
-        if (member.phase === 'starting') member.phase = 'serving'
+        if (member.phase === 'starting') {
+          member.phase = 'serving'
+          this.#dealer.tell()
+        }
         if (message.version === member.sent?.version && message.epoch === member.sent.epoch) {
           if (member.awaited !== null) clearTimeout(member.awaited)
           member.awaited = null
           this.#sendTable(member)
         }
         this.#changed()
+        return
+      case 'load':
+        member.connections = message.connections
+        this.#dealer.tell()
+        return
+      case 'connection':
+        this.#dealer.deal(member, message.listener, handle as DealtConnection | undefined)
         return
       case 'metrics':
         this.#asked.get(message.ask)?.(member, message.snapshot)
@@ -289,6 +314,7 @@ export class WorkerPool {
 
   #gone(member: Member, how: string): void {
     this.#members.delete(member)
+    this.#dealer.tell()
     if (member.awaited !== null) clearTimeout(member.awaited)
     this.#options.onGone(member.metrics)
     if (member.phase !== 'draining') {

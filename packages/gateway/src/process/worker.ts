@@ -1,11 +1,14 @@
-import type { Server } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { type Listener, PandoError, type RoutingTable } from '@pando/model'
 import type { DataPlane, Listen } from '../data-plane.js'
+import { AcceptShare } from './accept-share.js'
+import { type AcceptedHandle, acceptFromElsewhere, interceptAccepted } from './accepted-handle.js'
 import type { ToPrimary, ToWorker } from './messages.js'
 
 /** The worker's end of the line to the primary: `process` of a forked process. */
 export interface PrimaryLine {
-  send(message: ToPrimary): void
+  /** `handle` goes with the message, and is closed here once it is on its way. */
+  send(message: ToPrimary, handle?: AcceptedHandle): void
   onMessage(callback: (message: ToWorker, handle: unknown) => void): void
   /** The primary is gone. */
   onDisconnect(callback: () => void): void
@@ -19,6 +22,7 @@ export interface WorkerOptions {
 }
 
 const statusPeriodMs = 1_000
+const loadPeriodMs = 200
 /** When the primary is killed, what is in flight may still end. */
 const orphanDrainMs = 10_000
 /** The kernel cuts it to its own limit (net.core.somaxconn). */
@@ -41,8 +45,11 @@ export function runWorker(options: WorkerOptions): void {
 /** The line of a process that was forked. */
 export function lineOf(host: NodeJS.Process): PrimaryLine {
   return {
-    // Once the primary is gone nobody hears: the disconnect says so, an error of its own would end the drain.
-    send: (message) => void (host.connected && host.send?.(message, undefined, undefined, () => {})),
+    send: (message, handle) => {
+      // Once the primary is gone nobody hears: the disconnect says so, an error of its own would end the drain.
+      if (host.connected) host.send?.(message, handle as Socket | undefined, undefined, () => handle?.close())
+      else handle?.close()
+    },
     onMessage: (callback) => void host.on('message', callback as (message: unknown, handle: unknown) => void),
     onDisconnect: (callback) => void host.on('disconnect', callback),
   }
@@ -51,10 +58,13 @@ export function lineOf(host: NodeJS.Process): PrimaryLine {
 class Worker {
   readonly #options: WorkerOptions
   readonly #plane: DataPlane
+  readonly #share = new AcceptShare()
+  readonly #servers = new Map<string, Server>()
   readonly #awaited = new Map<string, { resolve: (handle: unknown) => void; reject: (error: Error) => void }>()
   #table: RoutingTable | null = null
   #listenerErrors: Readonly<Record<string, string>> = {}
   #hasLeaving = false
+  #toldConnections = 0
   #isDraining = false
 
   constructor(options: WorkerOptions) {
@@ -64,6 +74,11 @@ class Worker {
     setInterval(() => {
       if (this.#hasLeaving) this.#status()
     }, statusPeriodMs).unref()
+    setInterval(() => {
+      const { connections } = this.#plane
+      if (connections !== this.#toldConnections) options.line.send({ type: 'load', connections })
+      this.#toldConnections = connections
+    }, loadPeriodMs).unref()
   }
 
   hear(message: ToWorker, handle: unknown): void {
@@ -88,6 +103,13 @@ class Worker {
         else awaited?.reject(new PandoError('port_taken', message.error))
         return
       }
+      case 'share':
+        this.#share.workers = message.workers
+        this.#share.mean = message.mean
+        return
+      case 'connection':
+        this.#serve(message.listener, handle as AcceptedHandle | undefined)
+        return
       case 'metrics':
         this.#options.line.send({ type: 'metrics', ask: message.ask, snapshot: this.#plane.metrics() })
         return
@@ -109,6 +131,15 @@ class Worker {
         this.#options.exit(1)
       },
     )
+  }
+
+  /** A worker that drains has no use for it: then it goes back to where it came from, and on to another. */
+  #serve(listener: string, client: AcceptedHandle | undefined): void {
+    // The connection ended on its way here.
+    if (client === undefined) return
+    const server = this.#servers.get(listener)
+    if (server !== undefined && acceptFromElsewhere(server, client)) return
+    this.#options.line.send({ type: 'connection', listener }, client)
   }
 
   async #apply(table: RoutingTable): Promise<void> {
@@ -159,6 +190,12 @@ class Worker {
         server.off('error', onError)
         resolve()
       })
+    })
+    this.#servers.set(listener.name, server)
+    interceptAccepted(server, (client) => {
+      if (!this.#share.givesAway(this.#plane.connections)) return false
+      this.#options.line.send({ type: 'connection', listener: listener.name }, client)
+      return true
     })
   }
 }
