@@ -58,7 +58,7 @@ class ControlPlane {
     const { registry } = this
     const events = new Events({ store: new MemoryStore(), clock: systemClock })
     const app = createControlApi({ control: {} as AppControl, registry, events, version: '0', heartbeatMs: 20 })
-    this.#server = await serveControlApi({ app, socketPath: this.#socketPath, host: '127.0.0.1', port: 0, token: 't' })
+    this.#server = await serveControlApi({ app, socketPath: this.#socketPath, token: 't' })
   }
 
   async end(): Promise<void> {

@@ -85,6 +85,7 @@ export const eventKinds = {
   'endpoint.deregistered': 'info',
   'endpoint.expired': 'warn',
   'registry.eviction_paused': 'warn',
+  'registry.eviction_resumed': 'info',
   'gateway.started': 'info',
   'gateway.ready': 'info',
   'gateway.exited': 'error',

@@ -53,8 +53,14 @@ export function createControlApi(options: ControlApiOptions): Api {
   return api
 }
 
-/** The OpenAPI 3.1 document of the API. */
-export function describeControlApi(api: Api, version: string): object {
+/** The OpenAPI 3.1 document of the API as it is at `version`, without one that serves. */
+export function controlApiDocument(version: string): object {
+  // An operation touches what it works on only when a request comes, and here none does.
+  const nothing = undefined as never
+  return describe(createControlApi({ control: nothing, registry: nothing, events: nothing, version }), version)
+}
+
+function describe(api: Api, version: string): object {
   return api.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -116,7 +122,7 @@ function addMetaOperations(api: Api, { control, version }: ControlApiOptions): v
       summary: 'This document',
       answer: { status: 200, description: 'OpenAPI 3.1', schema: z.object({}).openapi({ type: 'object' }) },
     },
-    (_, context) => context.json((document ??= describeControlApi(api, version))),
+    (_, context) => context.json((document ??= describe(api, version))),
   )
 }
 

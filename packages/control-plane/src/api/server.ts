@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -38,6 +39,8 @@ const closeGraceMs = 1_000
 export async function serveControlApi(options: ServeOptions): Promise<ControlApiServer> {
   const { app, token } = options
   const closing = new AbortController()
+  // One a stream, and every stream takes its own back: many are no leak.
+  setMaxListeners(0, closing.signal)
   const bindings = { closing: closing.signal }
   const local = makeServer((request) => app.fetch(request, bindings))
   const socket = await listenOnUnixSocket(local, options.socketPath)

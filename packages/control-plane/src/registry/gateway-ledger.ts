@@ -111,7 +111,8 @@ export class GatewayLedger {
   #hasLetGo(known: KnownGateway, endpoint: string, version: number): boolean {
     const { report } = known
     if (report === null || report.epoch !== this.#epoch) return false
-    return report.applied >= version && (report.draining[endpoint] ?? 0) === 0
+    const inFlight = Object.hasOwn(report.draining, endpoint) ? report.draining[endpoint] : 0
+    return report.applied >= version && inFlight === 0
   }
 }
 

@@ -215,6 +215,8 @@ describe('leases', () => {
       clock.go(3_000)
     }
     expect(ids().length).toBe(19)
+    const resumed = events.filter((event) => event.kind === 'registry.eviction_resumed')
+    expect(resumed.map((event) => event.service).sort()).toEqual([null, 'users'])
   })
 
   test('after ten minutes of silence they go', () => {

@@ -287,6 +287,11 @@ export class Registry {
         const message = `${silent} of ${all} registered endpoints of ${whose} fell silent together: they are kept until renewals return, for ten minutes at most`
         this.#emit({ kind: 'registry.eviction_paused', service: group === allGroups ? null : group, message })
       }
+      for (const group of swept.resumed) {
+        const whose = group === allGroups ? 'all services' : group
+        const message = `enough endpoints of ${whose} are heard of again: those that stay silent leave the registry`
+        this.#emit({ kind: 'registry.eviction_resumed', service: group === allGroups ? null : group, message })
+      }
       if (swept.evicted.length > 0) this.#expire(swept.evicted)
     }
     this.#settle()
