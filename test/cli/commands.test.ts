@@ -125,7 +125,7 @@ describe('commands on a running app', () => {
   it('events shows the newest first asked for, as lines or JSON', async () => {
     const { stdout } = await line.run(['events', '-n', '2'])
     expect(stdout.trimEnd().split('\n')).toHaveLength(2)
-    expect(stdout).toMatch(/users-0 endpoint\.registered Registered\./)
+    expect(stdout).toMatch(/endpoint\.registered +users-0 Registered\./)
     const json = (await line.run(['events', '-n', '1', '--json'])).stdout
     expect(JSON.parse(json)).toMatchObject({ kind: 'endpoint.registered', service: 'users' })
   })

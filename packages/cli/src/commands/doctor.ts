@@ -6,7 +6,7 @@ import { print, printJson } from '../context.js'
 import { findControlPlane } from '../doctor/control-plane.js'
 import { ok, renderFindings, type Finding } from '../doctor/finding.js'
 import { findLimits, findNode, findStateDir } from '../doctor/machine.js'
-import { findPort } from '../doctor/ports.js'
+import { findPort, isStartedFor } from '../doctor/ports.js'
 import { findDocker, findTools, runTool } from '../doctor/tools.js'
 import { readManifest } from '../manifest-reader.js'
 import { findProject, type Project } from '../project.js'
@@ -45,27 +45,29 @@ async function examine(invocation: Invocation<unknown>): Promise<Finding[]> {
   findings.push(findStateDir(project.stateDir))
   const { finding, status } = await findControlPlane(daemonAt(project.stateDir, context))
   findings.push(finding)
-  if (read.app !== null) findings.push(...(await findPorts(read.app, status)))
+  if (read.app !== null) findings.push(...(await findPorts(read.app, status, project.stateDir)))
   const hasDockerfile = Object.values(read.app?.services ?? {}).some(
     ({ revision }) => revision.build.kind === 'dockerfile',
   )
   return [...findings, findLimits(), await findDocker(runTool, hasDockerfile)]
 }
 
-async function findPorts(app: AppSpec, status: AppStatus | null): Promise<Finding[]> {
-  const ours = new Set<number>(status === null ? [] : [status.pid, ...pidsOf(status)])
-  if (status !== null && status.gateway.pid !== null) ours.add(status.gateway.pid)
-  const findings = [await findPort({ check: 'gateway port', address: app.gateway, setting: 'gateway.port' }, ours)]
+async function findPorts(app: AppSpec, status: AppStatus | null, stateDir: string): Promise<Finding[]> {
+  const pids = new Set<number>(status === null ? [] : [status.pid, ...pidsOf(status)])
+  if (status !== null && status.gateway.pid !== null) pids.add(status.gateway.pid)
+  // A gateway goes on when its control plane has died.
+  const own = { has: (pid: number) => pids.has(pid) || isStartedFor(stateDir, pid), isRunning: status !== null }
+  const findings = [await findPort({ check: 'gateway port', address: app.gateway, setting: 'gateway.port' }, own)]
   // Port 0 lets the system choose: it is always free.
   if (app.api.port !== 0) {
-    findings.push(await findPort({ check: 'control API port', address: app.api, setting: 'api.port' }, ours))
+    findings.push(await findPort({ check: 'control API port', address: app.api, setting: 'api.port' }, own))
   }
   for (const service of Object.values(app.services)) {
     const { port } = service.revision
     if (port === null) continue
     const setting = `services.${service.name}.port`
     findings.push(
-      await findPort({ check: `port of ${service.name}`, address: { host: '127.0.0.1', port }, setting }, ours),
+      await findPort({ check: `port of ${service.name}`, address: { host: '127.0.0.1', port }, setting }, own),
     )
   }
   return findings

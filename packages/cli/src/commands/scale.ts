@@ -19,7 +19,9 @@ export function scaleCommand(attach: Attach): Command {
       for (const { service, replicas } of wishes) await control.scale(service, replicas)
     })
     if (options.json === true) printJson(context, wishes)
-    else for (const { service, replicas } of wishes) print(context, `${service} is wanted ${times(replicas)} now`)
+    else
+      for (const { service, replicas } of wishes)
+        print(context, `${service}: ${replicas} ${replicas === 1 ? 'instance is' : 'instances are'} wanted`)
     return 0
   })
 }
@@ -41,8 +43,4 @@ export function parseScale(text: string): { readonly service: string; readonly r
     )
   }
   return { service, replicas }
-}
-
-function times(count: number): string {
-  return count === 1 ? 'once' : `${count} times`
 }

@@ -11,17 +11,22 @@ export interface PortWish {
   readonly setting: string
 }
 
-/** `ours`: the processes of this very app, which may well hold it. */
-export async function findPort(wish: PortWish, ours: ReadonlySet<number>): Promise<Finding> {
+/** The processes of this very app, which may well hold its ports. */
+export interface OwnProcesses {
+  has(pid: number): boolean
+  readonly isRunning: boolean
+}
+
+export async function findPort(wish: PortWish, own: OwnProcesses): Promise<Finding> {
   const where = renderAddress(wish.address)
   const error = await tryListen(wish.address)
   if (error === null) return ok(wish.check, `${where} is free`)
   if (error === 'EADDRINUSE') {
     const holder = holderOf(wish.address.port)
-    if (holder !== null && ours.has(holder.pid))
+    if (holder !== null && own.has(holder.pid))
       return ok(wish.check, `${where} is held by this app (pid ${holder.pid})`)
     // Whose process it is cannot always be seen; while this app runs, it is most likely its own.
-    if (holder === null && ours.size > 0) return ok(wish.check, `${where} is in use while this app runs`)
+    if (holder === null && own.isRunning) return ok(wish.check, `${where} is in use while this app runs`)
     const who = holder === null ? 'another process' : `${holder.command} (pid ${holder.pid})`
     return {
       check: wish.check,
@@ -76,6 +81,11 @@ export function holderOf(port: number): Holder | null {
     }
   }
   return null
+}
+
+/** True for a process that was started for this state directory: its arguments name it (proc(5), /proc/PID/cmdline). Linux only. */
+export function isStartedFor(stateDir: string, pid: number): boolean {
+  return (readLines(`/proc/${pid}/cmdline`)[0] ?? '').split('\0').includes(stateDir)
 }
 
 function readLines(path: string): string[] {

@@ -57,12 +57,20 @@ export function renderSummary(status: AppStatus, options: SummaryOptions): strin
 }
 
 function nextCommands(status: AppStatus, pando: string): readonly (readonly [string, string])[] {
+  const failed = status.services.find((service) => service.state === 'failed')
+  if (failed !== undefined) {
+    return [
+      [`${pando} logs -n 50 ${failed.name}`, 'the last that it wrote'],
+      [`${pando} events ${failed.name}`, 'what happened to it'],
+      [`${pando} up -d`, 'once it is mended'],
+    ]
+  }
   const routed = status.services.find((service) => service.routes.length > 0) ?? status.services[0]
   const name = routed?.name ?? 'SERVICE'
   const path = routed?.routes[0] ?? '/'
   return [
     [`curl ${gatewayUrl(status)}${path.startsWith('/') ? path : '/'}`, 'a request through the gateway'],
     [`${pando} scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
-    [`${pando} logs -f ${name}`, 'what it says'],
+    [`${pando} logs -f ${name}`, 'what it writes'],
   ]
 }

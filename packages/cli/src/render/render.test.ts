@@ -34,7 +34,7 @@ function statusOf(services: number): AppStatus {
     services: Array.from({ length: services }, (_, index) => ({
       name: index === 0 ? 'users' : `s${index}`,
       state: index === 0 ? 'ready' : 'waiting',
-      reason: index === 0 ? '' : 'for users to be healthy',
+      reason: index === 0 ? '' : 'It waits for users, which is not healthy.',
       protocol: 'http',
       revision: 'r1',
       replicas: 2,
@@ -57,7 +57,7 @@ describe('renderAppStatus', () => {
         'users    ready    1/2      r1        -        /users',
         's1       waiting  1/2      r1        -',
         '',
-        's1 is waiting: for users to be healthy',
+        's1: It waits for users, which is not healthy.',
         '',
         'INSTANCE    STATE    PID  ADDRESS          RESTARTS  UPTIME  MEMORY   DETAIL',
         'users-0-ab  healthy  77   127.0.0.1:40001  2         1m 1s   1.0 MiB',
@@ -73,6 +73,14 @@ describe('renderSummary', () => {
     expect(text).toContain('curl http://127.0.0.1:8080/users ')
     expect(text).toContain('npx pando -f x.yaml scale users=3 ')
     expect(text).toContain('npx pando -f x.yaml logs -f users ')
+  })
+
+  it('names what helps when something has failed', () => {
+    const [users] = statusOf(1).services
+    const services = [{ ...users, state: 'failed', reason: 'It has failed: \nlog' } as const]
+    const text = renderSummary({ ...statusOf(1), services }, { paint: noPaint, command: 'pando' })
+    expect(text).toContain('pando logs -n 50 users ')
+    expect(text).toContain('users: It has failed …')
   })
 
   it('fits the screen, however many services and reasons there are', () => {
@@ -144,14 +152,16 @@ const event = (kind: PandoEvent['kind'], message: string): PandoEvent => ({
 
 describe('EventSieve', () => {
   const context = { paint: noPaint }
-  it('shows the first twenty lines of a build, says once that there are more, and begins anew with the next build', () => {
+  it('shows the first twenty lines of a build, says once that there are more, and begins anew once it was built', () => {
     const sieve = new EventSieve()
     const build = (): (string | null)[] => {
-      sieve.render(event('build.started', 'Building.'), context)
       return Array.from({ length: 30 }, (_, line) => sieve.render(event('build.output', `line ${line}`), context))
     }
     for (let round = 0; round < 2; round++) {
       const shown = build().filter((line) => line !== null)
+      sieve.render(event('build.failed', 'no'), context)
+      expect(build().filter((line) => line !== null)).toEqual([])
+      sieve.render(event('build.succeeded', 'yes'), context)
       expect(shown).toHaveLength(21)
       expect(shown[19]).toBe('users | line 19')
       expect(shown[20]).toContain('pando events')
@@ -161,5 +171,14 @@ describe('EventSieve', () => {
   it('leaves out the bookkeeping of the registry', () => {
     expect(new EventSieve().render(event('endpoint.registered', 'x'), context)).toBeNull()
     expect(new EventSieve().render(event('instance.failed', 'exit code 3'), context)).toContain('exit code 3')
+  })
+
+  it('says a name once, and puts further lines below', () => {
+    const lines = new EventSieve()
+      .render(event('build.failed', 'users could not be built:\noh no'), context)
+      ?.split('\n')
+    expect(lines?.[0]).toMatch(/^\d\d:\d\d:\d\d build\.failed +users could not be built:$/)
+    expect(lines?.[1]).toBe('    oh no')
+    expect(new EventSieve().render(event('build.failed', 'No.'), context)).toMatch(/build\.failed +users No\.$/)
   })
 })

@@ -41,8 +41,14 @@ export function renderInstances(instances: readonly InstanceStatus[], now: numbe
 export function renderReasons(services: readonly ServiceStatus[], paint: Paint): string {
   return services
     .filter((service) => service.reason !== '')
-    .map((service) => `${paint.name(service.name)} is ${paintState(service.state, paint)}: ${service.reason}`)
+    .map((service) => `${paint.name(service.name)}: ${firstLine(service.reason)}`)
     .join('\n')
+}
+
+/** What follows it, such as a build's output, is for `pando events`. */
+function firstLine(text: string): string {
+  const end = text.indexOf('\n')
+  return end === -1 ? text : `${text.slice(0, end).trimEnd().replace(/:$/, '')} …`
 }
 
 export function renderAddress(address: Address | null): string {

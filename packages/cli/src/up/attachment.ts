@@ -103,7 +103,7 @@ export class Attachment {
     if (verdict.kind === 'failed') return 1
     if (now() < until.deadline) return null
     for (const { name, state, reason } of status.services) {
-      if (state !== 'ready') view.note(`${name} is ${state}${reason === '' ? '' : `: ${reason}`}`)
+      if (state !== 'ready') view.note(`${name} is ${state}${reason === '' ? '.' : `: ${reason}`}`)
     }
     view.note('Not all was ready in time; it goes on in the background. See pando ps, stop it with pando down.')
     return 1
@@ -180,7 +180,7 @@ export class Attachment {
       const key = `${service ?? ''} ${reason}`
       if (this.#shown.has(key)) continue
       this.#shown.add(key)
-      view.note(`${service ?? 'the gateway'} has failed: ${reason}`)
+      view.note(`${service ?? 'The gateway'} has failed: ${reason}`)
       if (service === null) continue
       for (const line of await logTail(service)) view.note(`  ${line}`)
     }

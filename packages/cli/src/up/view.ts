@@ -24,10 +24,15 @@ export class EventSieve {
 
   /** Null: not shown. */
   render(event: PandoEvent, context: Pick<Context, 'paint'>): string | null {
-    if (event.kind.startsWith('endpoint.') || event.kind === 'app.applied') return null
+    if (event.kind.startsWith('endpoint.')) return null
+    if (event.kind === 'app.applied') {
+      this.#buildLines.clear()
+      return null
+    }
     const { paint } = context
     const service = event.service ?? ''
-    if (event.kind === 'build.started') this.#buildLines.delete(service)
+    // A build that failed is tried again and again: what it says then has been shown.
+    if (event.kind === 'build.succeeded') this.#buildLines.delete(service)
     if (event.kind !== 'build.output') return renderEvent(event, paint)
     const count = (this.#buildLines.get(service) ?? 0) + 1
     this.#buildLines.set(service, count)
