@@ -9,9 +9,8 @@ describe('request heads, by the parser', () => {
   })
 
   it.each(requestCases)('$name: $status $code', ({ head, status, code }) => {
-    const read = readHead(head)
-    if (status === 200) expect(read).toMatchObject({ outcome: 'complete', rest: '' })
-    else expect(read).toMatchObject({ outcome: 'refused', status, code })
+    const wanted = status === 200 ? { outcome: 'complete', rest: '' } : { outcome: 'refused', status, code }
+    expect(readHead(head)).toMatchObject(wanted)
   })
 
   it.each(requestCases)('$name: the same wherever it is cut', ({ head }) => {

@@ -22,25 +22,25 @@ function problemOf(text: string): Record<string, unknown> {
   return JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4)) as Record<string, unknown>
 }
 
-describe('an idle connection that dies as it is used again', () => {
-  /** Answers the first request of its first connection and resets at the second; other connections answer all. */
-  async function racing(): Promise<{ port: number; heads: string[]; connections: () => number }> {
-    const heads: string[] = []
-    const upstream = await rawServer((socket, index) => {
-      let count = 0
-      answering((head) => {
-        heads.push(head.split(' ', 2).join(' '))
-        if (index === 0 && ++count === 2) {
-          socket.resetAndDestroy()
-          return ''
-        }
-        return ok
-      })(socket)
-    })
-    const { port } = await serve({ endpoints: [endpoint('web', upstream.port)] })
-    return { port, heads, connections: () => upstream.sockets.length }
-  }
+/** Answers the first request of its first connection and resets at the second; other connections answer all. */
+async function racing(): Promise<{ port: number; heads: string[]; connections: () => number }> {
+  const heads: string[] = []
+  const upstream = await rawServer((socket, index) => {
+    let count = 0
+    answering((head) => {
+      heads.push(head.split(' ', 2).join(' '))
+      if (index === 0 && ++count === 2) {
+        socket.resetAndDestroy()
+        return ''
+      }
+      return ok
+    })(socket)
+  })
+  const { port } = await serve({ endpoints: [endpoint('web', upstream.port)] })
+  return { port, heads, connections: () => upstream.sockets.length }
+}
 
+describe('an idle connection that dies as it is used again', () => {
   it.each(['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE', 'PUT'])(
     '%s is sent again, on a new connection',
     async (method) => {
@@ -164,8 +164,7 @@ describe('an upstream that answers with something else than HTTP', () => {
     client.send(request('GET'))
     const text = await client.ended()
     // What had begun already cannot become a 502; then it must at least not look whole.
-    if (text.includes('HTTP/1.1 502 ')) expect(text).toContain('"reason":"upstream_invalid"')
-    else expect(text).toMatch(/\r\nTransfer-Encoding: chunked\r\n(Connection: close\r\n)?\r\n$/)
+    expect(text).toMatch(/"reason":"upstream_invalid"|\r\nTransfer-Encoding: chunked\r\n(Connection: close\r\n)?\r\n$/)
     expect(count).toBe(1)
   })
 
@@ -324,7 +323,7 @@ describe('a client that goes away', () => {
     await client.until((text) => text.length > 200_000)
     client.socket.destroy()
     await eventually(() => plane.inFlight().size === 0)
-    await eventually(() => upstream.server.listening)
+    expect(client.received).toMatch(/^HTTP\/1\.1 200 OK/)
   })
 })
 

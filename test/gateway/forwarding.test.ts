@@ -178,24 +178,25 @@ describe('the request that goes upstream', () => {
   })
 })
 
-describe('the response that goes to the client', () => {
-  async function responded(reply: string, request = get(''), filters: readonly RouteFilter[] = []): Promise<string> {
-    const upstream = await rawServer(
-      answering((_, socket) => {
-        socket.end(Buffer.from(reply, 'latin1'))
-        return ''
-      }),
-    )
-    const { port } = await serve({
-      endpoints: [endpoint('web', upstream.port)],
-      routes: [route('web/0', 'web', '/', { filters })],
-    })
-    // The second request is refused, so that the connection ends: what came before that is the first answer, whole.
-    const text = await exchange(port, `${request}refuse this\r\n\r\n`)
-    const refusal = text.indexOf('HTTP/1.1 400 ')
-    return refusal === -1 ? text : text.slice(0, refusal)
-  }
+/** What the client gets when the upstream answers so and ends. */
+async function responded(reply: string, request = get(''), filters: readonly RouteFilter[] = []): Promise<string> {
+  const upstream = await rawServer(
+    answering((_, socket) => {
+      socket.end(Buffer.from(reply, 'latin1'))
+      return ''
+    }),
+  )
+  const { port } = await serve({
+    endpoints: [endpoint('web', upstream.port)],
+    routes: [route('web/0', 'web', '/', { filters })],
+  })
+  // The second request is refused, so that the connection ends: what came before that is the first answer, whole.
+  const text = await exchange(port, `${request}refuse this\r\n\r\n`)
+  const refusal = text.indexOf('HTTP/1.1 400 ')
+  return refusal === -1 ? text : text.slice(0, refusal)
+}
 
+describe('the response that goes to the client', () => {
   it('keeps its status, reason, headers and body, without hop-by-hop headers', async () => {
     const text = await responded(
       'HTTP/1.1 418 Short and stout\r\nDate: D\r\nA: 1\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\nSet-Cookie: a=b\r\nSet-Cookie: c=d\r\nContent-Length: 3\r\n\r\nabc',

@@ -85,7 +85,7 @@ export function cleanUp(action: () => unknown): void {
 }
 
 afterEach(async () => {
-  for (const action of cleanups.splice(0).reverse()) await action()
+  for (const action of cleanups.splice(0).toReversed()) await action()
 })
 
 /** A gateway that serves the table until the end of the test, and the port of its first listener. */

@@ -38,7 +38,7 @@ describe('a large download', () => {
     async (framing) => {
       const blocks = 60
       const total = blocks * mebibyte
-      let sent = 0
+      const progress = { sent: 0 }
       const upstream = await httpServer((_, response) => {
         if (framing === 'by length') response.setHeader('Content-Length', total)
         if (framing === 'until close') {
@@ -47,8 +47,8 @@ describe('a large download', () => {
           response.removeHeader('Transfer-Encoding')
         }
         const send = (): void => {
-          while (sent < total) {
-            sent += block.length
+          while (progress.sent < total) {
+            progress.sent += block.length
             if (!response.write(block)) {
               response.once('drain', send)
               return
@@ -68,11 +68,11 @@ describe('a large download', () => {
       socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
       // Not read at all at first: the upstream must come to a halt.
       let before = -1
-      while (before !== sent || sent === 0) {
-        before = sent
+      while (before !== progress.sent || progress.sent === 0) {
+        before = progress.sent
         await new Promise((resolve) => setTimeout(resolve, 150))
       }
-      expect(sent).toBeLessThan(mostBuffered)
+      expect(progress.sent).toBeLessThan(mostBuffered)
       const rss = process.memoryUsage().rss
       let most = 0
       const decode = unchunk((data) => {
@@ -138,8 +138,8 @@ describe('a large upload', () => {
     async (framing) => {
       const blocks = 60
       const total = blocks * mebibyte
-      let release = (): void => {}
-      const held = new Promise<void>((resolve) => (release = resolve))
+      const gate = { open: (): void => {} }
+      const held = new Promise<void>((resolve) => (gate.open = resolve))
       const hash = createHash('sha256')
       const upstream = await httpServer(async (request, response) => {
         await held
@@ -168,7 +168,7 @@ describe('a large upload', () => {
         await new Promise((resolve) => setTimeout(resolve, 150))
       }
       expect(total - socket.writableLength).toBeLessThan(mostBuffered)
-      release()
+      gate.open()
       const expected = createHash('sha256')
       for (let index = 0; index < blocks; index++) expected.update(block)
       expect(await client.ended()).toContain(`${total} ${expected.digest('hex')}`)

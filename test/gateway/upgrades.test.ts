@@ -171,6 +171,12 @@ function services(protocol: 'tcp' | 'grpc' | 'h2c'): GatewayConfig['services'] {
   return [{ name: 'db', protocol, balancer: 'round_robin' }]
 }
 
+/** A server that speaks first, and ends when its peer does. */
+const greeting = (text: string) => (socket: Socket) => {
+  socket.write(text)
+  socket.on('end', () => socket.end()).resume()
+}
+
 describe('a mesh listener of a service that does not speak HTTP/1.1', () => {
   it.each(['tcp', 'grpc', 'h2c'] as const)('%s: carries bytes, whatever they mean', async (protocol) => {
     const upstream = await rawServer((socket) => {
@@ -216,10 +222,6 @@ describe('a mesh listener of a service that does not speak HTTP/1.1', () => {
   })
 
   it('says when the last connection of a draining endpoint is over, and sends new ones elsewhere', async () => {
-    const greeting = (text: string) => (socket: Socket) => {
-      socket.write(text)
-      socket.on('end', () => socket.end()).resume()
-    }
     const old = await rawServer(greeting('old'))
     const fresh = await rawServer(greeting('new'))
     const options = { listeners: [mesh], services: services('tcp') }
