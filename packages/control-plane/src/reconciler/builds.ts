@@ -39,16 +39,13 @@ export class Builds {
     this.#states = options.states
   }
 
-  get isFull(): boolean {
-    return this.#aborts.size >= this.#limit
-  }
-
   program(revision: string): Program | undefined {
     return this.#programs.get(revision)
   }
 
-  /** Begins to build the service's revision. Returns at once; the state tells what came of it. */
-  begin({ name, revision, spec }: DesiredService): void {
+  /** Begins to build the service's revision; the state tells what comes of it. False when that is not possible yet. */
+  begin({ name, revision, spec }: DesiredService): boolean {
+    if (this.#aborts.size >= this.#limit) return false
     const abort = new AbortController()
     const order = { service: name, spec: spec.build, workdir: spec.workdir, command: spec.command }
     const isBegun = this.#tasks.run(`build ${revision}`, async () => {
@@ -66,9 +63,11 @@ export class Builds {
         if (this.#aborts.get(revision) === abort) this.#aborts.delete(revision)
       }
     })
-    if (!isBegun) return
+    // An aborted build of the same revision has not ended yet: its end asks for another look.
+    if (!isBegun) return false
     this.#aborts.set(revision, abort)
     this.#states.set(revision, { kind: 'building' })
+    return true
   }
 
   /** Forgets failures, so that a new wish is tried at once, and ends builds that nobody wants any more. */

@@ -80,9 +80,7 @@ export class Executor {
     switch (step.kind) {
       case 'build': {
         const service = ledger.desired.get(step.service)
-        if (service === undefined || builds.isFull) return null
-        builds.begin(service)
-        return () => {}
+        return service !== undefined && builds.begin(service) ? () => {} : null
       }
       case 'start':
         return this.#start(step, now)

@@ -257,6 +257,35 @@ describe('the reconciler', () => {
     expect(aborted).toEqual(['a', 'b', 'c'])
   })
 
+  it('builds again what was aborted and is wanted again before the abortion was through', async () => {
+    const { clock, substrate, begin } = worldOf()
+    const fates: ((error: Error | null) => void)[] = []
+    const builder: Builder = {
+      build: ({ workdir }) =>
+        new Promise((resolve, reject) => {
+          fates.push((error) =>
+            error === null ? resolve({ command: ['serve'], workdir, environment: {}, path: [] }) : reject(error),
+          )
+        }),
+    }
+    const { reconciler, kinds } = await begin({ builder })
+    const desired = desiredOf(desiredService('web'))
+    reconciler.setDesired(desired)
+    await clock.pass(100)
+    reconciler.setDesired(new Map())
+    await clock.pass(100)
+    reconciler.setDesired(desired)
+    await clock.pass(100)
+    expect(fates).toHaveLength(1)
+    fates[0](new Error('aborted'))
+    await clock.pass(100)
+    expect(fates).toHaveLength(2)
+    fates[1](null)
+    await clock.pass(1000)
+    expect(running(substrate)).toEqual(['web/0@A'])
+    expect([...kinds('fault'), ...kinds('build.failed')]).toEqual([])
+  })
+
   it('replaces one by one on restart, and stops first where the port is fixed', async () => {
     const { clock, substrate, begin } = worldOf(() => ({ healthyAfterMs: 500 }))
     const { reconciler, table, release } = await begin()

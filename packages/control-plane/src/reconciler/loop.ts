@@ -15,6 +15,8 @@ import { Tasks } from './tasks.js'
 
 /** How often everything is looked at anew, whatever was reported or lost meanwhile. */
 const resyncMs = 5000
+/** What is still under way when it closes is waited for so long. */
+const closeDeadlineMs = 5000
 /** The clock has leapt when so much more than a resync has gone by since the last tick. */
 const leapMs = 15_000
 /** A plan is carried out in a few rounds; more than this many are a fault of ours, and wait for the next tick. */
@@ -137,10 +139,10 @@ export class Reconciler {
     this.#builds.close()
     this.#inventory.close()
     for (const resolve of this.#idleWaiters.splice(0)) resolve()
-    await Promise.race([
-      this.#tasks.settled(),
-      new Promise<void>((resolve) => this.#options.clock.after(resyncMs, resolve)),
-    ])
+    await new Promise<void>((resolve) => {
+      const cancelDeadline = this.#options.clock.after(closeDeadlineMs, resolve)
+      void this.#tasks.settled().finally(cancelDeadline).finally(resolve)
+    })
   }
 
   #tick(): void {
