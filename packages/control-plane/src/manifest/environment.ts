@@ -1,6 +1,6 @@
 import type { Protocol } from '@pando/model'
 
-/** Variables that every instance is given; a manifest cannot set them. `service` is null for names that are not a service's own. */
+/** Variables that every instance is given; a manifest cannot set them. PORT and HOST are not given to a service that listens on nothing. */
 export function isReserved(name: string, protocol: Protocol): boolean {
   return name.startsWith('PANDO_') || (protocol !== 'none' && (name === 'PORT' || name === 'HOST'))
 }
@@ -11,8 +11,21 @@ export function discoveryNames(service: string): readonly string[] {
   return [`${prefix}_URL`, `${prefix}_SERVICE_HOST`, `${prefix}_SERVICE_PORT`]
 }
 
-/** Always there besides: handed on from whoever started Pando. */
-const handedOn = new Set(['PATH', 'HOME', 'LANG', 'TZ', 'PWD'])
+/** What every instance is handed on from whoever started Pando, as far as a command would name it; see desired/environment.ts. */
+const handedOn = new Set([
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'SHELL',
+  'LANG',
+  'LC_ALL',
+  'LC_CTYPE',
+  'TZ',
+  'TMPDIR',
+  'TERM',
+  'PWD',
+])
 
 /** True for names that only the program's own environment knows, which a shell in a command is left to look up. */
 export function isGivenTo(name: string, services: readonly string[]): boolean {

@@ -166,7 +166,7 @@ Variables come from the environment of whoever runs \`pando\`. They are replaced
 
 - \`$NAME\` is the shell's, always. It sees the environment of the instance: \`$PORT\`, \`$HOST\`, everything under \`environment\`.
 - \`\${NAME}\` with a name that the instance is given (\`PORT\`, \`HOST\`, \`PANDO_*\`, \`OTEL_*\`, what its \`environment\` and \`env_file\` set, the addresses of
-  other services, \`PATH\`, \`HOME\`, \`LANG\`, \`TZ\`) is the shell's as well, and so is what only a shell knows: \`$(date)\`, \`$1\`, \`\${NAME%.*}\`.
+  other services, and what every program has: \`PATH\`, \`HOME\`, \`USER\`, \`LANG\`, \`TZ\`, \`TMPDIR\`, ...) is the shell's as well, and so is what only a shell knows: \`$(date)\`, \`$1\`, \`\${NAME%.*}\`.
 - Any other \`\${NAME}\` is replaced when the manifest is read, as everywhere else. \`$$\` is a dollar sign.
 
 This differs from Compose in one thing: a bare \`$NAME\` in a command needs no second dollar sign. \`$$NAME\` works as in Compose.
