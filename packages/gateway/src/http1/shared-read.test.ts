@@ -1,0 +1,103 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { adopt, readPlainly, type ReadCallback } from './shared-read.js'
+
+const cleanups: (() => void)[] = []
+afterEach(() => {
+  for (const action of cleanups.splice(0)) action()
+})
+
+/** A pair of connected sockets, the accepted one made by `make`. */
+async function pair(
+  make: (accepted: Socket, read: ReadCallback) => Socket,
+): Promise<{ client: Socket; texts: string[]; socket: Socket; count: () => Promise<number> }> {
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const [accepted] = (await once(server, 'connection')) as [Socket]
+  const texts: string[] = []
+  const socket = make(accepted, (length, bytes) => texts.push(Buffer.from(bytes.slice(0, length)).toString()))
+  cleanups.push(() => {
+    client.destroy()
+    socket.destroy()
+    server.close()
+  })
+  const count = (): Promise<number> =>
+    new Promise((resolve, reject) =>
+      server.getConnections((error, connections) => (error ? reject(error) : resolve(connections))),
+    )
+  return { client, texts, socket, count }
+}
+
+async function until(isMet: () => boolean): Promise<void> {
+  while (!isMet()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+// On every Node that Pando supports: passing a handle on is only half documented.
+describe('an accepted socket', () => {
+  const buffer = Buffer.alloc(1024)
+
+  it('reads into the shared buffer once adopted', async () => {
+    const buffers = new Set<unknown>()
+    const { client, texts } = await pair((accepted, read) =>
+      adopt(accepted, buffer, (length, bytes) => {
+        buffers.add(bytes.buffer)
+        read(length, bytes)
+      }),
+    )
+    client.write('hello')
+    await until(() => texts.join('') === 'hello')
+    client.write('x'.repeat(5000))
+    await until(() => texts.join('').length === 5005)
+    expect(Math.max(...texts.map((text) => text.length))).toBeLessThanOrEqual(buffer.length)
+    expect([...buffers]).toEqual([buffer.buffer])
+  })
+
+  it.each([
+    ['adopted', (accepted: Socket, read: ReadCallback) => adopt(accepted, buffer, read)],
+    ['read plainly', readPlainly],
+  ])('%s: writes, pauses, resumes, ends and closes as any socket', async (_, make) => {
+    const { client, texts, socket, count } = await pair(make)
+    const events: string[] = []
+    for (const event of ['end', 'close']) socket.on(event, () => events.push(event))
+    let answer = ''
+    client.on('data', (chunk: Buffer) => (answer += chunk.toString()))
+    client.write('one')
+    await until(() => texts.join('') === 'one')
+    socket.write('back')
+    await until(() => answer === 'back')
+    expect(socket.writableLength).toBe(0)
+    expect(socket.remoteAddress).toBe('127.0.0.1')
+    socket.pause()
+    client.write('two')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(texts.join('')).toBe('one')
+    socket.resume()
+    await until(() => texts.join('') === 'onetwo')
+    expect(await count()).toBe(1)
+    client.end('three')
+    await until(() => events.includes('end'))
+    expect(texts.join('')).toBe('onetwothree')
+    socket.end()
+    await until(() => events.includes('close'))
+    expect(await count()).toBe(0)
+  })
+
+  it('falls back to plain reading where there is no handle to pass on', async () => {
+    const { client, texts } = await pair((accepted, read) => {
+      // As a Node would look that no longer shows the handle.
+      const hidden = new Proxy(accepted, {
+        get: (target, key) => {
+          const value: unknown = key === '_handle' ? undefined : Reflect.get(target, key, target)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      })
+      return adopt(hidden, buffer, read)
+    })
+    client.write('hello')
+    await until(() => texts.join('') === 'hello')
+    expect(texts).toEqual(['hello'])
+  })
+})

@@ -1,0 +1,198 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { HttpDataPlane } from '@pando/gateway'
+import { Client, endpoint, table } from '../gateway/plane.js'
+import { headLimits, readHead } from './heads.js'
+import { requestCases } from './request-cases.js'
+
+interface Seen {
+  readonly line: string
+  readonly headers: readonly string[]
+  readonly body: string
+}
+
+/** What Node's own parser, in its strict mode and independent of ours, has made of what came upstream. */
+const seen: Seen[] = []
+const faults: string[] = []
+let upstream: Server
+let plane: HttpDataPlane
+let port = 0
+
+beforeAll(async () => {
+  upstream = createServer({ insecureHTTPParser: false, requireHostHeader: false }, (request, response) => {
+    let body = ''
+    request.setEncoding('latin1')
+    request.on('data', (text: string) => (body += text))
+    request.on('end', () => {
+      seen.push({ line: `${request.method} ${request.url}`, headers: request.rawHeaders, body })
+      response.end('served')
+    })
+  })
+  upstream.on('clientError', (error, socket) => {
+    // A connection that the gateway gave up (its client sent half a body) is no fault of what it sent.
+    if (
+      (error as NodeJS.ErrnoException).code?.startsWith('HPE_') === true &&
+      !/INVALID_EOF/.test(String((error as NodeJS.ErrnoException).code))
+    ) {
+      faults.push(error.message)
+    }
+    socket.destroy()
+  })
+  // CONNECT and upgrades would come here, and must not.
+  upstream.on('connect', (request, socket) => {
+    faults.push(`CONNECT ${request.url}`)
+    socket.destroy()
+  })
+  upstream.listen(0, '127.0.0.1')
+  await once(upstream, 'listening')
+  plane = new HttpDataPlane()
+  const limits = { ...headLimits, maxRetries: 0, pendingTimeoutMs: 200 }
+  await plane.apply(table({ endpoints: [endpoint('web', (upstream.address() as AddressInfo).port)], limits }))
+  port = plane.address('edge')?.port ?? 0
+})
+
+afterAll(async () => {
+  await plane.close(0)
+  upstream.closeAllConnections()
+  upstream.close()
+})
+
+/** Sends the pieces one after the other, ends, and returns all that comes back. */
+async function ask(pieces: readonly string[]): Promise<string> {
+  const client = new Client(port)
+  for (const piece of pieces) {
+    client.send(piece)
+    if (pieces.length > 1) await new Promise((resolve) => setImmediate(resolve))
+  }
+  client.socket.end()
+  const text = await client.ended()
+  client.socket.destroy()
+  return text
+}
+
+/** Methods that Node's parser knows; others it refuses, which is its right. */
+const known = /^(\r\n)?(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) /
+
+describe('request heads, over real connections', () => {
+  it.each(requestCases.filter(({ status }) => status !== 200))('$name: $status', async ({ head, status, code }) => {
+    const before = seen.length
+    const text = await ask([head])
+    expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(text).toContain('\r\nContent-Type: application/problem+json\r\n')
+    expect(text).toContain('\r\nConnection: close\r\n')
+    expect(JSON.parse(text.slice(text.indexOf('\r\n\r\n')))).toMatchObject({ status })
+    expect(code).toBeDefined()
+    expect(seen.length).toBe(before)
+  })
+
+  it.each(requestCases.filter(({ status, head }) => status === 200 && known.test(head)))(
+    '$name: served',
+    async ({ head }) => {
+      const before = seen.length
+      const body = /chunked/i.test(head) ? '0\r\n\r\n' : ''
+      expect(await ask([head + body])).toMatch(/^HTTP\/1\.1 200 /)
+      expect(await ask(Array.from(head + body))).toMatch(/^HTTP\/1\.1 200 /)
+      expect(seen.length).toBe(before + 2)
+      expect(faults).toEqual([])
+    },
+  )
+})
+
+describe('what goes upstream', () => {
+  const pieces = fc.array(
+    fc.oneof(
+      fc.constantFrom(
+        'GET /a HTTP/1.1\r\n',
+        'POST /b?c HTTP/1.1\r\n',
+        'PUT http://h/ HTTP/1.1\r\n',
+        'HEAD / HTTP/1.0\r\n',
+        'Host: h\r\n',
+        'Content-Length: 3\r\n',
+        'Content-Length: 0\r\n',
+        'content-length : 3\r\n',
+        'Content_Length: 9\r\n',
+        'Transfer-Encoding: chunked\r\n',
+        'Transfer-Encoding:\tchunked \r\n',
+        'Transfer-Encoding: chunked, identity\r\n',
+        'Connection: Content-Length\r\n',
+        'Connection: Transfer-Encoding, close\r\n',
+        'Connection: keep-alive, Host\r\n',
+        'Expect: 100-continue\r\n',
+        'Trailer: X\r\n',
+        'X: \xe4\r\n',
+        'X: y\r\n z\r\n',
+        '\r\n',
+        '\r\n',
+        'abc',
+        '3\r\nabc\r\n',
+        '3;x=y\r\nabc\r\n',
+        '0\r\n\r\n',
+        '0\r\nX: y\r\n\r\n',
+        '\n',
+        '\r',
+        ' ',
+      ),
+      fc.string({ unit: 'binary-ascii', maxLength: 4 }),
+    ),
+    { minLength: 1, maxLength: 24 },
+  )
+
+  it('is always one whole request a request, for a parser that shares nothing with ours', async () => {
+    await fc.assert(
+      fc.asyncProperty(pieces, fc.boolean(), async (parts, isCut) => {
+        const text = parts.join('')
+        const before = seen.length
+        const answer = await ask(isCut ? parts : [text])
+        expect(faults).toEqual([])
+        const asked = seen.slice(before)
+        // Never more than the client can have meant: as many as there are request lines in it.
+        expect(asked.length).toBeLessThanOrEqual((text.match(/HTTP\/1\.[01]\r\n/g) ?? []).length)
+        for (const { headers } of asked) {
+          const names = headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
+          expect(names.filter((name) => name === 'content-length' || name === 'transfer-encoding').length).toBeLessThan(
+            2,
+          )
+          expect(names.filter((name) => name === 'host')).toHaveLength(1)
+          expect(names.filter((name) => name === 'x-forwarded-for')).toHaveLength(1)
+          expect(names).not.toContain('trailer')
+          expect(names).not.toContain('content_length')
+        }
+        // Whatever the client sent, it got an answer unless it sent nothing whole.
+        const first = readHead(text)
+        expect(answer !== '' || first.outcome !== 'refused').toBe(true)
+      }),
+      { numRuns: 400 },
+    )
+    // Enough of it was served for this to have said something.
+    expect(seen.length).toBeGreaterThan(40)
+  })
+
+  it('is the body that the client sent, however it was cut and chunked', async () => {
+    const bytes = fc.uint8Array({ maxLength: 300 }).map((data) => Buffer.from(data).toString('latin1'))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(bytes, { maxLength: 5 }),
+        fc.array(fc.nat(2000), { maxLength: 5 }),
+        fc.boolean(),
+        async (parts, points, isChunked) => {
+          const data = parts.join('')
+          const chunks = parts.filter(Boolean).map((part) => `${part.length.toString(16)};e\r\n${part}\r\n`)
+          const framing = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${data.length}`
+          const text = `POST /x HTTP/1.1\r\nHost: h\r\n${framing}\r\n\r\n${isChunked ? `${chunks.join('')}0\r\nT: v\r\n\r\n` : data}`
+          const cuts = [0, ...points.map((point) => point % text.length).sort((a, b) => a - b), text.length]
+          const before = seen.length
+          const answer = await ask(cuts.slice(1).map((cut, index) => text.slice(cuts[index], cut)))
+          expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+          expect(seen.slice(before).map(({ line, body }) => ({ line, body }))).toEqual([
+            { line: 'POST /x', body: data },
+          ])
+        },
+      ),
+      { numRuns: 150 },
+    )
+    expect(faults).toEqual([])
+  })
+})
