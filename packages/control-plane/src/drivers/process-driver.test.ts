@@ -284,6 +284,26 @@ describe('ProcessDriver limits a program', () => {
     expect(quotas).toContain('25000')
   })
 
+  it.skipIf(!hostCgroups.tracking)('and says so when it could not join its groups', async () => {
+    const tree = new CgroupTree({ name: `pando-test-${process.pid}` })
+    const driver = open({
+      cgroups: Object.assign(Object.create(tree) as CgroupTree, {
+        prepare: () => ({
+          cgroups: { directories: [join(stateDir, 'gone')], tracking: join(stateDir, 'gone'), memory: null },
+          notes: [],
+        }),
+        strays: () => [],
+        close: () => {},
+      }),
+    })
+    const report = await driver.start(order('a-0', ['sh', '-c', 'sleep 600 & echo $! > left; wait']))
+    expect(report.notes).toEqual([expect.stringContaining('could not join')])
+    const [left] = await pidsIn('left', 1)
+    await driver.kill('a-0')
+    await exitOf(driver, 'a-0')
+    expect(runs(left)).toBe(false)
+  })
+
   it('or says that it cannot', async () => {
     const report = await open({ cgroups: null }).start(
       order('a-0', 'sleep 600', { spec: { resources: { memoryBytes: 1 << 25, cpus: null } } }),

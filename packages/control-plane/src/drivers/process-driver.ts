@@ -6,16 +6,22 @@ import { PandoError } from '@pando/model'
 import type { Clock } from '../clock.js'
 import { lastLineOf, pruneLogs } from '../logs/log-files.js'
 import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
-import { claimantOf, nobody } from './process/claimant.js'
+import { claimantOf } from './process/claimant.js'
 import { needsLooking, reportOf, type Instance } from './process/instance.js'
-import { CgroupTree, hadOutOfMemory, noCgroups, removeCgroups } from './process/cgroup.js'
+import { CgroupTree, hadOutOfMemory, membership, noCgroups, removeCgroups } from './process/cgroup.js'
 import { runCommand } from './process/command-run.js'
 import { exitReason } from './process/exit-reason.js'
-import { processesOf, signalAll } from './process/instance-processes.js'
+import { processesOf, signalAll, strayTraces } from './process/instance-processes.js'
 import { InstanceRecords, type InstanceRecord } from './process/instance-records.js'
 import { launch, parseClaim } from './process/launcher.js'
 import { holderOf } from '../ports/port-holder.js'
-import { isAlive, systemProcessTable, type ProcessIdentity, type ProcessTable } from './process/process-table.js'
+import {
+  isAlive,
+  nobody,
+  systemProcessTable,
+  type ProcessIdentity,
+  type ProcessTable,
+} from './process/process-table.js'
 import { checkStartable, environmentOf, marksOf } from './process/program-environment.js'
 
 const pollIntervalMs = 50
@@ -184,6 +190,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
         const child = this.#spawn(record, environment, output)
         const instance = this.#supervise(record, child, await spawned(child))
         await this.#claimed(instance)
+        this.#confine(instance)
         return reportOf(instance)
       } finally {
         closeSync(output)
@@ -243,7 +250,8 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     const { order, cgroups } = record
     const instance: Instance = {
       record,
-      traces: { main, cgroups, marks: marksOf(order) },
+      traces: { main, cgroups, marks: marksOf(order), isConfined: false },
+      notes: record.notes,
       child,
       phase: 'running',
       exit: null,
@@ -264,13 +272,25 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     }
   }
 
+  /** Only a running process can be seen in its groups: of one that has ended all is looked for everywhere. */
+  #confine(instance: Instance): void {
+    const { main, cgroups } = instance.traces
+    const { isConfined, notes } = membership(cgroups, main.pid)
+    if (!isAlive(this.#table, main)) return
+    instance.traces = { ...instance.traces, isConfined }
+    instance.notes = [...instance.record.notes, ...notes]
+  }
+
   #sleep(ms: number): Promise<void> {
     return new Promise((wake) => void this.#clock.after(ms, wake))
   }
 
-  /** Takes over what earlier control planes have started. Once; every call waits for it. */
+  /** Takes over what earlier control planes have started. Once, or until it works; every call waits for it. */
   #adopt(): Promise<void> {
-    this.#adoption ??= this.#adoptAll()
+    this.#adoption ??= this.#adoptAll().catch((error: unknown) => {
+      this.#adoption = null
+      throw error
+    })
     return this.#adoption
   }
 
@@ -280,7 +300,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     for (const name of broken) this.#records.discard(name)
     const known = new Set([...this.#instances.values()].flatMap(({ record }) => record.cgroups.directories))
     for (const cgroups of this.#cgroups?.strays(known) ?? []) {
-      signalAll(this.#table, { main: nobody, cgroups, marks: [] }, 'SIGKILL')
+      signalAll(this.#table, strayTraces(cgroups), 'SIGKILL')
       this.#release(cgroups)
     }
     this.#poll()
@@ -298,6 +318,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     }
     const instance = this.#track(record, main, null)
     instance.isStopping = this.#records.isStopping(id)
+    this.#confine(instance)
     if (exit === null && !isThisBoot) this.#mainEnded(instance, null, null)
     if (exit !== null) {
       instance.exit = exit
@@ -358,7 +379,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     for (const instance of this.#instances.values()) if (instance.phase === 'ending') this.#settle(instance)
     this.#busyCgroups = this.#busyCgroups.filter((busy) => {
       busy.rounds += 1
-      signalAll(this.#table, { main: nobody, cgroups: busy.cgroups, marks: [] }, 'SIGKILL')
+      signalAll(this.#table, strayTraces(busy.cgroups), 'SIGKILL')
       return !removeCgroups(busy.cgroups) && busy.rounds < maxKillRounds
     })
   }

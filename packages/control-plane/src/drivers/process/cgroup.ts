@@ -162,9 +162,27 @@ function wishes({ memoryBytes, cpus }: Resources): Wish[] {
 export function processesIn(cgroups: InstanceCgroups): number[] {
   const pids = new Set<number>()
   for (const directory of cgroups.directories) {
-    for (const pid of words(join(directory, 'cgroup.procs'))) pids.add(Number(pid))
+    for (const pid of processesInDirectory(directory)) pids.add(pid)
   }
   return [...pids]
+}
+
+/** Those that this pid namespace has no number for, and are shown as 0, are none that we have started. */
+function processesInDirectory(directory: string): number[] {
+  return words(join(directory, 'cgroup.procs'))
+    .map(Number)
+    .filter((pid) => pid > 1)
+}
+
+/** Whether a running process has joined all of its groups; `notes` say what it misses if not. */
+export function membership(cgroups: InstanceCgroups, pid: number): { isConfined: boolean; notes: string[] } {
+  const missed = cgroups.directories.filter((directory) => !processesInDirectory(directory).includes(pid))
+  return {
+    isConfined: cgroups.tracking !== null && !missed.includes(cgroups.tracking),
+    notes: missed.map(
+      (directory) => `it could not join the control group ${directory}, whose limits do not hold for it`,
+    ),
+  }
 }
 
 /** cgroup.kill (Linux 5.14) takes everything at once, also what is just being forked. False where there is none. */

@@ -2,9 +2,6 @@ import type { InstanceRecord, InstanceRecords } from './instance-records.js'
 import { parseClaim } from './launcher.js'
 import type { ProcessIdentity, ProcessTable } from './process-table.js'
 
-/** Whom to name as main process where there is none: no process has such a pid, group or session (kernel threads have 0). */
-export const nobody: ProcessIdentity = { pid: -1, start: '' }
-
 /** A launcher writes its claim within microseconds; one that was stopped in the middle is killed after so many looks. */
 const maxRounds = 1000
 const roundMs = 5

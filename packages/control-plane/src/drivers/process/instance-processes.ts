@@ -1,5 +1,5 @@
 import { killAtOnce, processesIn, type InstanceCgroups } from './cgroup.js'
-import type { ProcessEntry, ProcessIdentity, ProcessTable } from './process-table.js'
+import { nobody, type ProcessEntry, type ProcessIdentity, type ProcessTable } from './process-table.js'
 
 /** Where an instance's processes are to be looked for. */
 export interface InstanceTraces {
@@ -7,22 +7,32 @@ export interface InstanceTraces {
   readonly cgroups: InstanceCgroups
   /** `NAME=value` entries that only this instance's processes were started with; empty when it has none. */
   readonly marks: readonly string[]
+  /** Its main process was seen in the control groups, so all the others are there too and need not be looked for elsewhere. */
+  readonly isConfined: boolean
+}
+
+/** What runs in these control groups, whoever it is. */
+export function strayTraces(cgroups: InstanceCgroups): InstanceTraces {
+  return { main: nobody, cgroups, marks: [], isConfined: true }
 }
 
 /**
- * All processes of an instance: its group, its session, its control groups, and, where there is no control group to tell, whoever
- * carries its marks in the environment (children that made a session of their own). The dead that wait to be reaped do not count.
+ * All processes of an instance: what is in its control groups or, where it has none to tell, its process group, its session, and
+ * whoever carries its marks in the environment (children that made a session of their own). The dead that wait to be reaped do not count.
  */
 export function processesOf(table: ProcessTable, traces: InstanceTraces): ProcessEntry[] {
   const { main, cgroups, marks } = traces
-  const isOurs = ownsGroup(table, main)
   const inCgroups = new Set(processesIn(cgroups))
-  const isTracked = cgroups.tracking !== null
+  if (traces.isConfined) {
+    const entries = Array.from(inCgroups, (pid) => table.read(pid))
+    return entries.filter((entry): entry is ProcessEntry => entry !== null && !entry.isDead)
+  }
+  const isOurs = ownsGroup(table, main)
   return table.all().filter((entry) => {
     if (entry.isDead || entry.pid === process.pid) return false
     if (inCgroups.has(entry.pid)) return true
     if (isOurs && (entry.group === main.pid || entry.session === main.pid)) return true
-    return !isTracked && isYounger(entry, main) && hasMarks(table, entry.pid, marks)
+    return isYounger(entry, main) && hasMarks(table, entry.pid, marks)
   })
 }
 

@@ -9,7 +9,9 @@ import type { ExitRecord, InstanceRecord } from './instance-records.js'
  */
 export interface Instance {
   readonly record: InstanceRecord
-  readonly traces: InstanceTraces
+  traces: InstanceTraces
+  /** What the host could not do for it, in words. */
+  notes: readonly string[]
   /** Only its parent learns how a process ended; null for one that an earlier control plane started. */
   child: ChildProcess | null
   phase: 'running' | 'ending' | 'exited'
@@ -41,6 +43,6 @@ export function reportOf(instance: Instance): InstanceReport {
     resources: order.spec.resources,
     logs: order.spec.logs,
     logFile: record.logFile,
-    notes: record.notes,
+    notes: instance.notes,
   }
 }

@@ -1,26 +1,25 @@
 /**
  * How an instance's first process becomes the user's program. It is a shell that
  *
- * 1. claims the run: it creates the claim file, which must not exist yet, and writes who it is into it (its own line of /proc, with
+ * 1. joins its control groups, so that their limits hold from the program's first instruction, and all that it will ever spawn is found
+ *    in them;
+ * 2. claims the run: it creates the claim file, which must not exist yet, and writes who it is into it (its own line of /proc, with
  *    pid and start time). So both are on disk before any of the user's code runs, and whoever creates the file first decides
  *    whether the run happens: a later control plane that finds a record without a claim creates the claim itself, and this shell
- *    then ends without running anything;
- * 2. joins its control groups, so that their limits hold from the program's first instruction;
+ *    then ends with 125 without running anything;
  * 3. becomes the program (`exec`), so pid, process group and session stay the same.
  *
  * The program is started through env(1), which takes the variables out again that shells put in by themselves (PWD, and in some
  * shells more), and puts those in that shells keep for themselves or do not pass on (names with dots, for example).
  */
-const script = `set -C
-if [ -r /proc/$$/stat ]; then read -r s < /proc/$$/stat; else s="$$ $(LC_ALL=C ps -o lstart= -p $$)"; fi
-{ printf '%s\\n' "$s" > "$1"; } 2>/dev/null || exit 125
-set +C
-shift
-while [ "$1" != -- ]; do
-  { printf '%s\\n' $$ > "$1"; } 2>/dev/null || printf 'pando: could not join the control group %s; its limits do not hold\\n' "$1" >&2
+const script = `while [ "$1" != -- ]; do
+  { printf '%s\\n' $$ > "$1"; } 2>/dev/null
   shift
 done
-shift
+if [ -r /proc/$$/stat ]; then read -r __pando_me < /proc/$$/stat; else __pando_me="$$ $(LC_ALL=C ps -o lstart= -p $$)"; fi
+set -C
+{ printf '%s\\n' "$__pando_me" > "$2"; } 2>/dev/null || exit 125
+shift 2
 exec "$@"`
 
 /** Set, changed or held back by one shell or another. */
@@ -51,9 +50,9 @@ export function launch(options: {
       '-c',
       script,
       'pando',
-      options.claim,
       ...options.joins,
       '--',
+      options.claim,
       '/usr/bin/env',
       ...removals,
       ...additions,

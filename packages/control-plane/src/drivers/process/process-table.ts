@@ -20,6 +20,9 @@ export interface ProcessIdentity {
   readonly start: string
 }
 
+/** Whom to name as main process where there is none: no process has such a pid, group or session (kernel threads have 0). */
+export const nobody: ProcessIdentity = { pid: -1, start: '' }
+
 /** The system's processes. Reads are synchronous and cost some ten microseconds a process. */
 export interface ProcessTable {
   /** Names this run of the system: identities of another one mean nothing now. */
