@@ -335,6 +335,17 @@ describe('the reconciler', () => {
     expect(reconciler.desired().size).toBe(3)
   })
 
+  it('does its work when no event can be written', async () => {
+    const { clock, substrate, begin } = worldOf()
+    const { reconciler, events } = await begin()
+    events.push = () => {
+      throw new PandoError('internal', 'disk full')
+    }
+    reconciler.setDesired(desiredOf(desiredService('web')))
+    await clock.pass(1000)
+    expect(running(substrate)).toEqual(['web/0@A'])
+  })
+
   it('kills what does not stop', async () => {
     const { clock, substrate, begin } = worldOf(() => ({ stopsAfterMs: null }))
     const { reconciler, release, kinds } = await begin()

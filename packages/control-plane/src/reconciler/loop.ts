@@ -50,8 +50,9 @@ export class Reconciler {
   readonly #idleWaiters: (() => void)[] = []
 
   constructor(options: ReconcilerOptions) {
-    const { builder, clock, driver, emit, prepare, prober, random, store } = options
-    this.#options = options
+    const { builder, clock, driver, prepare, prober, random, store } = options
+    const emit = quietly(options.emit)
+    this.#options = { ...options, emit }
     this.#plan = options.plan ?? realPlan
     this.#lastTickAt = clock.now()
     const ledger = new Ledger(store)
@@ -270,5 +271,16 @@ export class Reconciler {
 
   #fault(what: string, error: unknown): void {
     this.#options.emit({ kind: 'fault', message: `${what}: ${PandoError.from(error).message}` })
+  }
+}
+
+/** An event that cannot be written must not keep from being done what it tells of. */
+function quietly(emit: ReconcilerOptions['emit']): ReconcilerOptions['emit'] {
+  return (event) => {
+    try {
+      emit(event)
+    } catch {
+      // There is nowhere left to say so: the store, which takes the events, has failed.
+    }
   }
 }

@@ -189,7 +189,7 @@ export class World {
     this.#nextStarts.length = 0
     this.#failingCalls.length = 0
     this.#failingBuilds = 0
-    this.#hung.clear()
+    // What hangs goes on hanging: a program does not recover because nothing else fails. It has to be replaced.
     this.#life.left = null
     for (const [id, endpoint] of this.#table) if (endpoint.state === 'draining') this.#release(id)
     await this.#pass(1000)
@@ -493,6 +493,8 @@ export class World {
         return 'the job has not completed'
     }
     const ids = running.map((order) => order.id).sort()
+    const hanging = running.find((order) => this.#hung.has(order.id))
+    if (hanging !== undefined) return `${hanging.id} hangs`
     const stray = running.find((order) => !this.#acknowledged.has(order.service))
     if (stray !== undefined) return `${stray.id} runs and is not wanted`
     const healthy = [...this.#table.values()].filter((endpoint) => endpoint.state === 'healthy')
