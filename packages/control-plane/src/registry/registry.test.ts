@@ -375,6 +375,17 @@ describe('gateways', () => {
     expect(registry.gateways()).toEqual([])
   })
 
+  test('who listens hears of every report when it has taken effect, until it listens no more', () => {
+    registry.report(report('g1', 1))
+    registry.sync([own('a', 'draining'), own('b')])
+    const heard: [number, boolean][] = []
+    const stop = registry.onReport(({ applied }) => heard.push([applied, registry.isDrained('a')]))
+    registry.report(report('g1', 2))
+    stop()
+    registry.report(report('g1', 2))
+    expect(heard).toEqual([[2, true]])
+  })
+
   test('a gateway that is known to have ended is waited for no longer', () => {
     registry.report(report('g1', 1))
     registry.sync([own('a', 'draining'), own('b')])

@@ -57,6 +57,7 @@ export class Registry {
   #config = ''
   #watchers = 0
   readonly #drainListeners = new Set<(endpoint: string) => void>()
+  readonly #reportListeners = new Set<(report: GatewayReport) => void>()
   #cancelSweep: (() => void) | null = null
   #isClosed = false
 
@@ -198,6 +199,13 @@ export class Registry {
     this.#ledger.report(report, this.#clock.now())
     this.#onReport(report)
     this.#settle()
+    for (const listener of this.#reportListeners) listener(report)
+  }
+
+  /** Calls back with every report, when it has taken effect. Returns the way to end it. */
+  onReport(callback: (report: GatewayReport) => void): () => void {
+    this.#reportListeners.add(callback)
+    return () => this.#reportListeners.delete(callback)
   }
 
   /** A gateway that names itself has opened its watch, or lost it. */
