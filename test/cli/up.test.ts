@@ -1,6 +1,9 @@
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { CommandLine, isRunning, until } from './command-line.js'
+
+// Each test starts several processes: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 60_000 })
 
 let line: CommandLine
 
