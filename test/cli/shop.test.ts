@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { runPage, type StubElement } from './stub-page.js'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -150,5 +151,19 @@ describe('the TypeScript services by hand', () => {
     expect(html).toContain('class="failed"')
     expect(html).toContain('Desk lamp')
     expect(html).not.toMatch(/(?:src|href)="(?!data:)/)
+
+    // In the browser: the first overview, then a new one at the button, then the storefront itself is away.
+    let isAway = false
+    const element = runPage(html, (path) => (isAway ? Promise.reject(new Error('away')) : fetch(new URL(path, url))))
+    expect(element('self').textContent).toBe('front-a')
+    expect(element('catalog').className).toBe('ok')
+    expect(element('users').className).toBe('failed')
+    expect(element('users').querySelector('pre').textContent).toContain('ECONNREFUSED')
+    await element('refresh').fire('click')
+    const [row] = element('catalog').querySelector('.tally').children as StubElement[]
+    expect(row.children.at(-1)).toBe('catalog-a · 2')
+    isAway = true
+    await element('refresh').fire('click')
+    expect(element('body').classes).toContain('away')
   })
 })

@@ -10,6 +10,8 @@ const identity = identityOf(process.env)
 function answer(request: IncomingMessage, response: ServerResponse): void {
   response.setHeader('x-served-by', identity.instance)
   if (identity.version !== '') response.setHeader('x-served-version', identity.version)
+  // Told to stop: whoever has this connection open shall not send another request on it.
+  if (!server.listening) response.setHeader('connection', 'close')
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     return send(response, 405, { error: 'Method Not Allowed' })

@@ -18,6 +18,8 @@ async function overview(): Promise<Overview> {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   response.setHeader('x-served-by', instance)
   if (version !== '') response.setHeader('x-served-version', version)
+  // Told to stop: whoever has this connection open shall not send another request on it.
+  if (!server.listening) response.setHeader('connection', 'close')
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('allow', 'GET, HEAD')
     return send(response, 405, 'application/json', JSON.stringify({ error: 'Method Not Allowed' }))
