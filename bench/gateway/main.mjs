@@ -1,6 +1,6 @@
 // The gateway beside its peers. `main.mjs [cost|latency|all] [options]`; see docs/benchmarks/gateway.md for what is measured.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, release, tmpdir, totalmem } from 'node:os'
+import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -32,6 +32,7 @@ const options = {
   loadCore: 1,
 }
 
+const loadAtStart = loadavg()[0].toFixed(1)
 const folder = mkdtempSync(join(tmpdir(), 'pando-bench-'))
 const tidy = () => {
   stopAll()
@@ -149,7 +150,7 @@ function progress(title) {
 
 function machine() {
   const [{ model }] = cpus()
-  return `${cpus().length} × ${model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`
+  return `${cpus().length} × ${model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}; load average ${loadAtStart} before it began`
 }
 
 function within(name, least, most) {

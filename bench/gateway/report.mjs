@@ -33,7 +33,7 @@ export function latencyTable(samples) {
 export function document({ date, machine, versions, options, costs, latency, missing }) {
   return `# The gateway's cost beside nginx and HAProxy
 
-Written by \`npm run bench\` on ${date}. Trust the ratios: they compare runs of the same minute, and the machine is not quiet.
+Written by \`npm run bench\` on ${date}. Trust the ratios: they compare runs of the same minute. Absolute numbers and latencies mean little when the load average below is not near 0.
 
 - Machine: ${machine}
 - Versions: ${versions.map(({ name, version }) => `${name} ${version}`).join(', ')}, Node ${process.versions.node}
