@@ -58,6 +58,8 @@ export interface ControlPlaneOptions {
 /** Instances and the mesh are for this machine only. */
 const loopback = '127.0.0.1'
 const appKey = 'app'
+/** What the gateway calls itself when it watches and reports. */
+const gatewayName = 'gateway'
 /** What a gateway may take to finish what is in flight when everything goes down. */
 const gatewayGraceMs = 10_000
 const maxReplicas = 100
@@ -151,11 +153,17 @@ export class ControlPlane implements AppControl {
       driver: gatewayDriver,
       clock,
       entry: options.gatewayEntry,
+      name: gatewayName,
       controlSocket: options.socketPath,
       stateDir,
       // The state directory is not read by the gateway: it tells whoever looks at a worker whose it is.
       environment: { PATH: options.environment['PATH'] ?? '', PANDO_STATE_DIR: stateDir },
-      onEvent: (event) => emit({ ...event, service: null, instance: null }),
+      onStarted: (message) => emit({ kind: 'gateway.started', message }),
+      onEnded: (message) => {
+        // Nobody waits for its word any more.
+        this.#registry.gatewayEnded(gatewayName)
+        emit({ kind: 'gateway.exited', message })
+      },
     })
   }
 
@@ -216,6 +224,11 @@ export class ControlPlane implements AppControl {
   }
 
   async #bringDown(): Promise<void> {
+    // Stopped before it is unwanted, since it is what a service wants that says who depends on whom: dependents go first.
+    const { instances } = this.#reconciler.observed()
+    const running = [...this.#reconciler.desired()].filter(([name]) => instances.some((one) => one.service === name))
+    this.#reconciler.setDesired(new Map(running.map(([name, service]) => [name, { ...service, isStopped: true }])))
+    await this.#reconciler.idle()
     this.#reconciler.setDesired(new Map())
     await this.#reconciler.idle()
     await this.#gateway.stop(gatewayGraceMs)

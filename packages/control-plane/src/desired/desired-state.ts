@@ -29,13 +29,12 @@ function desiredService(service: ServiceSpec, before: DesiredService | undefined
 /** What applying changes, by service name in ascending order. */
 export function changesBetween(before: Desired, after: Desired): ApplyResult {
   const names = [...new Set([...before.keys(), ...after.keys()])].sort()
-  const has = (desired: Desired, name: string): boolean => desired.has(name)
   const same = (name: string): boolean => canonicalJson(before.get(name)) === canonicalJson(after.get(name))
   return {
-    added: names.filter((name) => !has(before, name)),
-    removed: names.filter((name) => !has(after, name)),
-    changed: names.filter((name) => has(before, name) && has(after, name) && !same(name)),
-    unchanged: names.filter((name) => has(before, name) && has(after, name) && same(name)),
+    added: names.filter((name) => !before.has(name)),
+    removed: names.filter((name) => !after.has(name)),
+    changed: names.filter((name) => before.has(name) && after.has(name) && !same(name)),
+    unchanged: names.filter((name) => before.has(name) && after.has(name) && same(name)),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Address, AppSpec } from '@pando/model'
+import { discoveryNames, handedOn } from '../manifest/environment.js'
 import type { DesiredService } from '../reconciler/state.js'
 
 export interface EnvironmentInput {
@@ -13,16 +14,13 @@ export interface EnvironmentInput {
   readonly host: Readonly<Record<string, string | undefined>>
 }
 
-/** What a program may expect of any machine. Everything else of the host's environment stays outside. */
-const allowed = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR', 'TERM']
-
 /**
  * All of an instance's environment: the host's allow-list, what Pando gives, then what the manifest names, which wins —
  * but for PORT, HOST and the PANDO_ names, which tell where it really runs.
  */
 export function environmentOf(input: EnvironmentInput): Record<string, string> {
   const environment: Record<string, string> = {}
-  for (const name of allowed) {
+  for (const name of handedOn) {
     const value = input.host[name]
     if (value !== undefined) environment[name] = value
   }
@@ -43,17 +41,13 @@ export function environmentOf(input: EnvironmentInput): Record<string, string> {
 
 /** `ORDER_ITEMS_URL`, `ORDER_ITEMS_SERVICE_HOST` and `ORDER_ITEMS_SERVICE_PORT` for a service `order-items`. */
 function discoveryOf(name: string, address: Address, app: AppSpec): Record<string, string> {
-  const prefix = environmentName(name)
+  const [url, host, port] = discoveryNames(name)
   const scheme = app.services[name]?.revision.protocol === 'tcp' ? 'tcp' : 'http'
   return {
-    [`${prefix}_URL`]: `${scheme}://${address.host}:${address.port}`,
-    [`${prefix}_SERVICE_HOST`]: address.host,
-    [`${prefix}_SERVICE_PORT`]: String(address.port),
+    [url]: `${scheme}://${address.host}:${address.port}`,
+    [host]: address.host,
+    [port]: String(address.port),
   }
-}
-
-export function environmentName(service: string): string {
-  return service.toUpperCase().replace(/[^A-Z0-9]/g, '_')
 }
 
 /** Source: OpenTelemetry resource semantic conventions, `service.*`. Values are percent-encoded as W3C Baggage asks. */

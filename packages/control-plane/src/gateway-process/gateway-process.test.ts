@@ -12,10 +12,12 @@ function world(behaviours: FakeBehaviour[] = []) {
       driver: new FakeDriver(substrate),
       clock,
       entry: '/gateway/main.js',
+      name: 'gateway',
       controlSocket: '/state/control.sock',
       stateDir: '/state',
       environment: {},
-      onEvent: (event) => events.push(event.kind),
+      onStarted: () => events.push('started'),
+      onEnded: () => events.push('ended'),
     })
   return { clock, substrate, events, supervisor }
 }
@@ -32,6 +34,8 @@ describe('the gateway’s process', () => {
     expect(substrate.running()[0]!.program.command).toEqual([
       process.execPath,
       '/gateway/main.js',
+      '--gateway',
+      'gateway',
       '--control-socket',
       '/state/control.sock',
       '--state-dir',
@@ -64,7 +68,7 @@ describe('the gateway’s process', () => {
     clock.go(800)
     await settle()
     expect(substrate.starts).toBe(3)
-    expect(events.filter((kind) => kind === 'gateway.exited').length).toBe(2)
+    expect(events.filter((kind) => kind === 'ended').length).toBe(2)
   })
 
   test('stop ends it, by force when it does not end by itself, and it stays ended', async () => {

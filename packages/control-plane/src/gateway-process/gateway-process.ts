@@ -8,10 +8,14 @@ export interface GatewayProcessOptions {
   readonly clock: Clock
   /** Absolute path of the gateway's entry file. */
   readonly entry: string
+  /** What it calls itself to the control plane. */
+  readonly name: string
   readonly controlSocket: string
   readonly stateDir: string
   readonly environment: Readonly<Record<string, string>>
-  readonly onEvent: (event: { kind: 'gateway.started' | 'gateway.exited'; message: string }) => void
+  readonly onStarted: (message: string) => void
+  /** It has ended without being asked to, or could not be started. */
+  readonly onEnded: (message: string) => void
 }
 
 const firstBackoffMs = 200
@@ -107,20 +111,27 @@ export class GatewayProcess {
         program: { command: this.command(), workdir: this.options.stateDir, environment: {}, path: [] },
         environment: this.options.environment,
       })
-      this.options.onEvent({
-        kind: 'gateway.started',
-        message: `gateway started (pid ${this.current.pid ?? 'unknown'})`,
-      })
+      this.options.onStarted(`gateway started (pid ${this.current.pid ?? 'unknown'})`)
     } catch (error) {
-      this.options.onEvent({ kind: 'gateway.exited', message: `gateway could not be started: ${String(error)}` })
+      this.options.onEnded(`gateway could not be started: ${String(error)}`)
       this.restartLater()
     }
   }
 
   private command(): string[] {
-    const { entry, controlSocket, stateDir } = this.options
+    const { entry, name, controlSocket, stateDir } = this.options
     const workers = this.workers === null ? [] : ['--workers', String(this.workers)]
-    return [process.execPath, entry, '--control-socket', controlSocket, '--state-dir', stateDir, ...workers]
+    return [
+      process.execPath,
+      entry,
+      '--gateway',
+      name,
+      '--control-socket',
+      controlSocket,
+      '--state-dir',
+      stateDir,
+      ...workers,
+    ]
   }
 
   private exited(report: InstanceReport): void {
@@ -132,7 +143,7 @@ export class GatewayProcess {
     this.failures = isSound ? 0 : this.failures + 1
     this.current = null
     const reason = describeExit(report.state.reason)
-    this.options.onEvent({ kind: 'gateway.exited', message: `gateway ended (${reason}), starting it again` })
+    this.options.onEnded(`gateway ended (${reason}), starting it again`)
     if (this.failures <= 1) void this.ensure()
     else this.restartLater()
   }
