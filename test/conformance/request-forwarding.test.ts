@@ -31,14 +31,15 @@ beforeAll(async () => {
       response.end('served')
     })
   })
-  upstream.on('clientError', (error, socket) => {
-    // A connection that the gateway gave up (its client sent half a body) is no fault of what it sent.
-    if (
-      (error as NodeJS.ErrnoException).code?.startsWith('HPE_') === true &&
-      !/INVALID_EOF/.test(String((error as NodeJS.ErrnoException).code))
-    ) {
-      faults.push(error.message)
-    }
+  upstream.on('clientError', (error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket) => {
+    const { code = '', rawPacket } = error
+    // A connection that the gateway gave up, as its client sent half a body, is no fault of what it sent; nor is a head that is whole
+    // and right but for a method that Node does not know.
+    const isUnknownMethod =
+      code === 'HPE_INVALID_METHOD' &&
+      /^[\w-]+ \/\S* HTTP\/1\.1\r\nHost: h\r\n/.test(rawPacket?.toString('latin1') ?? '')
+    if (code.startsWith('HPE_') && code !== 'HPE_INVALID_EOF_STATE' && !isUnknownMethod)
+      faults.push(`${code} ${String(rawPacket)}`)
     socket.destroy()
   })
   // CONNECT and upgrades would come here, and must not.
@@ -102,49 +103,62 @@ describe('request heads, over real connections', () => {
 })
 
 describe('what goes upstream', () => {
-  const pieces = fc.array(
-    fc.oneof(
-      fc.constantFrom(
-        'GET /a HTTP/1.1\r\n',
-        'POST /b?c HTTP/1.1\r\n',
-        'PUT http://h/ HTTP/1.1\r\n',
-        'HEAD / HTTP/1.0\r\n',
-        'Host: h\r\n',
+  const lines = fc.constantFrom(
+    'GET /a HTTP/1.1\r\n',
+    'POST /b?c HTTP/1.1\r\n',
+    'PUT http://h/ HTTP/1.1\r\n',
+    'HEAD / HTTP/1.0\r\n',
+  )
+  const headers = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.constantFrom(
         'Content-Length: 3\r\n',
         'Content-Length: 0\r\n',
-        'content-length : 3\r\n',
         'Content_Length: 9\r\n',
         'Transfer-Encoding: chunked\r\n',
         'Transfer-Encoding:\tchunked \r\n',
-        'Transfer-Encoding: chunked, identity\r\n',
         'Connection: Content-Length\r\n',
-        'Connection: Transfer-Encoding, close\r\n',
+        'Connection: Transfer-Encoding, keep-alive\r\n',
         'Connection: keep-alive, Host\r\n',
-        'Expect: 100-continue\r\n',
         'Trailer: X\r\n',
         'X: \xe4\r\n',
+        'X_Forwarded-For: 1\r\n',
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        'Host: h\r\n',
+        'content-length : 3\r\n',
+        'Transfer-Encoding: chunked, identity\r\n',
+        'Expect: 100-continue\r\n',
         'X: y\r\n z\r\n',
-        '\r\n',
-        '\r\n',
-        'abc',
-        '3\r\nabc\r\n',
-        '3;x=y\r\nabc\r\n',
-        '0\r\n\r\n',
-        '0\r\nX: y\r\n\r\n',
         '\n',
         '\r',
-        ' ',
       ),
-      fc.string({ unit: 'binary-ascii', maxLength: 4 }),
-    ),
-    { minLength: 1, maxLength: 24 },
+    },
   )
+  const bodies = fc.constantFrom(
+    '',
+    '',
+    '"bc',
+    '3\r\nabc\r\n0\r\n\r\n',
+    '3;x=y\r\nabc\r\n0\r\nX: y\r\n\r\n',
+    '0\r\n\r\n',
+    '-1\r\n',
+    'GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n',
+  )
+  const pieces = fc
+    .array(fc.tuple(lines, fc.array(headers, { maxLength: 3 }), bodies), { minLength: 1, maxLength: 3 })
+    .map((requests) => requests.flatMap(([line, more, body]) => [line, 'Host: h\r\n', ...more, '\r\n', body]))
 
   it('is always one whole request a request, for a parser that shares nothing with ours', async () => {
     await fc.assert(
       fc.asyncProperty(pieces, fc.boolean(), async (parts, isCut) => {
         const text = parts.join('')
         const before = seen.length
+        faults.length = 0
         const answer = await ask(isCut ? parts : [text])
         expect(faults).toEqual([])
         const asked = seen.slice(before)
