@@ -166,6 +166,17 @@ describe('pando up in the foreground', () => {
     expect(stderr).toContain('pando down')
   })
 
+  it('stops everything when nobody reads what it says any longer', async () => {
+    const up = line.start(['up'])
+    await up.says('pando scale users=3')
+    up.child.stdout?.destroy()
+    // It learns of that when it has something to say.
+    process.kill(lives()[0].pid, 'SIGKILL')
+    const { code, stderr } = await up.ended()
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(lives().map(({ pid }) => isRunning(pid))).toEqual(lives().map(() => false))
+  })
+
   it('ends with 0 when the app is stopped from elsewhere', async () => {
     const up = line.start(['up'])
     await up.says('pando scale users=3')

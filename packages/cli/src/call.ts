@@ -11,7 +11,7 @@ export function callOf(context: Pick<Context, 'env' | 'cwd'>, project: Project, 
   // npm changes to its package's folder; INIT_CWD is where the user stood.
   const cwd = (isFromNpm ? context.env['INIT_CWD'] : undefined) ?? context.cwd
   const words = [isFromNpm ? 'npx pando' : 'pando']
-  if (!isNearest(cwd, project.manifest)) words.push('-f', quoted(relative(cwd, project.manifest)))
+  if (!isNearest(cwd, project.manifest)) words.push('-f', quoted(shortest(cwd, project.manifest)))
   if (options.stateDir !== undefined) words.push('--state-dir', quoted(options.stateDir))
   return words.join(' ')
 }
@@ -22,6 +22,11 @@ function isNearest(cwd: string, manifest: string): boolean {
   } catch {
     return false
   }
+}
+
+function shortest(cwd: string, path: string): string {
+  const fromHere = relative(cwd, path)
+  return fromHere.length < path.length ? fromHere : path
 }
 
 function quoted(word: string): string {

@@ -22,10 +22,16 @@ const context: Context = {
   now: () => Date.now(),
 }
 
-// The reader of a pipe may leave at any time: `pando logs | head` is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
+// The reader of a pipe may leave at any time: `pando logs | head` is no failure. Nor is a terminal that is closed. A command
+// that has something to end first listens for this itself.
+const isUnread = (error: NodeJS.ErrnoException): boolean => error.code === 'EPIPE' || error.code === 'EIO'
+const leave = (error: NodeJS.ErrnoException): void => {
+  if (!isUnread(error)) throw error
+  if (process.stdout.listenerCount('error') === 1) process.exit(0)
+}
+process.stdout.on('error', leave)
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (!isUnread(error)) throw error
 })
 
 process.exitCode = await run(args, context)

@@ -17,6 +17,15 @@ describe('requests to stop', () => {
     expect(stops.count).toBe(3)
   })
 
+  it('counts a terminal that was closed once, however it is told', () => {
+    stops = new StopRequests({ env: {}, now: () => now })
+    process.emit('SIGHUP', 'SIGHUP')
+    process.emit('SIGHUP', 'SIGHUP')
+    expect(stops.count).toBe(1)
+    interrupt()
+    expect(stops.count).toBe(2)
+  })
+
   it('counts a Ctrl-C that npm passes on once, and the next press again', () => {
     stops = new StopRequests({ env: { npm_lifecycle_event: 'start' }, now: () => now })
     interrupt()

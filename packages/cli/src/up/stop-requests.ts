@@ -21,7 +21,15 @@ export class StopRequests {
   readonly #signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   readonly #note = (signal: NodeJS.Signals): void => {
     if (signal === 'SIGINT' && this.#isEcho()) return
+    if (signal === 'SIGHUP') return this.#loseReader()
     this.#count++
+    this.#onRequest?.()
+  }
+
+  /** A terminal that was closed, or a pipe's reader that has left. Both are told in several ways at once: never more than a first request. */
+  readonly #loseReader = (): void => {
+    if (this.#count > 0) return
+    this.#count = 1
     this.#onRequest?.()
   }
 
@@ -29,6 +37,7 @@ export class StopRequests {
     this.#hasEcho = options.env['npm_lifecycle_event'] !== undefined
     this.#now = options.now
     for (const signal of this.#signals) process.on(signal, this.#note)
+    process.stdout.on('error', this.#loseReader)
   }
 
   get count(): number {
@@ -41,6 +50,7 @@ export class StopRequests {
 
   close(): void {
     for (const signal of this.#signals) process.off(signal, this.#note)
+    process.stdout.off('error', this.#loseReader)
   }
 
   #isEcho(): boolean {
