@@ -32,7 +32,7 @@ export class GatewayProcess {
 
   constructor(options: { args: readonly string[]; stateDir: string }) {
     this.stateDir = options.stateDir
-    this.child = spawn(process.execPath, [main, ...options.args, '--state-dir', options.stateDir], {
+    this.child = spawn(process.execPath, [main, '--state-dir', options.stateDir, ...options.args], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.output += text))

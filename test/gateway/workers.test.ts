@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { config, edge, endpoint, fetchOnce, isAlive, Sandbox, table, waitUntil } from './gateway-process.js'
@@ -96,6 +96,19 @@ describe('replacing the workers (SIGUSR2)', () => {
     expect(result.wrong).toEqual([])
     expect(doubled()).toEqual([])
     expect(pids.filter(isAlive)).toEqual([])
+  })
+
+  it('fails no request of busy clients that keep their connections', async () => {
+    const gateway = await sandbox.startStatic(table(1, [endpoint('u1', upstreamPort)], config([edge(0)])), 2)
+    const { pids, listeners } = await gateway.until()
+    const load = new NumberedLoad({ port: portOf({ listeners }), clients: 8, isKeepAlive: true, method: 'POST' })
+    await waitUntil(() => load.answered > 200)
+    gateway.child.kill('SIGUSR2')
+    await gateway.until(({ ready, pids: now }) => ready && now.length === 2 && !now.some((pid) => pids.includes(pid)))
+    const result = await load.stop()
+    expect(result.failed).toEqual([])
+    expect(result.wrong).toEqual([])
+    expect(doubled()).toEqual([])
   })
 
   it('keeps counting over the workers that are gone', async () => {
@@ -197,6 +210,20 @@ describe('a static table', () => {
     await other.close()
     await gateway.until(({ listenerErrors: errors }) => Object.keys(errors ?? {}).length === 0)
     expect((await fetchOnce(port, '/x')).body).toBe('/x')
+  })
+})
+
+describe('a state directory with a path too long for a socket', () => {
+  it('costs the admin socket, not the traffic', async () => {
+    const long = join(sandbox.folder, 'x'.repeat(100))
+    mkdirSync(long)
+    sandbox.writeTable(table(1, [endpoint('u1', upstreamPort)], config([edge(0)])))
+    const socket = join(sandbox.folder, 'gateway.sock')
+    const args = ['--table', sandbox.tableFile, '--workers', '1', '--state-dir', long]
+    const blind = sandbox.start(args)
+    await waitUntil(() => blind.output.includes('no admin socket'))
+    expect(blind.child.exitCode).toBeNull()
+    await sandbox.start([...args, '--admin-socket', socket]).until()
   })
 })
 

@@ -4,7 +4,7 @@ import type { Candidates, Policy } from './balancer/policy.js'
 import { roundRobin } from './balancer/round-robin.js'
 import type { UpstreamEndpoint } from './upstream-endpoint.js'
 
-export { UpstreamEndpoint, type EndpointPool } from './upstream-endpoint.js'
+export { UpstreamEndpoint } from './upstream-endpoint.js'
 
 const policies: Readonly<Record<BalancerPolicy, Policy>> = {
   round_robin: roundRobin,

@@ -11,8 +11,10 @@ export interface AdminAnswers {
   table(): unknown
 }
 
-/** The longest path that a unix socket's address holds on Linux, without the closing zero byte. */
-const maxSocketPath = 107
+/** A unix socket's address holds 107 bytes on Linux and a closing zero byte (unix(7)). */
+export function isSocketPath(path: string): boolean {
+  return Buffer.byteLength(path) <= 107
+}
 
 /**
  * `GET /metrics`, `/ready` and `/table` on a unix socket of mode 0600. A socket file that nobody answers on is what a killed gateway left
@@ -30,11 +32,6 @@ export class AdminServer {
   }
 
   async open(): Promise<void> {
-    if (Buffer.byteLength(this.#path) > maxSocketPath) {
-      throw new PandoError('usage', `the path of the gateway's socket is too long for the system: ${this.#path}`, {
-        hint: `choose a --state-dir that leaves it below ${maxSocketPath} bytes`,
-      })
-    }
     try {
       await this.#listen()
     } catch (error) {

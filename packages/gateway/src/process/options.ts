@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { PandoError } from '@pando/model'
 
@@ -9,8 +10,10 @@ export type TableSource =
 
 export interface GatewayOptions {
   readonly source: TableSource
-  /** Where the last table and the admin socket are; null has neither (only with a table from a file). */
+  /** Where the last table is; null keeps none (only with a table from a file). */
   readonly stateDir: string | null
+  /** Path of the admin socket, `gateway.sock` in the state directory unless given; null has none. */
+  readonly adminSocket: string | null
   readonly workers: number
   /** Name of this gateway to the control plane: the next gateway of the same state directory takes its place. */
   readonly gateway: string
@@ -18,7 +21,7 @@ export interface GatewayOptions {
 }
 
 const usage =
-  'gateway (--control-socket PATH --state-dir DIR | --table FILE [--state-dir DIR]) [--workers N] [--gateway NAME] [--drain-timeout MS]'
+  'gateway (--control-socket PATH --state-dir DIR | --table FILE [--state-dir DIR]) [--admin-socket PATH] [--workers N] [--gateway NAME] [--drain-timeout MS]'
 
 export function parseOptions(args: readonly string[]): GatewayOptions {
   const values = parse(args)
@@ -30,6 +33,7 @@ export function parseOptions(args: readonly string[]): GatewayOptions {
   return {
     source: controlSocket === undefined ? { kind: 'file', path: table as string } : { kind: 'watch', controlSocket },
     stateDir: stateDir ?? null,
+    adminSocket: values['admin-socket'] ?? (stateDir === undefined ? null : join(stateDir, 'gateway.sock')),
     workers: number(values.workers, '--workers', 1, 256) ?? availableParallelism(),
     gateway: values.gateway ?? 'gateway',
     drainMs: number(values['drain-timeout'], '--drain-timeout', 0, 3_600_000) ?? 10_000,
@@ -43,6 +47,7 @@ function parse(args: readonly string[]) {
       options: {
         'control-socket': { type: 'string' },
         'state-dir': { type: 'string' },
+        'admin-socket': { type: 'string' },
         table: { type: 'string' },
         workers: { type: 'string' },
         gateway: { type: 'string' },

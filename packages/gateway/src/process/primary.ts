@@ -4,7 +4,7 @@ import type { GatewayReport, RoutingTable } from '@pando/model'
 import type { MetricFamily, MetricsSnapshot } from '../data-plane.js'
 import { renderPrometheus } from '../metrics/prometheus.js'
 import { mergeSnapshots } from '../metrics/snapshot.js'
-import { AdminServer } from './admin-server.js'
+import { AdminServer, isSocketPath } from './admin-server.js'
 import { Discovery } from './discovery.js'
 import { ListeningSockets } from './listening-sockets.js'
 import type { ToPrimary } from './messages.js'
@@ -64,14 +64,7 @@ export class GatewayPrimary {
     const { source, stateDir, log } = this.#options
     // Read first: a mistake in it must be told before anything runs.
     if (source.kind === 'file') this.#apply(readStaticTable(source.path))
-    if (stateDir !== null) {
-      this.#admin = new AdminServer(join(stateDir, 'gateway.sock'), {
-        metrics: async () => renderPrometheus(await this.metrics()),
-        readiness: () => this.#readiness(),
-        table: () => this.#table,
-      })
-      await this.#admin.open()
-    }
+    await this.#openAdmin()
     this.#pool.start()
     if (source.kind === 'file') return
     this.#file = new TableFile(join(stateDir as string, 'gateway-table.json'), (error) =>
@@ -143,6 +136,22 @@ export class GatewayPrimary {
     ]
     const workers = await this.#pool.metrics()
     return mergeSnapshots([{ families: own }, this.#retired, ...workers])
+  }
+
+  /** A path that no socket can have costs the admin socket, not the traffic. */
+  async #openAdmin(): Promise<void> {
+    const { adminSocket, log } = this.#options
+    if (adminSocket === null) return
+    if (!isSocketPath(adminSocket)) {
+      log(`no admin socket: ${adminSocket} is too long for one; --admin-socket gives it another place`)
+      return
+    }
+    this.#admin = new AdminServer(adminSocket, {
+      metrics: async () => renderPrometheus(await this.metrics()),
+      readiness: () => this.#readiness(),
+      table: () => this.#table,
+    })
+    await this.#admin.open()
   }
 
   async #stop(): Promise<void> {
