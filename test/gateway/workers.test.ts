@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { config, edge, endpoint, fetchOnce, isAlive, Sandbox, table, waitUntil } from './gateway-process.js'
@@ -22,6 +22,12 @@ afterEach(async () => {
 
 function portOf(readiness: { listeners: Readonly<Record<string, { port: number }>> }): number {
   return readiness.listeners['edge']?.port ?? 0
+}
+
+/** The paths in an access log. */
+function pathsIn(file: string): string[] {
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+  return lines.map((line) => (JSON.parse(line) as { path: string }).path)
 }
 
 function doubled(): string[] {
@@ -210,6 +216,29 @@ describe('a static table', () => {
     await other.close()
     await gateway.until(({ listenerErrors: errors }) => Object.keys(errors ?? {}).length === 0)
     expect((await fetchOnce(port, '/x')).body).toBe('/x')
+  })
+})
+
+describe('the access log', () => {
+  it('goes on in a new file after a rotation (SIGUSR1), from all workers whole lines', async () => {
+    const path = join(sandbox.folder, 'access.log')
+    const shared = config([edge(0)], '/', path)
+    const gateway = await sandbox.startStatic(table(1, [endpoint('u1', upstreamPort)], shared), 2)
+    const { listeners } = await gateway.until()
+    const port = portOf({ listeners })
+    for (let index = 0; index < 20; index++) await fetchOnce(port, `/before/${index}?secret=1`)
+    await waitUntil(() => readFileSync(path, 'utf8').split('\n').length === 21)
+    renameSync(path, `${path}.1`)
+    gateway.child.kill('SIGUSR1')
+    await waitUntil(() => existsSync(path))
+    await waitUntil(async () => {
+      await fetchOnce(port, '/after')
+      return readFileSync(path, 'utf8').includes('/after')
+    })
+    expect(new Set(pathsIn(`${path}.1`).filter((each) => each !== '/after'))).toEqual(
+      new Set(Array.from({ length: 20 }, (_, index) => `/before/${index}`)),
+    )
+    expect(readFileSync(`${path}.1`, 'utf8')).not.toContain('secret')
   })
 })
 

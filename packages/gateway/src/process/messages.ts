@@ -38,6 +38,8 @@ export type ToPrimary =
       /** In flight by id, of endpoints that drain or are gone; only those that have any. */
       readonly leaving: Readonly<Record<string, number>>
     }
+  /** That table could not be applied: the one before it is still served by. */
+  | { readonly type: 'refused'; readonly epoch: string; readonly version: number; readonly reason: string }
   /** Connections that are open, a few times a second while that changes. */
   | { readonly type: 'load'; readonly connections: number }
   /** A connection for another worker, as the message's handle. */

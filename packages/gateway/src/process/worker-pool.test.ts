@@ -214,6 +214,24 @@ describe('WorkerPool', () => {
     expect(workers).toHaveLength(3)
   })
 
+  it('leaves a worker with its table when it cannot apply the next one, and tells it the one after that whole', () => {
+    const pool = poolOf(1)
+    pool.apply(v1)
+    workers[0]?.say({ type: 'ready' })
+    workers[0]?.applied(1)
+    pool.apply(v2)
+    workers[0]?.say({ type: 'refused', epoch: 'e1', version: 2, reason: 'broken' })
+    workers[0]?.applied(1)
+    expect(pool.applied('e1')).toBe(1)
+    expect(workers[0]?.tables()).toEqual(['table 1', 'endpoints 2'])
+    pool.apply(v3)
+    expect(workers[0]?.tables()).toEqual(['table 1', 'endpoints 2', 'table 3'])
+    workers[0]?.applied(3)
+    expect(pool.applied('e1')).toBe(3)
+    vi.advanceTimersByTime(60_000)
+    expect(workers[0]?.wasKilled).toBe(false)
+  })
+
   it('deals connections to the worker with the fewest, never to one that drains', async () => {
     const pool = poolOf(3)
     pool.apply(v1)

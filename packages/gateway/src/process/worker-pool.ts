@@ -3,6 +3,8 @@ import type { MetricsSnapshot } from '../data-plane.js'
 import { ConnectionDealer, type DealtConnection } from './connection-dealer.js'
 import type { ListeningSockets } from './listening-sockets.js'
 import type { ToPrimary, ToWorker } from './messages.js'
+import { Poll } from './poll.js'
+import { RestartPause } from './restart-pause.js'
 import { tableUpdate } from './table-update.js'
 
 /** A worker's process as the pool sees it. */
@@ -43,6 +45,8 @@ interface Member {
   /** The first and the last table that it was sent. */
   first: RoutingTable | null
   sent: RoutingTable | null
+  /** The table that it has, so that the next one can be told as what differs; null: it must be told whole. */
+  base: RoutingTable | null
   /** A table is on its way and no status for it has come: one at a time, so a slow worker gets the newest, not all. */
   awaited: NodeJS.Timeout | null
   mustResend: boolean
@@ -52,14 +56,8 @@ interface Member {
   metrics: MetricsSnapshot | null
 }
 
-/** A worker that lived so long was sound: its end is no crash loop. */
-const soundMs = 10_000
-const freeCrashes = 3
-const firstBackoffMs = 100
-const longestBackoffMs = 5_000
 /** A worker that has not applied a table by then hangs. */
 const applyLimitMs = 30_000
-const metricsLimitMs = 1_000
 
 /**
  * Keeps so many workers serving. A worker that ends is replaced at once (with a pause only when they keep dying young); on request they
@@ -71,11 +69,10 @@ export class WorkerPool {
   readonly #options: WorkerPoolOptions
   readonly #members = new Set<Member>()
   readonly #dealer = new ConnectionDealer(() => this.#serving())
-  readonly #asked = new Map<number, (worker: Member, snapshot: MetricsSnapshot) => void>()
+  readonly #poll = new Poll<Member>()
+  readonly #pause = new RestartPause()
   #table: RoutingTable | null = null
-  #crashes = 0
   #restarts = 0
-  #asks = 0
   #refork: NodeJS.Timeout | null = null
   #isStopping = false
   #replacing: Promise<void> | null = null
@@ -159,24 +156,7 @@ export class WorkerPool {
 
   /** What every worker counts; of one that does not answer within a second, what it said last. */
   async metrics(): Promise<MetricsSnapshot[]> {
-    const ask = ++this.#asks
-    const open = new Set(this.#members)
-    await new Promise<void>((resolve) => {
-      const limit = setTimeout(resolve, metricsLimitMs)
-      const settle = (member: Member) => {
-        open.delete(member)
-        if (open.size > 0) return
-        clearTimeout(limit)
-        resolve()
-      }
-      this.#asked.set(ask, (member, snapshot) => {
-        member.metrics = snapshot
-        settle(member)
-      })
-      for (const member of open) member.worker.send({ type: 'metrics', ask })
-      if (open.size === 0) resolve()
-    })
-    this.#asked.delete(ask)
+    await this.#poll.ask(this.#members, ({ worker }, ask) => worker.send({ type: 'metrics', ask }))
     return [...this.#members].flatMap((member) => member.metrics ?? [])
   }
 
@@ -236,6 +216,7 @@ export class WorkerPool {
       isReady: false,
       first: null,
       sent: null,
+      base: null,
       awaited: null,
       mustResend: false,
       status: null,
@@ -263,12 +244,14 @@ export class WorkerPool {
           member.phase = 'serving'
           this.#dealer.tell()
         }
-        if (message.version === member.sent?.version && message.epoch === member.sent.epoch) {
-          if (member.awaited !== null) clearTimeout(member.awaited)
-          member.awaited = null
-          this.#sendTable(member)
-        }
+        this.#settled(member, message)
         this.#changed()
+        return
+      case 'refused':
+        this.#options.log(`worker ${member.worker.pid} cannot apply table ${message.version}: ${message.reason}`)
+        member.base = null
+        if (member.first === member.sent) member.first = null
+        this.#settled(member, message)
         return
       case 'load':
         member.connections = message.connections
@@ -278,11 +261,20 @@ export class WorkerPool {
         this.#dealer.deal(member, message.listener, handle as DealtConnection | undefined)
         return
       case 'metrics':
-        this.#asked.get(message.ask)?.(member, message.snapshot)
+        member.metrics = message.snapshot
+        this.#poll.answered(message.ask, member)
         return
       case 'log':
         this.#options.log(`worker ${member.worker.pid}: ${message.message}`)
     }
+  }
+
+  /** An answer to the table that was sent last makes way for the next one. */
+  #settled(member: Member, answer: { readonly epoch: string; readonly version: number }): void {
+    if (answer.version !== member.sent?.version || answer.epoch !== member.sent.epoch) return
+    if (member.awaited !== null) clearTimeout(member.awaited)
+    member.awaited = null
+    this.#sendTable(member)
   }
 
   async #giveSocket(worker: WorkerProcess, listener: Listener): Promise<void> {
@@ -294,8 +286,9 @@ export class WorkerPool {
     const table = this.#table
     if (table === null || !member.isReady || member.awaited !== null) return
     if (member.sent === table && !member.mustResend) return
-    member.worker.send(tableUpdate(member.mustResend ? null : member.sent, table))
+    member.worker.send(tableUpdate(member.mustResend ? null : member.base, table))
     member.mustResend = false
+    member.base = table
     member.first ??= table
     member.sent = table
     member.awaited = setTimeout(() => {
@@ -314,6 +307,7 @@ export class WorkerPool {
 
   #gone(member: Member, how: string): void {
     this.#members.delete(member)
+    this.#poll.left(member)
     this.#dealer.tell()
     if (member.awaited !== null) clearTimeout(member.awaited)
     this.#options.onGone(member.metrics)
@@ -327,16 +321,15 @@ export class WorkerPool {
   #replace(livedMs: number): void {
     if (this.#isStopping) return
     this.#restarts++
-    this.#crashes = livedMs >= soundMs ? 0 : this.#crashes + 1
-    if (this.#crashes <= freeCrashes) {
+    const pauseMs = this.#pause.after(livedMs)
+    if (pauseMs === 0) {
       this.#fill()
       return
     }
-    const wait = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(this.#crashes - freeCrashes - 1, 10))
     this.#refork ??= setTimeout(() => {
       this.#refork = null
       this.#fill()
-    }, wait)
+    }, pauseMs)
   }
 
   #changed(): void {

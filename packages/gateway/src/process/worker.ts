@@ -143,20 +143,17 @@ class Worker {
   }
 
   async #apply(table: RoutingTable): Promise<void> {
-    this.#table = table
     if (!this.#isDraining) {
       try {
         this.#listenerErrors = await this.#plane.apply(table)
       } catch (error) {
-        // A table that cannot be applied at all is a fault of ours: better another worker's try than one that serves by who knows what.
-        this.#options.line.send({
-          type: 'log',
-          message: `table ${table.version} could not be applied: ${String(error)}`,
-        })
-        this.#options.exit(1)
+        // Ending would end every worker in turn, as each would be sent the same table: better to serve by the one before.
+        const { epoch, version } = table
+        this.#options.line.send({ type: 'refused', epoch, version, reason: String(error) })
         return
       }
     }
+    this.#table = table
     this.#status()
   }
 

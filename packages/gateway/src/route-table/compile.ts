@@ -140,7 +140,15 @@ function compileRoutes(
   metrics: GatewayMetrics,
   problems: string[],
 ): HostedEntry[] {
-  const entries = config.routes.flatMap((spec) => compileRoute(spec, services, metrics, problems))
+  const entries = config.routes.flatMap((spec) => {
+    try {
+      return compileRoute(spec, services, metrics, problems)
+    } catch (error) {
+      // What its shape should have kept out costs this one route, not all of them.
+      problems.push(`route ${spec.name}: it could not be compiled: ${String(error)}`)
+      return []
+    }
+  })
   entries.sort(
     (a, b) =>
       comparePaths(a.path, b.path) ||

@@ -179,6 +179,15 @@ describe('matchEdge by path', () => {
   })
 })
 
+describe('a route of the wrong shape', () => {
+  it('costs itself only', () => {
+    const broken = { ...route('broken'), matches: [{ path: { type: 'prefix' } }] } as unknown as RouteSpec
+    const compiled = compileTable(table([broken, route('sound')]), null)
+    expect(compiled.problems).toEqual([expect.stringContaining('route broken: it could not be compiled')])
+    expect(compiled.matchEdge(view('/'))?.name).toBe('sound')
+  })
+})
+
 describe('matchEdge by host', () => {
   const match = matcher([
     route('any', {}),
