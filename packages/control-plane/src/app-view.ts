@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Address, AppSpec, AppStatus, GatewayReport, RouteStatus, ServiceStatus } from '@pando/model'
+import type { Address, AppSpec, AppStatus, GatewayReport, RouteSpec, RouteStatus, ServiceStatus } from '@pando/model'
 import type { Clock } from './clock.js'
 import type { UsageReporter } from './drivers/driver.js'
 import { adminRequest } from './gateway-process/admin-request.js'
@@ -89,7 +89,7 @@ export class AppView {
       now: clock.now(),
       facts: (name) => ({
         address: mesh.get(name) ?? null,
-        routes: app?.services[name]?.routes.map((route) => route.name) ?? [],
+        routes: [...new Set(app?.services[name]?.routes.flatMap(pathsOf) ?? [])],
       }),
       usage: (instance) => usage?.get(instance) ?? null,
     })
@@ -104,4 +104,10 @@ export class AppView {
     }
     return found
   }
+}
+
+/** Where a route is reached, for example `/users` or `shop.example.org/users`. */
+function pathsOf(route: RouteSpec): string[] {
+  const hosts = route.hosts.length === 0 ? [''] : route.hosts
+  return route.matches.flatMap(({ path }) => hosts.map((host) => `${host}${path.value}`))
 }

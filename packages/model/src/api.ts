@@ -39,6 +39,7 @@ export interface ServiceStatus {
   readonly healthy: number
   /** The stable address that balances over healthy instances; null for protocol `none`. */
   readonly address: Address | null
+  /** Where it is reached through the gateway: paths, with the host before them where a route names one. */
   readonly routes: readonly string[]
   readonly instances: readonly InstanceStatus[]
 }

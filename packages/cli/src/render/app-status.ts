@@ -67,9 +67,9 @@ function nextCommands(status: AppStatus, pando: string): readonly (readonly [str
   }
   const routed = status.services.find((service) => service.routes.length > 0) ?? status.services[0]
   const name = routed?.name ?? 'SERVICE'
-  const path = routed?.routes[0] ?? '/'
+  const path = routed?.routes.find((route) => route.startsWith('/') && !route.includes('{')) ?? '/'
   return [
-    [`curl ${gatewayUrl(status)}${path.startsWith('/') ? path : '/'}`, 'a request through the gateway'],
+    [`curl ${gatewayUrl(status)}${path}`, 'a request through the gateway'],
     [`${pando} scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
     [`${pando} logs -f ${name}`, 'what it writes'],
   ]
