@@ -25,8 +25,3 @@ export function gatewayConfigOf(
     accessLog: app.gateway.accessLog ? accessLogFile : null,
   }
 }
-
-/** The gateway of a control plane that has no app (yet, or any more): no listeners, no routes. */
-export function withoutListeners(config: GatewayConfig): GatewayConfig {
-  return { ...config, listeners: [], routes: [] }
-}
