@@ -43,8 +43,11 @@ export type Act =
   | { readonly do: 'next_call_fails'; readonly method: 'stop' | 'kill' | 'remove' | 'list' }
   | { readonly do: 'next_build_fails' }
   | { readonly do: 'clock'; readonly ms: number }
-  /** The control plane dies after so many more writes and calls, and is back `downMs` later. */
-  | { readonly do: 'die'; readonly after: number; readonly downMs: number }
+  /**
+   * The control plane dies after so many more writes and calls, and is back `downMs` later. The next one may die in its turn,
+   * after `again` of them: while it takes over.
+   */
+  | { readonly do: 'die'; readonly after: number; readonly downMs: number; readonly again: number | null }
   | { readonly do: 'gateway'; readonly isStuck: boolean }
   | { readonly do: 'want'; readonly change: DesiredChange; readonly which: number; readonly to: number }
 
@@ -191,6 +194,7 @@ export class World {
     this.#failingBuilds = 0
     // What hangs goes on hanging: a program does not recover because nothing else fails. It has to be replaced.
     this.#life.left = null
+    this.#nextLifeLeft = null
     for (const [id, endpoint] of this.#table) if (endpoint.state === 'draining') this.#release(id)
     await this.#pass(1000)
     const deadline = this.clock.steady + convergesWithinMs
@@ -218,6 +222,8 @@ export class World {
   #boot(): void {
     const life = new Life()
     this.#life = life
+    life.left = this.#nextLifeLeft
+    this.#nextLifeLeft = null
     const driver = new FakeDriver(this.substrate)
     life.onDeath = () => {
       driver.die()
@@ -257,6 +263,7 @@ export class World {
   }
 
   #downMs = 500
+  #nextLifeLeft: number | null = null
 
   #mortalDriver(life: Life, driver: FakeDriver): Driver {
     const around = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -390,6 +397,7 @@ export class World {
         return
       case 'die':
         this.#downMs = act.downMs
+        this.#nextLifeLeft = act.again
         if (act.after === 0) this.#life.end()
         else this.#life.left = act.after
         return
