@@ -3,7 +3,6 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
-  everythingStopped,
   LocalProber,
   ProcessDriver,
   Reconciler,
@@ -175,7 +174,7 @@ describe('the reconciler over real processes', { timeout: 90_000 }, () => {
     expect(fewest).toBe(2)
     expect((await Promise.all(second.endpoints().map(ask))).map(({ greeting }) => greeting)).toEqual(['hello', 'hello'])
 
-    second.reconciler.setDesired(everythingStopped(second.reconciler.desired()))
+    second.reconciler.setDesired(new Map())
     await vi.waitFor(async () => expect(await second.driver.list()).toEqual([]), soon)
     expect(second.endpoints()).toEqual([])
     expect(second.events.filter(({ kind }) => kind === 'fault')).toEqual([])

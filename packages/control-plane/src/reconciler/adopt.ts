@@ -36,6 +36,7 @@ export function orphan(report: InstanceReport, ledger: Ledger, listings: number,
     healthcheck: service?.spec.healthcheck ?? unasked,
     stopGracePeriodMs: service?.spec.stopGracePeriodMs ?? 10_000,
     drainTimeoutMs: service?.drainTimeoutMs ?? 0,
+    dependsOn: Object.keys(service?.dependsOn ?? {}),
   }
   const stop = isWanted ? null : ({ since: now, reason: { kind: 'stopped' }, killedAt: null } as const)
   return runOf(report, { health: 'starting', since: now, detail: 'was just found', drain: null, stop, terms }, listings)

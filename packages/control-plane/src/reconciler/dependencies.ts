@@ -17,15 +17,33 @@ export function unmetDependency(view: ServiceView, views: Views): string | null 
 
 /**
  * True when the service may begin to leave: everything that depends on it and leaves as well has gone first. A dependent that
- * stays does not hold it back, since stopping just this one is what the user asked for.
+ * stays does not hold it back, since stopping just this one is what the user asked for. Nor does one in a circle with it, as two
+ * manifests can make one together: each would wait for the other for ever.
  */
 export function mayLeave(view: ServiceView, views: Views): boolean {
-  if (view.desired === null) return true
   for (const dependent of views.values()) {
-    if (dependent.desired === null || !isGoing(dependent)) continue
-    if (view.name in dependent.desired.dependsOn && dependent.instances.length > 0) return false
+    if (dependent.instances.length === 0 || !isGoing(dependent)) continue
+    if (dependenciesOf(dependent).includes(view.name) && !reaches(view, dependent.name, views)) return false
   }
   return true
+}
+
+/** Of a service that is no longer there, those that its instances were started under. */
+function dependenciesOf({ desired, instances }: ServiceView): readonly string[] {
+  return desired === null ? instances.flatMap((i) => i.record.terms.dependsOn) : Object.keys(desired.dependsOn)
+}
+
+function reaches(from: ServiceView, name: string, views: Views): boolean {
+  const seen = new Set<string>()
+  const next = [from.name]
+  for (let at = next.pop(); at !== undefined; at = next.pop()) {
+    if (at === name) return true
+    const view = views.get(at)
+    if (view === undefined || seen.has(at)) continue
+    seen.add(at)
+    next.push(...dependenciesOf(view))
+  }
+  return false
 }
 
 /** Nothing of the service shall run. */

@@ -143,7 +143,12 @@ export class Executor {
         detail: 'has not answered yet',
         drain: null,
         stop: null,
-        terms: { healthcheck: spec.healthcheck, stopGracePeriodMs: spec.stopGracePeriodMs, drainTimeoutMs },
+        terms: {
+          healthcheck: spec.healthcheck,
+          stopGracePeriodMs: spec.stopGracePeriodMs,
+          drainTimeoutMs,
+          dependsOn: Object.keys(service.dependsOn),
+        },
       },
       confirmedAfter: null,
       refused: null,

@@ -56,7 +56,7 @@ export function healthRecord(changes: Partial<InstanceHealthRecord> = {}): Insta
     detail: '',
     drain: null,
     stop: null,
-    terms: { healthcheck, stopGracePeriodMs: 10_000, drainTimeoutMs: 15_000 },
+    terms: { healthcheck, stopGracePeriodMs: 10_000, drainTimeoutMs: 15_000, dependsOn: [] },
     ...changes,
   }
 }

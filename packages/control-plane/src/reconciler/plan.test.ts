@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { desiredOf, desiredService, instance, observedOf, revisionSpec } from './fixtures.suite.js'
+import { desiredOf, desiredService, healthRecord, instance, observedOf, revisionSpec } from './fixtures.suite.js'
 import { plan } from './plan.js'
 import type { Desired, Observed, SlotHistory } from './state.js'
 import type { Step } from './step.js'
@@ -45,6 +45,8 @@ const dbEnded = (isSuccess: boolean, revision = 'A') =>
   })
 const webHeldUntil = (notBefore: number) =>
   observedOf([], { slots: new Map([['web/0', { ...failedOnce, notBefore }]]) })
+
+const under = (...dependsOn: string[]) => ({ terms: { ...healthRecord().terms, dependsOn } })
 
 describe('a service that should run', () => {
   it('is built before it is started', () => {
@@ -142,6 +144,15 @@ describe('leaving', () => {
     expect(steps(down, observedOf([db, api, instance('web/0@A', draining)]))).toEqual([])
     expect(steps(down, observedOf([db, api]))).toEqual(['drain api/0@A'])
     expect(steps(down, observedOf([db]))).toEqual(['drain db/0@A'])
+  })
+
+  it('keeps that order when nothing of them is wanted any more, by what their instances were started under', () => {
+    const [db, api, web] = [instance('db/0@A'), instance('api/0@A', under('db')), instance('web/0@A', under('api'))]
+    expect(steps(none, observedOf([db, api, web]))).toEqual(['drain web/0@A'])
+    expect(steps(none, observedOf([db, api]))).toEqual(['drain api/0@A'])
+    expect(steps(none, observedOf([db]))).toEqual(['drain db/0@A'])
+    const inCircle = [instance('db/0@A', under('web')), api, web]
+    expect(steps(none, observedOf(inCircle))).toEqual(['drain api/0@A', 'drain db/0@A', 'drain web/0@A'])
   })
 
   it('stops one service at once when its dependents stay', () => {

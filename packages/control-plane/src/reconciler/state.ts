@@ -23,6 +23,8 @@ export interface InstanceTerms {
   readonly healthcheck: HealthCheck
   readonly stopGracePeriodMs: number
   readonly drainTimeoutMs: number
+  /** Services that its own depends on, so that they leave after it also when nothing of them is wanted any more. */
+  readonly dependsOn: readonly string[]
 }
 
 /** What is known of the run in a slot beyond the driver's report. Durable, so that a new control plane serves on at once. */
