@@ -232,6 +232,21 @@ describe('WorkerPool', () => {
     expect(workers[0]?.wasKilled).toBe(false)
   })
 
+  it('makes few of many changes when the table is large', async () => {
+    const pool = poolOf(1)
+    const many = Array.from({ length: 10_000 }, (_, index) => endpoint(`u${index}`, 1))
+    pool.apply(tableOf(1, many, one))
+    workers[0]?.say({ type: 'ready' })
+    workers[0]?.applied(1)
+    for (let version = 2; version <= 9; version++) {
+      pool.apply(tableOf(version, many.slice(version), one))
+      await vi.advanceTimersByTimeAsync(2)
+    }
+    expect(workers[0]?.tables()).toEqual(['table 1'])
+    await vi.advanceTimersByTimeAsync(10)
+    expect(workers[0]?.tables()).toEqual(['table 1', 'endpoints 9'])
+  })
+
   it('deals connections to the worker with the fewest, never to one that drains', async () => {
     const pool = poolOf(3)
     pool.apply(v1)

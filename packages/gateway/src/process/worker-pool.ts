@@ -49,6 +49,8 @@ interface Member {
   base: RoutingTable | null
   /** A table is on its way and no status for it has come: one at a time, so a slow worker gets the newest, not all. */
   awaited: NodeJS.Timeout | null
+  /** The next table waits a moment, so that many changes of a large table become few. */
+  paced: NodeJS.Timeout | null
   mustResend: boolean
   status: Status | null
   /** As it said last, and those that it was given since. */
@@ -56,6 +58,11 @@ interface Member {
   metrics: MetricsSnapshot | null
 }
 
+/**
+ * Compiling a table costs a worker about 0.5 µs an endpoint: with a pause of four times that after each, changes never take more
+ * than a fifth of it (10,000 endpoints: a table every 25 ms).
+ */
+const endpointsPerMs = 500
 /** A worker that has not applied a table by then hangs. */
 const applyLimitMs = 30_000
 
@@ -218,6 +225,7 @@ export class WorkerPool {
       sent: null,
       base: null,
       awaited: null,
+      paced: null,
       mustResend: false,
       status: null,
       connections: 0,
@@ -274,7 +282,15 @@ export class WorkerPool {
     if (answer.version !== member.sent?.version || answer.epoch !== member.sent.epoch) return
     if (member.awaited !== null) clearTimeout(member.awaited)
     member.awaited = null
-    this.#sendTable(member)
+    const pauseMs = Math.floor(member.sent.endpoints.length / endpointsPerMs)
+    if (pauseMs === 0) {
+      this.#sendTable(member)
+      return
+    }
+    member.paced = setTimeout(() => {
+      member.paced = null
+      this.#sendTable(member)
+    }, pauseMs)
   }
 
   async #giveSocket(worker: WorkerProcess, listener: Listener): Promise<void> {
@@ -284,7 +300,7 @@ export class WorkerPool {
 
   #sendTable(member: Member): void {
     const table = this.#table
-    if (table === null || !member.isReady || member.awaited !== null) return
+    if (table === null || !member.isReady || member.awaited !== null || member.paced !== null) return
     if (member.sent === table && !member.mustResend) return
     member.worker.send(tableUpdate(member.mustResend ? null : member.base, table))
     member.mustResend = false
@@ -310,6 +326,7 @@ export class WorkerPool {
     this.#poll.left(member)
     this.#dealer.tell()
     if (member.awaited !== null) clearTimeout(member.awaited)
+    if (member.paced !== null) clearTimeout(member.paced)
     this.#options.onGone(member.metrics)
     if (member.phase !== 'draining') {
       this.#options.log(`worker ${member.worker.pid ?? 'without pid'} ended (${how}), another takes its place`)
