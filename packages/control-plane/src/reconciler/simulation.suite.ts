@@ -5,10 +5,11 @@ import type { Driver, InstanceReport, StartOrder } from '../drivers/driver.js'
 import { FakeDriver, FakeSubstrate, type FakeBehaviour } from '../drivers/fake-driver.js'
 import type { Prober } from '../health/prober.js'
 import { MemoryStore } from '../store/memory-store.js'
-import type { RecordKind, Store } from '../store/store.js'
-import { desiredService, healthcheck, revisionSpec } from './fixtures.suite.js'
+import type { RecordKind } from '../store/store.js'
 import { Reconciler } from './loop.js'
+import { Death, Life } from './mortal-life.suite.js'
 import type { plan } from './plan.js'
+import { changed, drainTimeoutMs, type Wish } from './simulated-app.suite.js'
 import { seededRandom, SimulatedClock } from './simulated-clock.suite.js'
 import type { Desired, DesiredService, InstanceHealthRecord } from './state.js'
 
@@ -49,9 +50,7 @@ export type Act =
    */
   | { readonly do: 'die'; readonly after: number; readonly downMs: number; readonly again: number | null }
   | { readonly do: 'gateway'; readonly isStuck: boolean }
-  | { readonly do: 'want'; readonly change: DesiredChange; readonly which: number; readonly to: number }
-
-export type DesiredChange = 'scale' | 'revision' | 'restart' | 'stop' | 'start' | 'remove' | 'add'
+  | ({ readonly do: 'want' } & Wish)
 
 export interface Event {
   readonly act: Act
@@ -65,64 +64,7 @@ export interface History {
   readonly events: readonly Event[]
 }
 
-const check = { ...healthcheck, intervalMs: 5000, timeoutMs: 1000, startupMs: 8000, rise: 1, fall: 2 }
-const drainTimeoutMs = 6000
-const stopGracePeriodMs = 3000
 const convergesWithinMs = 15 * 60_000
-
-class Death extends Error {}
-
-/** One control plane's life: after its death nothing that it does has any effect, and nothing calls it. */
-class Life {
-  isAlive = true
-  /** Writes and calls until it dies; null is not going to. */
-  left: number | null = null
-  onDeath = (): void => {}
-
-  /** Stands before and after everything that has an effect outside. */
-  step(): void {
-    if (!this.isAlive) throw new Death()
-    if (this.left === null || --this.left > 0) return
-    this.end()
-    throw new Death()
-  }
-
-  end(): void {
-    if (!this.isAlive) return
-    this.isAlive = false
-    this.onDeath()
-  }
-
-  clock(clock: Clock): Clock {
-    return {
-      now: () => clock.now(),
-      after: (ms, callback) => (this.isAlive ? clock.after(ms, () => this.isAlive && callback()) : () => {}),
-    }
-  }
-
-  /** `onPut` sees every write before it is done, and says whether it shall be. */
-  store(store: Store, onPut: (kind: RecordKind, key: string, value: unknown) => boolean): Store {
-    const around = <T>(work: () => T): T => {
-      this.step()
-      const result = work()
-      this.step()
-      return result
-    }
-    return {
-      get: (kind, key) => store.get(kind, key),
-      all: (kind) => store.all(kind),
-      put: (kind, key, value) =>
-        around(() => {
-          if (onPut(kind, key, value)) store.put(kind, key, value)
-        }),
-      delete: (kind, key) => around(() => store.delete(kind, key)),
-      transaction: (work) => around(() => store.transaction(work)),
-      appendEvent: (event) => store.appendEvent(event),
-      events: (options) => store.events(options),
-      close: () => {},
-    }
-  }
-}
 
 export interface WorldOptions {
   readonly plan?: typeof plan
@@ -537,65 +479,4 @@ function isSame(a: readonly string[], b: readonly string[]): boolean {
 
 function byName(a: DesiredService, b: DesiredService): number {
   return a.name < b.name ? -1 : 1
-}
-
-/** The services of all histories: a fixed port, a chain of dependencies, a job. */
-export function service(name: string, replicas: number, seen: Iterable<string>): DesiredService {
-  const isThere = new Set(seen)
-  const dependsOn: Record<string, DesiredService['dependsOn'][string]> = {}
-  if (name === 'api' && isThere.has('db')) dependsOn.db = 'service_healthy'
-  if (name === 'web' && isThere.has('api')) dependsOn.api = 'service_started'
-  if (name === 'web' && isThere.has('job')) dependsOn.job = 'service_completed_successfully'
-  const isJob = name === 'job'
-  const spec = revisionSpec(name, {
-    healthcheck: isJob ? { ...check, probe: { kind: 'none' } } : check,
-    stopGracePeriodMs,
-    protocol: isJob ? 'none' : 'http',
-    port: name === 'db' ? 5432 : null,
-  })
-  return desiredService(name, {
-    revision: `${name}-1`,
-    spec,
-    replicas: name === 'db' || isJob ? 1 : replicas,
-    restart: isJob ? 'on-failure' : 'always',
-    dependsOn,
-    drainTimeoutMs,
-  })
-}
-
-function changed(desired: Desired, act: Act & { do: 'want' }): Desired {
-  const next = new Map(desired)
-  const names = [...desired.keys()]
-  const { change, which, to } = act
-  if (change === 'add') {
-    const absent = ['db', 'api', 'web', 'job'].filter((name) => !desired.has(name))
-    const name = absent[which % Math.max(1, absent.length)]
-    const up = names.filter((other) => desired.get(other)?.isStopped === false)
-    if (name !== undefined) next.set(name, service(name, 1 + (to % 3), up))
-    return next
-  }
-  const target = desired.get(names[which % Math.max(1, names.length)] ?? '')
-  if (target === undefined) return next
-  const isDependedOn = [...desired.values()].some((other) => target.name in other.dependsOn)
-  switch (change) {
-    case 'scale':
-      if (target.name === 'api' || target.name === 'web') next.set(target.name, { ...target, replicas: 1 + (to % 3) })
-      break
-    case 'revision':
-      next.set(target.name, { ...target, revision: `${target.name}-${1 + (to % 4)}` })
-      break
-    case 'restart':
-      next.set(target.name, { ...target, generation: target.generation + 1 })
-      break
-    case 'stop':
-      // What others wait for stays, or they would wait for ever.
-      if (!isDependedOn) next.set(target.name, { ...target, isStopped: true })
-      break
-    case 'start':
-      next.set(target.name, { ...target, isStopped: false })
-      break
-    case 'remove':
-      if (!isDependedOn) next.delete(target.name)
-  }
-  return next
 }
