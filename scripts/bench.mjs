@@ -1,4 +1,5 @@
-// `npm run bench`: builds the product, installs the peers into bench/, names what the system lacks, and measures.
+// `npm run bench`: builds the product, installs the peers into bench/, names what the system lacks, and measures
+// the gateway. `npm run bench -- registry [endpoints] [watchers] [changes]` measures the registry instead.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { requireNode } from './node-version.mjs'
@@ -7,6 +8,13 @@ requireNode()
 const { ensureInstalled, install } = await import('./install.mjs')
 const { build } = await import('./compile.mjs')
 const { root, run } = await import('./run.mjs')
+
+const [target, ...rest] = process.argv.slice(2)
+if (target === 'registry') {
+  await ensureInstalled()
+  if ((await build()) !== 0) process.exit(1)
+  process.exit(await run(process.execPath, [join(root, 'bench/registry.mjs'), ...rest]))
+}
 
 const lacking = ['wrk', 'nginx', 'haproxy', 'taskset'].filter(
   (tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0,
