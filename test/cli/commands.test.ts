@@ -106,6 +106,17 @@ describe('commands on a running app', () => {
     expect(url.searchParams.get('since')).toBe(String(Date.parse('2026-01-31T09:30:00Z')))
   })
 
+  it('logs shows what the last run wrote where nothing runs, but follows nothing', async () => {
+    const state = join(line.folder, 'ended')
+    await mkdir(join(state, 'logs', 'users'), { recursive: true })
+    await writeFile(join(state, 'logs', 'users', 'users-0-abcdef.log'), 'one\ntwo\n')
+    const { code, stdout, stderr } = await line.run(['logs', '--state-dir', state, '-n', '1'])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'users-0-abcdef | two\n' })
+    expect(stderr).toContain('last run')
+    expect(await line.run(['logs', '--state-dir', state, 'orders'])).toMatchObject({ code: 1, stdout: '' })
+    expect(await line.run(['logs', '--state-dir', state, '-f'])).toMatchObject({ code: 1, stdout: '' })
+  })
+
   it('logs -f goes on until it is interrupted, and that is no failure', async () => {
     const logs = line.start(['logs', '-f', 'users'])
     await logs.says('users says hello')

@@ -1,7 +1,10 @@
+import type { LogQuery } from '@pando/control-plane'
+import { PandoError, type LogLine } from '@pando/model'
 import type { Command } from 'commander'
 import { daemonOf, newCommand, type Attach } from '../command.js'
-import { print } from '../context.js'
+import { note, print } from '../context.js'
 import { parseCount } from '../count.js'
+import type { Daemon } from '../daemon/daemon.js'
 import { untilInterrupted } from '../interrupt.js'
 import { parseSince } from '../render/duration.js'
 import { LogLineRenderer } from '../render/log-line.js'
@@ -28,14 +31,34 @@ export function logsCommand(attach: Attach): Command {
       tail: options.tail === undefined ? null : parseCount(options.tail, '--tail', { most: 1_000_000 }),
       follow: options.follow === true,
     }
+    const daemon = daemonOf(invocation)
     const renderer = new LogLineRenderer({ paint: context.paint, hasTimes: options.timestamps === true })
-    await untilInterrupted((signal) =>
-      withRunning(daemonOf(invocation), async (control) => {
-        for await (const line of control.logs(query, signal)) {
-          print(context, options.json === true ? JSON.stringify(line) : renderer.render(line))
+    let shown = 0
+    const show = (line: LogLine): void => {
+      shown++
+      print(context, options.json === true ? JSON.stringify(line) : renderer.render(line))
+    }
+    await untilInterrupted(async (signal) => {
+      try {
+        await withRunning(daemon, async (control) => {
+          for await (const line of control.logs(query, signal)) show(line)
+        })
+      } catch (error) {
+        const isGone = error instanceof PandoError && error.code === 'unavailable'
+        if (!isGone || query.follow || shown > 0) throw error
+        for await (const line of leftBehind(daemon, query, signal)) {
+          if (shown === 0) note(context, 'Pando is not running here; this is what its last run wrote.')
+          show(line)
         }
-      }),
-    )
+        if (shown === 0) throw error
+      }
+    })
     return 0
   })
+}
+
+/** Logs outlive those who wrote them, and the control plane: they are read from the state directory when nobody answers. */
+async function* leftBehind(daemon: Daemon, query: LogQuery, signal: AbortSignal): AsyncGenerator<LogLine> {
+  const { InstanceLogs, systemClock } = await import('@pando/control-plane')
+  yield* new InstanceLogs({ stateDir: daemon.stateDir, clock: systemClock }).read(query, signal)
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { PandoError, type AppStatus } from '@pando/model'
 import type { Daemon } from '../daemon/daemon.js'
 import { isAlive, killGroup } from '../daemon/process-life.js'
@@ -7,6 +8,7 @@ import { judge, type FailingSince, type Failure } from './verdict.js'
 import type { View } from './view.js'
 import { Waker } from './waker.js'
 
+const shortestPollMs = 50
 const pendingPollMs = 250
 const attachedPollMs = 1_000
 const reconnectMs = 250
@@ -77,6 +79,8 @@ export class Attachment {
         const code = await this.#decide(status)
         if (code !== null) return code
       }
+      // Events come in bursts; what is shown of them need not be newer than this.
+      await delay(shortestPollMs)
       await this.#waker.sleep(this.#settled.size > 0 && !this.#isStopping ? attachedPollMs : pendingPollMs)
     }
   }
