@@ -1,4 +1,5 @@
-// Starts instances one after the other until it is killed: the control plane of the crash test. Runs the built driver.
+// Starts instances one after the other, and ends and forgets some, until it is killed: the control plane of the crash test.
+// It runs the built driver.
 import { ProcessDriver } from '../../dist/drivers/process-driver.js'
 import { systemClock } from '../../dist/clock.js'
 
@@ -20,4 +21,11 @@ for (let i = 0; i < 100; i += 1) {
     environment: { PATH: '/usr/bin:/bin', [name]: value },
     spec: { resources, stopSignal: 'SIGTERM', logs: { maxBytes: 1048576, maxFiles: 3 } },
   })
+  if (i % 3 === 2) {
+    const ended = `a-${i - 1}`
+    const hasExited = new Promise((resolve) => driver.watch(({ id }) => id === ended && resolve()))
+    await driver.stop(ended)
+    await hasExited
+    await driver.remove(ended)
+  }
 }

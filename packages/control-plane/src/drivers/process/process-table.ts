@@ -21,7 +21,7 @@ export interface ProcessIdentity {
 }
 
 /** Whom to name as main process where there is none: no process has such a pid, group or session (kernel threads have 0). */
-export const nobody: ProcessIdentity = { pid: -1, start: '' }
+export const nobody: ProcessIdentity = { pid: -1, start: 'never' }
 
 /** The system's processes. Reads are synchronous and cost some ten microseconds a process. */
 export interface ProcessTable {
