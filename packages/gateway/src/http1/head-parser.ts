@@ -182,6 +182,9 @@ export class HeadParser implements RequestView {
     const stop = end < limit ? end : limit
     let at = this.#at
     let phase = this.#phase
+    // As locals they are loaded once, not at every byte.
+    const names = tokenChars
+    const values = valueChars
     for (;;) {
       if (at >= stop) {
         // The head's last byte may be the last that the limit allows, so running into the limit here means that more would follow.
@@ -204,7 +207,7 @@ export class HeadParser implements RequestView {
         phase = inName
       }
       if (phase === inName) {
-        while (at < stop && tokenChars[bytes[at]] === 1) at++
+        while (at < stop && names[bytes[at]] === 1) at++
         if (at === stop) continue
         const byte = bytes[at]
         if (byte !== 0x3a || at === this.#nameStart) return this.#refuse(nameRefusal(byte, at === this.#nameStart))
@@ -219,7 +222,7 @@ export class HeadParser implements RequestView {
         phase = inValue
       }
       if (phase === inValue) {
-        while (at < stop && valueChars[bytes[at]] === 1) at++
+        while (at < stop && values[bytes[at]] === 1) at++
         if (at === stop) continue
         if (bytes[at] !== 0x0d) return this.#refuse(bytes[at] === 0x0a ? refusals.bareLineFeed : refusals.badValue)
         at++

@@ -67,8 +67,8 @@ export class UpstreamConnection implements WireOwner {
 
   /** Makes an idle connection the exchange's. */
   use(exchange: Exchange): void {
+    // Its timer stays where it is and does nothing while there is an exchange: two moves on the wheel less a request.
     this.exchange = exchange
-    this.#traffic.wheel.cancel(this.#timer)
   }
 
   /** The exchange is over and has left the connection as it found it. */
