@@ -86,8 +86,8 @@ describe('the request that goes upstream', () => {
       'X-Forwarded-Proto',
       'X-Forwarded-Port',
       'X-Forwarded-Host',
-      'X-Request-Id',
       'traceparent',
+      'X-Request-Id',
     ])
   })
 
@@ -152,6 +152,22 @@ describe('the request that goes upstream', () => {
     expect(valueOf(lines, 'X-Set')).toEqual(['gateway'])
     expect(valueOf(lines, 'X-Add')).toEqual(['more'])
     expect(valueOf(lines, 'X-Old')).toEqual([])
+    expect(valueOf(lines, 'X-Forwarded-Host')).toEqual(['example.org:81'])
+  })
+
+  it('says what the route wants said, also of the client', async () => {
+    const lines = await forwarded(get('X-Forwarded-Proto: ftp\r\n'), [
+      {
+        type: 'requestHeaders',
+        set: { 'X-Forwarded-Proto': 'https' },
+        add: {},
+        remove: ['x-forwarded-port', 'traceparent'],
+      },
+    ])
+    expect(valueOf(lines, 'X-Forwarded-Proto')).toEqual(['https'])
+    expect(valueOf(lines, 'X-Forwarded-Port')).toEqual([])
+    expect(valueOf(lines, 'traceparent')).toEqual([])
+    expect(valueOf(lines, 'X-Forwarded-For')).toEqual(['127.0.0.1'])
     expect(valueOf(lines, 'X-Forwarded-Host')).toEqual(['example.org:81'])
   })
 

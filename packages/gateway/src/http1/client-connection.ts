@@ -31,6 +31,7 @@ const lingering = 4
 const closed = 5
 
 const lingerMs = 2_000
+const farewellMs = 500
 
 const reasonOfStatus: Readonly<Record<number, Reason>> = {
   400: 'bad_request',
@@ -118,13 +119,15 @@ export class ClientConnection implements WireOwner {
   /** The response is whole. */
   onExchangeOver(keepsConnection: boolean): void {
     if (this.#state !== busy) return
-    if (!keepsConnection || this.hasEnded || this.#traffic.isClosing) {
+    if (!keepsConnection || this.hasEnded) {
       this.close()
       return
     }
     this.#state = idle
-    const { wheel, limits } = this.#traffic
-    wheel.schedule(this.#timer, limits.keepAliveTimeoutMs)
+    const { wheel, limits, isClosing } = this.#traffic
+    // This answer began before the gateway began to close, so it does not say so. The next request, which may be on its way, gets one that does.
+    if (isClosing) this.#restartTimer(farewellMs)
+    else wheel.schedule(this.#timer, limits.keepAliveTimeoutMs)
     if (this.#isConsuming) return
     const held = this.#held
     if (held !== null) {

@@ -1,4 +1,5 @@
 import type { IdSource } from '../ids.js'
+import type { CompiledEdit } from '../route-table/header-edit.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { writeEditedPath } from '../route-table/rewrite.js'
 import { tokenChars } from './chars.js'
@@ -32,7 +33,7 @@ export interface WrittenHead {
 /**
  * Writes the head that goes upstream and returns its length. Kept header lines are copied in runs, in their order; what follows:
  * hop-by-hop fields and those that Connection names are left out (RFC 9110 section 7.6.1), but Connection cannot name away what the gateway
- * writes itself; who the client is said to be is replaced; the framing stays the client's, which the parser has found unambiguous.
+ * writes itself; who the client is said to be is replaced, unless the route's own edit says otherwise; the framing stays the client's, which the parser has found unambiguous.
  */
 export function writeRequest(
   parser: HeadParser,
@@ -59,18 +60,21 @@ export function writeRequest(
   else to = copy(bytes, parser.authorityStart, parser.authorityEnd, out, to)
   to = put(out, to, crlf)
   to = writeKeptLines(parser, route, forwarded !== null, out, to)
+  const ownStart = to
   if (forwarded !== null) {
     to = put(out, to, forwarded)
     to = copy(bytes, parser.authorityStart, parser.authorityEnd, out, to)
     to = put(out, to, crlf)
   }
+  to = put(out, to, traceparentName)
+  to = writeTraceparent(parser, ids, out, to)
+  to = put(out, to, crlf)
+  const edit = route.requestEdit
+  if (edit !== null) to = dropLines(edit, out, ownStart, to)
   to = put(out, to, requestIdName)
   written.requestIdStart = to
   to = writeRequestId(parser, ids, out, to)
   written.requestIdEnd = to
-  to = put(out, to, crlf)
-  to = put(out, to, traceparentName)
-  to = writeTraceparent(parser, ids, out, to)
   to = put(out, to, crlf)
   if (keepsUpgrade) {
     const field = parser.upgradeIndex * 4
@@ -78,8 +82,25 @@ export function writeRequest(
     to = copy(bytes, parser.headers[field + 2], parser.headers[field + 3], out, to)
     to = put(out, to, crlf)
   }
-  if (route.requestEdit !== null) to = put(out, to, route.requestEdit.lines)
+  if (edit !== null) to = put(out, to, edit.lines)
   return put(out, to, crlf)
+}
+
+/** Leaves those of the gateway's own lines out that the route's edit replaces or does not want; returns the offset behind the others. */
+function dropLines(edit: CompiledEdit, out: Uint8Array, start: number, end: number): number {
+  let to = start
+  for (let at = start; at < end;) {
+    const lineStart = at
+    while (out[at] !== 0x3a) at++
+    const isDropped = edit.drops(out, lineStart, at)
+    while (out[at] !== 0x0a) at++
+    at++
+    if (!isDropped) {
+      out.copyWithin(to, lineStart, at)
+      to += at - lineStart
+    }
+  }
+  return to
 }
 
 function writeKeptLines(
