@@ -73,10 +73,11 @@ describe('many connections at once', () => {
     const port = portOf({ listeners })
     const held = Promise.all(Array.from({ length: 100 }, (_, index) => fetchOnce(port, `/hold/${index}`)))
     await waitUntil(() => upstream.held.length === 100)
+    // Each worker may be one and an eighth of the mean, and what it knows of the mean may be a moment old.
     const { connections } = await gateway.until(
       (readiness) => Object.values(readiness.connections).reduce((sum, count) => sum + count, 0) === 100,
     )
-    for (const count of Object.values(connections)) expect(count).toBeGreaterThanOrEqual(30)
+    for (const count of Object.values(connections)) expect(count).toBeGreaterThanOrEqual(25)
     upstream.release()
     expect((await held).map(({ status, body }) => `${status} ${body}`)).toEqual(Array(100).fill('200 held'))
   })

@@ -25,7 +25,7 @@ describe('AcceptShare', () => {
     const share = new AcceptShare()
     share.workers = 2
     share.mean = 100
-    expect(kept(share, 20, 100)).toBe(120)
+    expect(kept(share, 16, 100)).toBe(116)
     expect(kept(share, 100, 200)).toBe(250)
   })
 })

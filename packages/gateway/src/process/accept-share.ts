@@ -1,6 +1,6 @@
 /** What one worker may have above its share before it gives connections away: room for those that come and go. */
 const slack = 4
-const tolerance = 1.25
+const tolerance = 1.125
 
 /**
  * Whether a worker keeps a connection that it has accepted. The kernel gives a connection to whichever worker asks first, which is cheap, and

@@ -42,17 +42,21 @@ export class ConnectionDealer<Worker extends DealtWorker> {
     fewest.worker.send({ type: 'connection', listener }, client, true)
   }
 
-  /** Counts or workers have changed: all are told, at most a few times a second. */
+  /** Counts have changed: all are told, at most a few times a second. */
+  tellSoon(): void {
+    this.#timer ??= setTimeout(() => this.tell(), sharePeriodMs)
+  }
+
+  /** There are other workers now: until it is told of them, one that is new keeps every connection. */
   tell(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null
-      const serving = this.#serving()
-      const mean = serving.reduce((sum, { connections }) => sum + connections, 0) / Math.max(1, serving.length)
-      for (const { worker } of serving) worker.send({ type: 'share', workers: serving.length, mean })
-    }, sharePeriodMs)
+    this.stop()
+    const serving = this.#serving()
+    const mean = serving.reduce((sum, { connections }) => sum + connections, 0) / Math.max(1, serving.length)
+    for (const { worker } of serving) worker.send({ type: 'share', workers: serving.length, mean })
   }
 
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
   }
 }

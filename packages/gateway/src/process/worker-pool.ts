@@ -263,7 +263,7 @@ export class WorkerPool {
         return
       case 'load':
         member.connections = message.connections
-        this.#dealer.tell()
+        this.#dealer.tellSoon()
         return
       case 'connection':
         this.#dealer.deal(member, message.listener, handle as DealtConnection | undefined)
