@@ -27,6 +27,7 @@ import { checkStartable, environmentOf, marksOf } from './process/program-enviro
 const pollIntervalMs = 50
 /** Rounds of killing what a dead instance left, before it counts as ended all the same (processes stuck in the kernel). */
 const maxKillRounds = 100
+const maxCloseRounds = 20
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 
 export interface ProcessDriverOptions {
@@ -160,6 +161,11 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     this.#cancelPoll = null
     this.#watchers.clear()
     for (const instance of this.#instances.values()) instance.child?.removeAllListeners()
+    // Nobody may come after us to clear them away.
+    for (let round = 0; round < maxCloseRounds && this.#busyCgroups.length > 0; round += 1) {
+      await this.#sleep(10)
+      this.#busyCgroups = this.#busyCgroups.filter(({ cgroups }) => !removeCgroups(cgroups))
+    }
     this.#cgroups?.close()
   }
 
