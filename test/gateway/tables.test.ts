@@ -241,6 +241,18 @@ describe('limits', () => {
   })
 })
 
+it('new limits hold for connections that are open already', async () => {
+  const upstream = await rawServer(answering(() => ok))
+  const endpoints = [endpoint('web', upstream.port)]
+  const { plane, port } = await serve({ endpoints })
+  const client = new Client(port)
+  client.send(get('/', `A: ${'b'.repeat(500)}\r\n`))
+  await client.until((text) => text.endsWith('ok'))
+  await plane.apply(table({ endpoints, limits: { maxHeadBytes: 400 } }))
+  client.send(get('/', `A: ${'b'.repeat(500)}\r\n`))
+  expect(await client.ended()).toMatch(/ok[^]*HTTP\/1\.1 431 /)
+})
+
 describe('routes', () => {
   it('lead by host, path and method, and say what they would take', async () => {
     const one = await rawServer(answering(() => 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none'))

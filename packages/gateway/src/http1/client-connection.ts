@@ -32,6 +32,8 @@ const closed = 5
 
 const lingerMs = 2_000
 const farewellMs = 500
+/** Connections too many that are told so at the same time; further ones are just closed. */
+const mostRefusing = 256
 
 const reasonOfStatus: Readonly<Record<number, Reason>> = {
   400: 'bad_request',
@@ -205,6 +207,8 @@ export class ClientConnection implements WireOwner {
     this.#isConsuming = true
     while (at < end && (this.#state === idle || this.#state === inHead)) {
       const head = this.#head
+      // A table with other limits may have come since the last request.
+      head.parsers = this.#traffic.requestParsers
       const outcome = head.read(bytes, at, end)
       if (outcome === incomplete) {
         if (this.#state === idle) {
@@ -291,6 +295,12 @@ export class ClientConnection implements WireOwner {
 export function refuseConnection(accepted: Socket, reason: Reason, detail: string, traffic: Traffic): void {
   traffic.metrics.refused[reason].inc()
   accepted.on('error', () => {})
+  if (traffic.refusing >= mostRefusing) {
+    accepted.destroy()
+    return
+  }
+  traffic.refusing++
+  accepted.on('close', () => traffic.refusing--)
   accepted.resume()
   accepted.end(
     problemResponse({ reason, detail, status: reasons[reason].status, keepAlive: false, retryAfterSeconds: 1 }),

@@ -1,20 +1,21 @@
-import { type ProblemOptions, problemResponse, type Reason, reasons } from '../problem.js'
+import type { Reason } from '../problem.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
-import { redirectLocation } from '../route-table/rewrite.js'
 import { tickMs } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { Relay } from '../tunnel/relay.js'
 import type { UpstreamService } from '../upstream.js'
 import { Body, bodyOverhead, byChunks, byClose, byLength, noBody } from './body.js'
-import { ascii, equalsName } from './chars.js'
 import { ChunkDecoder, copy } from './chunk-decoder.js'
 import type { ClientConnection } from './client-connection.js'
+import { ExchangeLog } from './exchange-log.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
 import { isHead, isIdempotent } from './methods.js'
+import { answerBytes, describeRequest, latin1, type OwnAnswer, redirectOf, statusOf } from './own-answer.js'
 import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
 import { responseHeadSize, writeResponse } from './response-writer.js'
 import { lastChunk } from './text.js'
 import type { Traffic } from './traffic.js'
+import { wantsUpgrade } from './upgrade.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
 /** A body of up to this many bytes is kept until the answer begins, so that an idempotent request can be sent again. */
@@ -24,7 +25,6 @@ const mostWaitingBytes = 64 * 1024
 /** A request that must not be sent twice goes only to connections used this lately, which hardly ever close just then. */
 const freshIdleMs = 1_000
 const mostInterim = 32
-const h2c = ascii('h2c')
 const noBytes = Buffer.alloc(0)
 
 /**
@@ -38,7 +38,7 @@ const noBytes = Buffer.alloc(0)
  * - `out` holds the request's head and, while `isReplayable`, all of the body that has come; it is neither changed nor given away while a
  *   write of it may be under way.
  * - A request is sent again only if nothing of it was sent (its connection never opened) or if it is idempotent and `isReplayable`, and
- *   never after a byte of the final response has gone to the client.
+ *   never after the head of its response was read: from then on the client has part of it.
  * - `upstream.exchange === this` as long as `upstream` is set; whoever takes it away does both.
  * - `endpoint` is counted in flight from `#attach` to `#detach`.
  */
@@ -89,10 +89,7 @@ export class Exchange implements WrittenHead {
   #deadline = 0
   #attemptDeadline = 0
   #pendingDeadline = 0
-  #log: Buffer = noBytes
-  #methodLength = 0
-  #hostLength = 0
-  #pathLength = 0
+  readonly #log = new ExchangeLog()
 
   constructor(client: ClientConnection, traffic: Traffic) {
     this.#client = client
@@ -142,8 +139,8 @@ export class Exchange implements WrittenHead {
     else this.requestBody.begin(noBody, 0, false, null)
     this.responseBody.begin(noBody, 0, false, null)
     this.#expectsContinue = parser.expectsContinue && !this.requestBody.isDone
-    this.#wantsUpgrade = parser.hasUpgradeOption && this.requestBody.isDone && !this.#isOldClient && isUpgrade(parser)
-    if (traffic.accessLog !== null) this.#keepForLog(parser)
+    this.#wantsUpgrade = this.requestBody.isDone && wantsUpgrade(parser)
+    if (traffic.accessLog !== null) this.#log.keep(parser)
     this.#beginRoute(parser, length)
   }
 
@@ -278,10 +275,12 @@ export class Exchange implements WrittenHead {
   }
 
   onClientDrain(): void {
+    this.#lastActivity = this.#traffic.wheel.now
     this.upstream?.wire.resume()
   }
 
   onUpstreamDrain(): void {
+    this.#lastActivity = this.#traffic.wheel.now
     if (!this.requestBody.isDone) this.#client.wire.resume()
   }
 
@@ -306,7 +305,7 @@ export class Exchange implements WrittenHead {
 
   /** Ends it at once with an answer of the gateway's own, where one can still be given. */
   refuse(reason: Reason, detail: string): void {
-    this.#answer({ reason, detail, allow: null, retryAfterSeconds: 0, bytes: null, status: 0 })
+    this.#answer({ kind: 'problem', reason, detail })
   }
 
   #beginRoute(parser: HeadParser, length: number): void {
@@ -317,8 +316,11 @@ export class Exchange implements WrittenHead {
     this.#route = route
     if (route === null) {
       const allow = client.listener.isMesh ? null : table.allowedMethods(parser)
-      const detail = `${describe(parser)} matches no route.`
-      this.#plan(allow === null ? 'no_route' : 'method_not_allowed', detail, allow)
+      const detail = `${describeRequest(parser)} matches no route.`
+      this.#ownAnswer =
+        allow === null
+          ? { kind: 'problem', reason: 'no_route', detail }
+          : { kind: 'problem', reason: 'method_not_allowed', detail, allow }
       return
     }
     const timeoutMs = route.requestTimeoutMs ?? limits.requestTimeoutMs
@@ -331,36 +333,19 @@ export class Exchange implements WrittenHead {
     }
     this.#outLength = writeRequest(parser, route, forwarded, this.#wantsUpgrade, traffic.ids, this.#out, this)
     if (limits.maxBodyBytes > 0 && length > limits.maxBodyBytes) {
-      this.#plan('body_too_large', `The body has ${length} bytes; ${limits.maxBodyBytes} are allowed.`, null)
+      const detail = `The body has ${length} bytes; ${limits.maxBodyBytes} are allowed.`
+      this.#ownAnswer = { kind: 'problem', reason: 'body_too_large', detail }
       return
     }
     if (route.redirect !== null) {
-      this.#planRedirect(parser, route)
+      this.#ownAnswer = redirectOf(parser, route, client.listener.port)
       return
     }
     this.#service = route.pickService()
-    if (this.#service === null) this.#plan('no_healthy_endpoint', 'No backend of the route takes traffic.', null)
-  }
-
-  #plan(reason: Reason, detail: string, allow: string | null): void {
-    this.#ownAnswer = { reason, detail, allow, retryAfterSeconds: 0, bytes: null, status: 0 }
-  }
-
-  #planRedirect(parser: HeadParser, route: CompiledRoute): void {
-    const redirect = route.redirect as NonNullable<CompiledRoute['redirect']>
-    const location = redirectLocation(redirect, route.prefixLength, {
-      scheme: 'http',
-      host: latin1(parser.bytes, parser.hostStart, parser.hostEnd),
-      port: portOf(parser, this.#client.listener.port),
-      path: parser.path,
-      pathLength: parser.pathLength,
-      query: latin1(parser.bytes, parser.queryStart, parser.queryEnd),
-    })
-    const { status } = redirect
-    const keeps = this.#keepsClient && this.requestBody.isDone
-    const head = `HTTP/1.1 ${status} Redirect\r\nDate: ${new Date().toUTCString()}\r\nLocation: ${location}\r\nContent-Length: 0\r\n`
-    const bytes = ascii(`${head}${keeps ? '' : 'Connection: close\r\n'}\r\n`)
-    this.#ownAnswer = { reason: '', detail: '', allow: null, retryAfterSeconds: 0, bytes, status }
+    if (this.#service === null) {
+      const detail = 'No backend of the route takes traffic.'
+      this.#ownAnswer = { kind: 'problem', reason: 'no_healthy_endpoint', detail }
+    }
   }
 
   /** Whether body bytes go to `out`: before there is a connection, and while a small body is kept so that it can be sent again. */
@@ -457,14 +442,8 @@ export class Exchange implements WrittenHead {
     const service = this.#service as UpstreamService
     if (this.#pendingDeadline === 0) this.#pendingDeadline = wheel.now + limits.pendingTimeoutMs + tickMs
     if (!pending.add(service, this)) {
-      this.#answer({
-        reason: 'overloaded',
-        detail: `${limits.maxPending} requests for ${service.name} are waiting already.`,
-        allow: null,
-        retryAfterSeconds: 1,
-        bytes: null,
-        status: 0,
-      })
+      const detail = `${limits.maxPending} requests for ${service.name} are waiting already.`
+      this.#answer({ kind: 'problem', reason: 'overloaded', detail, retryAfterSeconds: 1 })
       return
     }
     this.#isPending = true
@@ -474,7 +453,7 @@ export class Exchange implements WrittenHead {
   /** It has waited for as long as it may. */
   #refuseUnreached(): void {
     const service = (this.#service as UpstreamService).name
-    const answer = { allow: null, retryAfterSeconds: 1, bytes: null, status: 0 }
+    const answer = { kind: 'problem', retryAfterSeconds: 1 } as const
     if (this.#failure !== '') {
       const reason = this.#hadConnectTimeout ? 'upstream_timeout' : 'connect_failed'
       const detail = `No connection to ${service} could be opened; the last try, ${this.#failure}.`
@@ -505,7 +484,7 @@ export class Exchange implements WrittenHead {
       this.#isIdempotent &&
       this.#isReplayable &&
       !this.#wantsUpgrade &&
-      !this.#hasResponseBytes &&
+      !this.#hasResponseHead &&
       this.#retries < this.#traffic.limits.maxRetries
     )
   }
@@ -514,6 +493,7 @@ export class Exchange implements WrittenHead {
   #sendAgain(): void {
     const service = this.#service as UpstreamService
     this.#retries++
+    this.#hasResponseBytes = false
     this.#traffic.table.serviceMetrics(service).retries.inc()
     this.#isSent = false
     this.#tried = this.#endpoint === null ? null : [this.#endpoint]
@@ -677,31 +657,23 @@ export class Exchange implements WrittenHead {
       this.#cut()
       return
     }
-    const { reason } = answer
     const keepAlive = this.#keepsClient && this.requestBody.isDone && !this.#client.hasEnded && !this.#traffic.isClosing
     this.#drop()
     this.#keepsClient = keepAlive
-    if (reason === '') {
-      this.#status = answer.status
-      this.#client.wire.sendOwned(answer.bytes as Uint8Array)
-    } else {
-      const options: ProblemOptions = {
-        reason,
-        detail: answer.detail,
+    this.#status = statusOf(answer)
+    if (answer.kind === 'problem') {
+      this.#reason = answer.reason
+      this.#traffic.metrics.refused[answer.reason].inc()
+    }
+    this.#client.wire.sendOwned(
+      answerBytes(answer, {
         requestId: this.#requestId(),
         keepAlive,
         isHead: this.#isHead,
         ...(this.#route === null ? {} : { route: this.#route.name }),
         ...(this.#service === null ? {} : { service: this.#service.name }),
-        ...(answer.allow === null ? {} : { allow: answer.allow }),
-        ...(answer.retryAfterSeconds === 0 ? {} : { retryAfterSeconds: answer.retryAfterSeconds }),
-        ...(answer.status === 0 ? {} : { status: answer.status }),
-      }
-      this.#reason = reason
-      this.#status = options.status ?? reasons[reason].status
-      this.#traffic.metrics.refused[reason].inc()
-      this.#client.wire.sendOwned(problemResponse(options))
-    }
+      }),
+    )
     this.#finish()
   }
 
@@ -771,27 +743,10 @@ export class Exchange implements WrittenHead {
     this.#client.wakeIn(next > now ? next - now : 0)
   }
 
-  #keepForLog(parser: HeadParser): void {
-    this.#methodLength = parser.methodEnd - parser.methodStart
-    this.#hostLength = parser.authorityEnd - parser.authorityStart
-    this.#pathLength = parser.pathLength
-    const size = this.#methodLength + this.#hostLength + this.#pathLength
-    if (this.#log.length < size) this.#log = Buffer.allocUnsafeSlow(size * 2)
-    let to = copy(parser.bytes, parser.methodStart, parser.methodEnd, this.#log, 0)
-    to = copy(parser.bytes, parser.authorityStart, parser.authorityEnd, this.#log, to)
-    copy(parser.path, 0, parser.pathLength, this.#log, to)
-  }
-
   #writeLog(durationMs: number): void {
     const { record, accessLog } = this.#traffic
     record.client = this.#client.remoteAddress
-    record.bytes = this.#log
-    record.methodStart = 0
-    record.methodEnd = this.#methodLength
-    record.hostStart = this.#methodLength
-    record.hostEnd = this.#methodLength + this.#hostLength
-    record.path = this.#log.subarray(record.hostEnd)
-    record.pathLength = this.#pathLength
+    this.#log.fill(record)
     record.status = this.#status
     record.requestBytes = this.requestBody.passed
     record.responseBytes = this.responseBody.passed
@@ -806,46 +761,4 @@ export class Exchange implements WrittenHead {
     record.requestIdEnd = this.requestIdEnd
     accessLog?.append(record)
   }
-}
-
-interface OwnAnswer {
-  /** Empty for a redirect. */
-  readonly reason: Reason | ''
-  readonly detail: string
-  readonly allow: string | null
-  /** 0: none. */
-  readonly retryAfterSeconds: number
-  /** A redirect, ready. */
-  readonly bytes: Uint8Array | null
-  /** 0: the reason's own. */
-  readonly status: number
-}
-
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
-}
-
-function describe(parser: HeadParser): string {
-  const method = latin1(parser.bytes, parser.methodStart, parser.methodEnd)
-  const host = latin1(parser.bytes, parser.authorityStart, parser.authorityEnd)
-  return `${method} ${latin1(parser.path, 0, parser.pathLength)} on host "${host}"`
-}
-
-/** The port that the client used: the one it named, the scheme's own when it named a host only, else the listener's. */
-function portOf(parser: HeadParser, listenerPort: number): number {
-  if (parser.authorityEnd > parser.hostEnd + 1)
-    return Number(latin1(parser.bytes, parser.hostEnd + 1, parser.authorityEnd))
-  return parser.authorityEnd > parser.authorityStart ? 80 : listenerPort
-}
-
-/** HTTP/2 over the upgrade would be a tunnel past routes and limits (and RFC 9113 has dropped it). */
-function isUpgrade(parser: HeadParser): boolean {
-  const index = parser.upgradeIndex
-  if (index === -1) return false
-  const start = parser.headers[index * 4 + 2]
-  const end = parser.headers[index * 4 + 3]
-  for (let at = start; at + h2c.length <= end; at++) {
-    if (equalsName(parser.bytes, at, at + h2c.length, h2c)) return false
-  }
-  return end > start
 }

@@ -38,6 +38,8 @@ export class Traffic {
   readonly outputs = new Outputs()
   readonly record = new AccessRecord()
   readonly shape = new ResponseShape()
+  /** Connections that are being told that they are too many. */
+  refusing = 0
   readonly clients = new Set<ClientConnection>()
   /** Endpoints that have or had connections, until they have left the table and are idle. */
   readonly endpoints = new Set<UpstreamEndpoint>()

@@ -1,0 +1,32 @@
+import type { AccessRecord } from '../access-record.js'
+import { copy } from './chunk-decoder.js'
+import type { HeadParser } from './head-parser.js'
+
+/** What the access log wants to know of a request's head, kept until its end; used again for the next request. */
+export class ExchangeLog {
+  #bytes: Buffer = Buffer.alloc(0)
+  #methodLength = 0
+  #hostLength = 0
+  #pathLength = 0
+
+  keep(parser: HeadParser): void {
+    this.#methodLength = parser.methodEnd - parser.methodStart
+    this.#hostLength = parser.authorityEnd - parser.authorityStart
+    this.#pathLength = parser.pathLength
+    const size = this.#methodLength + this.#hostLength + this.#pathLength
+    if (this.#bytes.length < size) this.#bytes = Buffer.allocUnsafeSlow(size * 2)
+    let to = copy(parser.bytes, parser.methodStart, parser.methodEnd, this.#bytes, 0)
+    to = copy(parser.bytes, parser.authorityStart, parser.authorityEnd, this.#bytes, to)
+    copy(parser.path, 0, parser.pathLength, this.#bytes, to)
+  }
+
+  fill(record: AccessRecord): void {
+    record.bytes = this.#bytes
+    record.methodStart = 0
+    record.methodEnd = this.#methodLength
+    record.hostStart = this.#methodLength
+    record.hostEnd = this.#methodLength + this.#hostLength
+    record.path = this.#bytes.subarray(record.hostEnd)
+    record.pathLength = this.#pathLength
+  }
+}
