@@ -36,7 +36,6 @@ export type StartFault =
   | 'exits'
   | 'ignores_stop'
   | 'begins_late'
-  | 'ends_well'
 
 export type Act =
   | { readonly do: 'crash' | 'hang' | 'recover'; readonly which: number }
