@@ -25,6 +25,8 @@ const statusPeriodMs = 1_000
 const loadPeriodMs = 200
 /** When the primary is killed, what is in flight may still end. */
 const orphanDrainMs = 10_000
+/** A plane that has not closed so long after its time is stuck. */
+const stuckMs = 2_000
 /** The kernel cuts it to its own limit (net.core.somaxconn). */
 const backlog = 4_096
 
@@ -124,6 +126,10 @@ class Worker {
   drain(timeoutMs: number): void {
     if (this.#isDraining) return
     this.#isDraining = true
+    // Nobody may be there to answer, and the plane closes only after it has opened what it was told to.
+    for (const { reject } of this.#awaited.values()) reject(new PandoError('unavailable', 'the worker ends'))
+    this.#awaited.clear()
+    setTimeout(() => this.#options.exit(1), timeoutMs + stuckMs).unref()
     void this.#plane.close(timeoutMs).then(
       () => this.#options.exit(0),
       (error: unknown) => {
@@ -176,6 +182,7 @@ class Worker {
 
   /** The socket is the primary's: this worker listens on a copy of it, and the kernel gives each connection to one of the workers. */
   async #listen(server: Server, listener: Listener): Promise<void> {
+    if (this.#isDraining) throw new PandoError('unavailable', 'the worker ends')
     const handle = await new Promise<unknown>((resolve, reject) => {
       this.#awaited.set(listener.name, { resolve, reject })
       this.#options.line.send({ type: 'listen', listener })
