@@ -136,7 +136,7 @@ describe('commands on a running app', () => {
   it('events shows the newest first asked for, as lines or JSON', async () => {
     const { stdout } = await line.run(['events', '-n', '2'])
     expect(stdout.trimEnd().split('\n')).toHaveLength(2)
-    expect(stdout).toMatch(/endpoint\.registered +users-0 Registered\./)
+    expect(stdout).toMatch(/^\d\d:\d\d:\d\d · users-0 +Registered\.$/m)
     const json = (await line.run(['events', '-n', '1', '--json'])).stdout
     expect(JSON.parse(json)).toMatchObject({ kind: 'endpoint.registered', service: 'users' })
   })

@@ -331,7 +331,7 @@ export class ControlPlane implements AppControl {
 
   #noted(report: GatewayReport): void {
     const { isFirst, newErrors } = this.#view.noteReport(report)
-    if (isFirst) this.#events.emit({ kind: 'gateway.ready', message: `gateway serves with ${report.workers} workers` })
+    if (isFirst) this.#events.emit({ kind: 'gateway.ready', message: 'gateway is ready' })
     for (const error of newErrors) this.#events.emit({ kind: 'gateway.listener_failed', message: error })
   }
 

@@ -4,7 +4,7 @@ import { daemonOf, newCommand, type Attach } from '../command.js'
 import { print } from '../context.js'
 import { parseCount } from '../count.js'
 import { untilInterrupted } from '../interrupt.js'
-import { renderEvent } from '../render/event-line.js'
+import { EventRenderer } from '../render/event-line.js'
 import { withRunning } from '../running.js'
 
 interface EventsOptions {
@@ -26,11 +26,12 @@ export function eventsCommand(attach: Attach): Command {
       service: args[0] ?? null,
       follow: options.follow === true,
     }
+    const renderer = new EventRenderer({ paint: context.paint })
     await untilInterrupted((signal) =>
       withRunning(daemonOf(invocation), async (control) => {
         for await (const event of control.events(query, signal)) {
           if (options.warn === true && eventKinds[event.kind] === 'info') continue
-          print(context, options.json === true ? JSON.stringify(event) : renderEvent(event, context.paint))
+          print(context, options.json === true ? JSON.stringify(event) : renderer.render(event))
         }
       }),
     )

@@ -8,7 +8,7 @@ import { parseDuration } from '../render/duration.js'
 import { Attachment } from '../up/attachment.js'
 import { openApp } from '../up/open-app.js'
 import { StopRequests } from '../up/stop-requests.js'
-import { LineView, QuietView, type View } from '../up/view.js'
+import { LineView, QuietView, type View, type ViewOptions } from '../up/view.js'
 
 interface UpOptions {
   readonly detach?: boolean
@@ -33,8 +33,8 @@ export function upCommand(attach: Attach): Command {
     try {
       const isDetached = options.detach === true
       const deadline = context.now() + timeoutMs
-      const command = callOf(context, project, options)
-      const view = await viewFor(context, command, options.json === true)
+      const speech = { command: callOf(context, project, options), services: Object.keys(app.services) }
+      const view = await viewFor(context, speech, options.json === true)
       view.note(context.paint.dim(`${app.name}: ${project.manifest}`))
       const opened = await openApp(daemon, { manifest: project.manifest, variables }, deadline)
       if (opened.note !== '') view.note(opened.note)
@@ -51,7 +51,7 @@ export function upCommand(attach: Attach): Command {
       // The board is gone with the attachment; pipes have had the summary already.
       if (isDetached && status !== null) {
         if (options.json === true) printJson(context, status)
-        else if (context.stdout.isTTY === true) new LineView(context, command).settled(status)
+        else if (context.stdout.isTTY === true) new LineView(context, speech).settled(status)
       }
       return code
     } finally {
@@ -60,11 +60,11 @@ export function upCommand(attach: Attach): Command {
   })
 }
 
-async function viewFor(context: Context, command: string, isJson: boolean): Promise<View> {
+async function viewFor(context: Context, speech: ViewOptions, isJson: boolean): Promise<View> {
   if (isJson) return new QuietView(context)
-  if (context.stdout !== process.stdout || !process.stdout.isTTY) return new LineView(context, command)
+  if (context.stdout !== process.stdout || !process.stdout.isTTY) return new LineView(context, speech)
   const { BoardView } = await import('../up/board-view.js')
-  return new BoardView(context, command, process.stdout)
+  return new BoardView(context, speech, process.stdout)
 }
 
 async function logTail(daemon: Daemon, service: string): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import type { AppStatus } from '@pando/model'
 import type { Paint } from '../paint.js'
-import { renderDuration } from './duration.js'
+import { renderBytes, renderDuration } from './duration.js'
 import { gatewayUrl, renderInstances, renderReasons, renderServices } from './service-table.js'
 import { cut, type TableOptions } from './table.js'
 
@@ -27,17 +27,35 @@ export function renderGateway(status: AppStatus, paint: Paint): string {
   return lines.join('\n')
 }
 
+/** The app in one line: how much of it is ready, what it takes, since when. */
+export function renderHeadline(status: AppStatus, now: number, paint: Paint): string {
+  const { services } = status
+  const well = services.filter(({ state }) => state === 'ready' || state === 'completed' || state === 'stopped').length
+  const running = services.flatMap(({ instances }) => instances).filter(({ phase }) => phase !== 'exited')
+  const memory = running.reduce((sum, { memoryBytes }) => sum + (memoryBytes ?? 0), 0)
+  const ready = `${well} of ${services.length} ${services.length === 1 ? 'service' : 'services'} ready`
+  const parts = [
+    well === services.length ? paint.green(ready) : paint.yellow(ready),
+    `${running.length} ${running.length === 1 ? 'instance' : 'instances'}`,
+    ...(memory > 0 ? [renderBytes(memory)] : []),
+    `up ${renderDuration(now - status.startedAt)}`,
+  ]
+  return `${paint.bold(status.name)}  ${parts.join(paint.dim(' · '))}`
+}
+
 export interface SummaryOptions extends TableOptions {
   readonly rows?: number
   /** How `pando` is called from where the reader is, with what it needs to find this app. */
   readonly command: string
+  /** Unix time, milliseconds. */
+  readonly now: number
 }
 
 /** Fits a screen: what runs where, and the next three commands to try. */
 export function renderSummary(status: AppStatus, options: SummaryOptions): string {
   const { paint } = options
-  // Gateway, head, blank lines, commands and the live line take about twelve; the rest is for services and their reasons.
-  const room = Math.max(4, (options.rows ?? 40) - 14)
+  // Headline, gateway, head, blank lines, commands and the live line take about twelve; the rest is for services and their reasons.
+  const room = Math.max(4, (options.rows ?? 40) - 15)
   const reasons = renderReasons(status.services, paint)
     .split('\n')
     .slice(0, Math.ceil(room / 3))
@@ -46,7 +64,7 @@ export function renderSummary(status: AppStatus, options: SummaryOptions): strin
   const next = nextCommands(status, options.command)
   const width = Math.max(...next.map(([command]) => command.length))
   const parts = [
-    renderGateway(status, paint),
+    `${renderHeadline(status, options.now, paint)}\n${renderGateway(status, paint)}`,
     renderServices(shown, options) + (more > 0 ? `\n${paint.dim(`and ${more} more: pando ps`)}` : ''),
     reasons.map((reason) => cut(reason, options.columns)).join('\n'),
     next
@@ -69,7 +87,7 @@ function nextCommands(status: AppStatus, pando: string): readonly (readonly [str
   const name = routed?.name ?? 'SERVICE'
   const path = routed?.routes.find((route) => route.startsWith('/') && !route.includes('{')) ?? '/'
   return [
-    [`curl ${gatewayUrl(status)}${path}`, 'a request through the gateway'],
+    [`curl ${gatewayUrl(status)}${path}`, 'through the gateway'],
     [`${pando} scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
     [`${pando} logs -f ${name}`, 'what it writes'],
   ]

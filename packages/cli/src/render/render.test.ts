@@ -1,7 +1,8 @@
 import type { AppStatus, InstanceStatus, PandoEvent, RouteStatus } from '@pando/model'
 import { describe, expect, it } from 'vitest'
-import { noPaint } from '../paint.js'
+import { colorPaint, noPaint } from '../paint.js'
 import { EventSieve } from '../up/view.js'
+import { EventRenderer } from './event-line.js'
 import { renderAppStatus, renderSummary } from './app-status.js'
 import { LogLineRenderer } from './log-line.js'
 import { renderRoutes } from './route-table.js'
@@ -69,7 +70,7 @@ describe('renderAppStatus', () => {
 
 describe('renderSummary', () => {
   it('names the next three commands as the reader has to call them', () => {
-    const text = renderSummary(statusOf(1), { paint: noPaint, command: 'npx pando -f x.yaml' })
+    const text = renderSummary(statusOf(1), { paint: noPaint, now: 61_000, command: 'npx pando -f x.yaml' })
     expect(text).toContain('curl http://127.0.0.1:8080/users ')
     expect(text).toContain('npx pando -f x.yaml scale users=3 ')
     expect(text).toContain('npx pando -f x.yaml logs -f users ')
@@ -78,14 +79,14 @@ describe('renderSummary', () => {
   it('names what helps when something has failed', () => {
     const [users] = statusOf(1).services
     const services = [{ ...users, state: 'failed', reason: 'It has failed: \nlog' } as const]
-    const text = renderSummary({ ...statusOf(1), services }, { paint: noPaint, command: 'pando' })
+    const text = renderSummary({ ...statusOf(1), services }, { paint: noPaint, now: 61_000, command: 'pando' })
     expect(text).toContain('pando logs -n 50 users ')
     expect(text).toContain('users: It has failed …')
   })
 
   it('fits the screen, however many services and reasons there are', () => {
     for (const rows of [20, 24, 50]) {
-      const text = renderSummary(statusOf(100), { paint: noPaint, command: 'pando', rows, columns: 80 })
+      const text = renderSummary(statusOf(100), { paint: noPaint, now: 61_000, command: 'pando', rows, columns: 80 })
       expect(text.split('\n').length).toBeLessThan(rows - 2)
       expect(text).toContain('more: pando ps')
     }
@@ -150,35 +151,65 @@ const event = (kind: PandoEvent['kind'], message: string): PandoEvent => ({
   message,
 })
 
+describe('EventRenderer', () => {
+  const of = (kind: PandoEvent['kind'], instance: string | null, message: string): PandoEvent => ({
+    ...event(kind, message),
+    instance,
+  })
+
+  it('keeps times, marks, names and sentences in columns from the first line on', () => {
+    const renderer = new EventRenderer({ paint: noPaint, services: ['users', 'storefront'] })
+    const lines = [
+      renderer.render(of('build.succeeded', null, 'users is built')),
+      renderer.render(of('instance.unhealthy', 'users-0-b2klvq', 'users-0-b2klvq is unhealthy: 503')),
+      renderer.render(of('instance.failed', 'storefront-0-b2klvq', 'storefront-0-b2klvq has ended: exit code 3')),
+      renderer.render({ ...of('gateway.ready', null, 'gateway is ready'), service: null }),
+    ]
+    expect(lines.map((line) => line.slice('00:00:00 '.length))).toEqual([
+      '✓ users               is built',
+      '! users-0-b2klvq      is unhealthy: 503',
+      '✗ storefront-0-b2klvq has ended: exit code 3',
+      '✓ gateway             is ready',
+    ])
+  })
+
+  it('gives an instance the colour of its service', () => {
+    const line = new EventRenderer({ paint: colorPaint }).render(
+      of('instance.healthy', 'users-0', 'users-0 is healthy'),
+    )
+    expect(line).toContain(colorPaint.name('users-0', 'users'))
+  })
+})
+
 describe('EventSieve', () => {
-  const context = { paint: noPaint }
   it('shows the first twenty lines of a build, says once that there are more, and begins anew once it was built', () => {
-    const sieve = new EventSieve()
+    const sieve = new EventSieve({ paint: noPaint })
     const build = (): (string | null)[] => {
-      return Array.from({ length: 30 }, (_, line) => sieve.render(event('build.output', `line ${line}`), context))
+      return Array.from({ length: 30 }, (_, line) => sieve.render(event('build.output', `line ${line}`)))
     }
     for (let round = 0; round < 2; round++) {
       const shown = build().filter((line) => line !== null)
-      sieve.render(event('build.failed', 'no'), context)
+      sieve.render(event('build.failed', 'no'))
       expect(build().filter((line) => line !== null)).toEqual([])
-      sieve.render(event('build.succeeded', 'yes'), context)
+      sieve.render(event('build.succeeded', 'yes'))
       expect(shown).toHaveLength(21)
       expect(shown[19]).toBe('users | line 19')
       expect(shown[20]).toContain('pando events')
     }
   })
 
-  it('leaves out the bookkeeping of the registry', () => {
-    expect(new EventSieve().render(event('endpoint.registered', 'x'), context)).toBeNull()
-    expect(new EventSieve().render(event('instance.failed', 'exit code 3'), context)).toContain('exit code 3')
+  it('leaves out the bookkeeping of the registry and the steps on the way', () => {
+    expect(new EventSieve({ paint: noPaint }).render(event('instance.started', 'x'))).toBeNull()
+    expect(new EventSieve({ paint: noPaint }).render(event('endpoint.registered', 'x'))).toBeNull()
+    expect(new EventSieve({ paint: noPaint }).render(event('instance.failed', 'exit code 3'))).toContain('exit code 3')
   })
 
   it('says a name once, and puts further lines below', () => {
-    const lines = new EventSieve()
-      .render(event('build.failed', 'users could not be built:\noh no'), context)
+    const lines = new EventSieve({ paint: noPaint })
+      .render(event('build.failed', 'users could not be built:\noh no'))
       ?.split('\n')
-    expect(lines?.[0]).toMatch(/^\d\d:\d\d:\d\d build\.failed +users could not be built:$/)
+    expect(lines?.[0]).toMatch(/^\d\d:\d\d:\d\d ✗ users +could not be built:$/)
     expect(lines?.[1]).toBe('    oh no')
-    expect(new EventSieve().render(event('build.failed', 'No.'), context)).toMatch(/build\.failed +users No\.$/)
+    expect(new EventSieve({ paint: noPaint }).render(event('build.failed', 'No.'))).toMatch(/ ✗ users +No\.$/)
   })
 })

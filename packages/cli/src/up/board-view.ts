@@ -1,10 +1,10 @@
 import { createLogUpdate } from 'log-update'
 import type { AppStatus, PandoEvent } from '@pando/model'
 import type { Context } from '../context.js'
-import { renderGateway, renderSummary } from '../render/app-status.js'
+import { renderGateway, renderHeadline, renderSummary } from '../render/app-status.js'
 import { renderReasons, renderServices } from '../render/service-table.js'
 import { cut } from '../render/table.js'
-import { EventSieve, type View } from './view.js'
+import { EventSieve, type View, type ViewOptions } from './view.js'
 
 const redrawMs = 100
 
@@ -12,7 +12,7 @@ const redrawMs = 100
 export class BoardView implements View {
   readonly #context: Context
   readonly #command: string
-  readonly #sieve = new EventSieve()
+  readonly #sieve: EventSieve
   readonly #draw: ReturnType<typeof createLogUpdate>
   /** The last line of output of what is being built, by service. */
   readonly #building = new Map<string, string>()
@@ -20,9 +20,10 @@ export class BoardView implements View {
   #hasSettled = false
   #redraw: NodeJS.Timeout | null = null
 
-  constructor(context: Context, command: string, stream: NodeJS.WriteStream) {
+  constructor(context: Context, { command, services }: ViewOptions, stream: NodeJS.WriteStream) {
     this.#context = context
     this.#command = command
+    this.#sieve = new EventSieve({ paint: context.paint, services })
     this.#draw = createLogUpdate(stream)
   }
 
@@ -31,7 +32,8 @@ export class BoardView implements View {
     if (event.kind === 'build.output') this.#building.set(service, event.message)
     else {
       if (event.kind.startsWith('build.')) this.#building.delete(service)
-      const line = this.#sieve.render(event, this.#context)
+      // That it is being built, the board shows.
+      const line = event.kind === 'build.started' ? null : this.#sieve.render(event)
       if (line !== null) this.#draw.persist(line)
     }
     this.#redrawSoon()
@@ -70,7 +72,8 @@ export class BoardView implements View {
   #board(status: AppStatus): string {
     const { paint, stdout } = this.#context
     const columns = stdout.columns ?? 80
-    const options = { paint, columns, rows: stdout.rows ?? 24, command: this.#command }
+    const now = this.#context.now()
+    const options = { paint, columns, rows: stdout.rows ?? 24, command: this.#command, now }
     if (status.state === 'stopping') {
       const left = status.services
         .flatMap(({ instances }) => instances)
@@ -86,9 +89,14 @@ export class BoardView implements View {
       cut(`${paint.name(service)} ${paint.dim(`| ${line.trim()}`)}`, columns),
     )
     return [
+      renderHeadline(status, now, paint),
       status.gateway.errors.length > 0 ? renderGateway(status, paint) : '',
       renderServices(status.services.slice(0, Math.max(3, options.rows - 10)), options),
-      renderReasons(status.services, paint),
+      // That it is being built is said above, and how far it is below.
+      renderReasons(
+        status.services.filter(({ state }) => state !== 'building'),
+        paint,
+      ),
       ...building,
     ]
       .filter((part) => part !== '')

@@ -1,6 +1,7 @@
-import type { AppStatus, PandoEvent } from '@pando/model'
+import type { AppStatus, EventKind, PandoEvent } from '@pando/model'
 import type { Context } from '../context.js'
-import { renderEvent } from '../render/event-line.js'
+import type { Paint } from '../paint.js'
+import { EventRenderer, type EventRendererOptions } from '../render/event-line.js'
 import { renderSummary } from '../render/app-status.js'
 import { cut } from '../render/table.js'
 
@@ -18,51 +19,76 @@ export interface View {
 const maxBuildLines = 20
 const widestLine = 200
 
-/** What a reader of `up` wants to see: no bookkeeping of the registry, and of a build's output a part. */
+/** Steps on the way to something that is told as well: `pando events` shows them. */
+const steps: ReadonlySet<EventKind> = new Set([
+  'app.applied',
+  'gateway.started',
+  'instance.started',
+  'instance.draining',
+  'instance.stopping',
+  'endpoint.registered',
+  'endpoint.deregistered',
+  'endpoint.expired',
+])
+
+/** What a reader of `up` wants to see: what became of things, not each step, and of a build's output a part. */
 export class EventSieve {
+  readonly #paint: Paint
+  readonly #renderer: EventRenderer
   readonly #buildLines = new Map<string, number>()
 
+  constructor(options: EventRendererOptions) {
+    this.#paint = options.paint
+    this.#renderer = new EventRenderer(options)
+  }
+
   /** Null: not shown. */
-  render(event: PandoEvent, context: Pick<Context, 'paint'>): string | null {
-    if (event.kind.startsWith('endpoint.')) return null
-    if (event.kind === 'app.applied') {
-      this.#buildLines.clear()
-      return null
-    }
-    const { paint } = context
+  render(event: PandoEvent): string | null {
+    if (event.kind === 'app.applied') this.#buildLines.clear()
+    if (steps.has(event.kind)) return null
     const service = event.service ?? ''
     // A build that failed is tried again and again: what it says then has been shown.
     if (event.kind === 'build.succeeded') this.#buildLines.delete(service)
-    if (event.kind !== 'build.output') return renderEvent(event, paint)
+    if (event.kind !== 'build.output') return this.#renderer.render(event)
     const count = (this.#buildLines.get(service) ?? 0) + 1
     this.#buildLines.set(service, count)
     if (count > maxBuildLines + 1 || event.message.trim() === '') return null
     const text = count > maxBuildLines ? '… (pando events shows the rest)' : cut(event.message, widestLine)
-    return `${paint.name(service)} ${paint.dim(`| ${text}`)}`
+    return `${this.#paint.name(service)} ${this.#paint.dim(`| ${text}`)}`
   }
+}
+
+/** How a view speaks. */
+export interface ViewOptions {
+  /** How the reader calls `pando` for this app. */
+  readonly command: string
+  /** Names of the app's services. */
+  readonly services: readonly string[]
 }
 
 /** Line after line: for pipes, files and CI. */
 export class LineView implements View {
   readonly #context: Context
   readonly #command: string
-  readonly #sieve = new EventSieve()
+  readonly #sieve: EventSieve
 
-  /** `command`: how the reader calls `pando` for this app. */
-  constructor(context: Context, command: string) {
+  constructor(context: Context, { command, services }: ViewOptions) {
     this.#context = context
     this.#command = command
+    this.#sieve = new EventSieve({ paint: context.paint, services })
   }
 
   event(event: PandoEvent): void {
-    const line = this.#sieve.render(event, this.#context)
+    const line = this.#sieve.render(event)
     if (line !== null) this.note(line)
   }
 
   status(): void {}
 
   settled(status: AppStatus): void {
-    this.note(`\n${renderSummary(status, { paint: this.#context.paint, command: this.#command })}\n`)
+    this.note(
+      `\n${renderSummary(status, { paint: this.#context.paint, command: this.#command, now: this.#context.now() })}\n`,
+    )
   }
 
   note(text: string): void {
