@@ -1,4 +1,5 @@
 export * from './api.js'
+export * from './deployment.js'
 export * from './endpoint.js'
 export * from './errors.js'
 export * from './instance.js'

@@ -5,6 +5,8 @@ export interface DesiredService {
   readonly name: string
   readonly revision: string
   readonly spec: RevisionSpec
+  /** Digest of the folder it is built from, a part of the revision; null (or absent) for a service that runs from a live folder. */
+  readonly source?: string | null
   /** Grows with every `pando restart`; instances of an older generation are replaced one by one. */
   readonly generation: number
   readonly replicas: number

@@ -1,4 +1,5 @@
-import type { Endpoint, EventKind, PandoEvent } from '@pando/model'
+import type { Deployment, Endpoint, EventKind, PandoEvent } from '@pando/model'
+import type { Revision } from '../deployments/revision.js'
 import type { DesiredService, InstanceHealthRecord, SlotHistory } from '../reconciler/state.js'
 
 /** Everything that must outlive the control plane, once, with its key. A new kind of record is added here. */
@@ -13,6 +14,10 @@ export interface Records {
   mesh_port: { readonly port: number }
   /** Key: `service/id`; endpoints that registered themselves. */
   lease: { readonly endpoint: Endpoint; readonly expiresAt: number; readonly ttlMs: number }
+  /** Key: `service/number`, the number in ten digits. */
+  deployment: Deployment
+  /** Key: `service/revision`; as long as a deployment of it is remembered. */
+  revision: Revision
   /** Key: a name, for example `app`. */
   meta: unknown
 }

@@ -1,0 +1,249 @@
+import { PandoError, type Deployment, type DeploymentCause } from '@pando/model'
+import type { Clock } from '../clock.js'
+import type { NewEvent } from '../events/events.js'
+import type { Store } from '../store/store.js'
+import type { Revision } from './revision.js'
+
+/** Deployments of one service that are remembered; the oldest go. */
+const keptDeployments = 50
+
+export interface DeploymentsOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly emit: (event: NewEvent) => void
+  /** Makes an older revision the wanted one of its service; durable when it returns. Called inside of a transaction of the store. */
+  readonly redeploy: (revision: Revision) => void
+  /** Whether what was built for a revision is still there. */
+  readonly isKept: (revision: Revision) => boolean
+}
+
+/** How the rollout of a revision has ended. */
+export interface RolloutResult {
+  readonly service: string
+  readonly revision: string
+  readonly result: 'succeeded' | 'failed'
+  /** One sentence; empty for a success. */
+  readonly reason: string
+}
+
+/**
+ * What was deployed when, and how it went. Durable. What is true throughout:
+ * - the newest deployment of a service is of the revision that is wanted, and it alone may still be `running`;
+ * - a revision that failed or was rolled back is never gone back to, and comes again only when somebody applies it anew;
+ * - what was rolled back to by itself is not rolled back by itself again: one failure never walks down the whole history.
+ *
+ * Calls are synchronous and must not be made while another change of what is wanted is half done.
+ */
+export class Deployments {
+  readonly #options: DeploymentsOptions
+  /** Oldest first. */
+  readonly #of = new Map<string, Deployment[]>()
+  #next = 1
+
+  constructor(options: DeploymentsOptions) {
+    this.#options = options
+    this.#load()
+  }
+
+  /** Writes down that these are wanted now. One that is wanted already is not written again, unless it had failed. */
+  record(revisions: readonly Revision[], by: DeploymentCause, reason = ''): Deployment[] {
+    const added = this.#change(() =>
+      revisions.flatMap((revision) => {
+        const before = this.current(revision.service)
+        const isNew = before?.revision !== revision.revision || before.result === 'rolled_back'
+        if (!isNew && before.result !== 'failed') return []
+        if (before?.result === 'running') this.#settle(before, 'superseded', `${revision.revision} came before it`)
+        return [this.#add(revision, by, reason)]
+      }),
+    )
+    for (const { service, revision } of added) {
+      this.#options.emit({
+        kind: 'deployment.started',
+        service,
+        message: `revision ${revision} of ${service} is deployed`,
+      })
+    }
+    return added
+  }
+
+  /** The newest one of a service. */
+  current(service: string): Deployment | null {
+    return this.#of.get(service)?.at(-1) ?? null
+  }
+
+  /** Newest first, of one service or of all. */
+  history(service: string | null): Deployment[] {
+    const all = service === null ? [...this.#of.values()].flat() : (this.#of.get(service) ?? [])
+    return all.toSorted((a, b) => b.number - a.number)
+  }
+
+  revision(service: string, revision: string): Revision | null {
+    return this.#options.store.get('revision', `${service}/${revision}`) ?? null
+  }
+
+  /** The newest revisions of a service, each once, newest first. */
+  revisions(service: string): Revision[] {
+    const names = [...new Set(this.history(service).map(({ revision }) => revision))]
+    return names.map((name) => this.revision(service, name)).filter((revision) => revision !== null)
+  }
+
+  /** The newest revision that was healthy, is not the present one, has not failed since, and is still there; null when there is none. */
+  lastHealthy(service: string): Revision | null {
+    const seen = new Set([this.current(service)?.revision])
+    for (const { revision, result } of this.history(service)) {
+      if (seen.has(revision)) continue
+      if (result === 'running' || result === 'superseded') continue
+      seen.add(revision)
+      const found = result === 'healthy' ? this.revision(service, revision) : null
+      if (found !== null && this.#options.isKept(found)) return found
+    }
+    return null
+  }
+
+  /** Goes back to `to`, or to the last healthy revision. Throws `not_found` or `conflict` and says what there is instead. */
+  rollback(service: string, to: string | null, why: string, by: DeploymentCause = 'rollback'): Revision {
+    const target = this.#targetOf(service, to)
+    this.#change(() => {
+      const before = this.current(service)
+      if (before !== null) this.#settle(before, 'rolled_back', why)
+      this.#options.redeploy(target)
+      this.#add(target, by, why)
+    })
+    this.#options.emit({
+      kind: 'deployment.rolled_back',
+      service,
+      message: `${service} goes back to revision ${target.revision}: ${why}`,
+    })
+    return target
+  }
+
+  /** Takes in how a rollout has ended; what is not about the newest deployment is old news. A failed one goes back by itself. */
+  onRolloutResult({ service, revision, result, reason }: RolloutResult): void {
+    const current = this.current(service)
+    if (current === null || current.revision !== revision) return
+    if (result === 'succeeded') {
+      if (current.result !== 'running' && current.result !== 'failed') return
+      this.#settle(current, 'healthy', current.reason)
+      this.#options.emit({
+        kind: 'deployment.healthy',
+        service,
+        message: `${service} runs revision ${revision}, and all of it is healthy`,
+      })
+      return
+    }
+    if (current.result !== 'running') return
+    const isSecondFailure = current.by === 'automatic_rollback'
+    const target = isSecondFailure ? null : this.lastHealthy(service)
+    this.#settle(current, 'failed', reason)
+    const next = target === null ? `; ${whyStays(isSecondFailure)}` : ''
+    this.#options.emit({
+      kind: 'deployment.failed',
+      service,
+      message: `revision ${revision} of ${service} failed: ${reason}${next}`,
+    })
+    if (target !== null) {
+      this.rollback(service, target.revision, `revision ${revision} failed: ${reason}`, 'automatic_rollback')
+    }
+  }
+
+  /** Forgets a service that is no part of the app any more. */
+  forget(service: string): void {
+    this.#change(() => {
+      for (const deployment of this.#of.get(service) ?? []) this.#drop(deployment)
+      for (const key of this.#options.store.all('revision').keys()) {
+        if (key.startsWith(`${service}/`)) this.#options.store.delete('revision', key)
+      }
+      this.#of.delete(service)
+    })
+  }
+
+  /** All or nothing, also of what is remembered here. */
+  #change<T>(work: () => T): T {
+    try {
+      return this.#options.store.transaction(work)
+    } catch (error) {
+      this.#load()
+      throw error
+    }
+  }
+
+  #load(): void {
+    this.#of.clear()
+    this.#next = 1
+    for (const deployment of this.#options.store.all('deployment').values()) {
+      this.#listOf(deployment.service).push(deployment)
+      this.#next = Math.max(this.#next, deployment.number + 1)
+    }
+  }
+
+  #targetOf(service: string, to: string | null): Revision {
+    const current = this.current(service)
+    if (to === null) {
+      const target = this.lastHealthy(service)
+      if (target !== null) return target
+      throw new PandoError('not_found', `there is no older revision of ${service} that was healthy and is still kept`, {
+        hint: `pando history ${service} shows all that there were`,
+      })
+    }
+    const matches = this.revisions(service).filter(({ revision }) => revision.startsWith(to))
+    const [target] = matches
+    if (target === undefined || matches.length > 1) {
+      const what = matches.length > 1 ? `several revisions of ${service} begin with` : `${service} has no revision`
+      throw new PandoError('not_found', `${what} ${to}`, { hint: `pando history ${service} shows all that there are` })
+    }
+    if (target.revision === current?.revision && current.result !== 'failed') {
+      throw new PandoError('conflict', `${service} runs revision ${target.revision} already`)
+    }
+    if (!this.#options.isKept(target)) {
+      throw new PandoError('not_found', `what was built for revision ${target.revision} of ${service} is gone`, {
+        hint: 'only the newest revisions are kept; check out its sources and deploy them again',
+      })
+    }
+    return target
+  }
+
+  #add({ service, revision, spec, source }: Revision, by: DeploymentCause, reason: string): Deployment {
+    const { store, clock } = this.#options
+    const at = clock.now()
+    const number = this.#next
+    const deployment: Deployment = { number, service, revision, at, by, result: 'running', reason, settledAt: null }
+    store.put('revision', `${service}/${revision}`, { service, revision, spec, source })
+    store.put('deployment', keyOf(deployment), deployment)
+    this.#next += 1
+    const list = this.#listOf(service)
+    list.push(deployment)
+    for (const old of list.splice(0, Math.max(0, list.length - keptDeployments))) {
+      this.#drop(old)
+      if (!list.some((one) => one.revision === old.revision)) store.delete('revision', `${service}/${old.revision}`)
+    }
+    return deployment
+  }
+
+  #settle(deployment: Deployment, result: Deployment['result'], reason: string): void {
+    const settled: Deployment = { ...deployment, result, reason, settledAt: this.#options.clock.now() }
+    this.#options.store.put('deployment', keyOf(deployment), settled)
+    const list = this.#listOf(deployment.service)
+    const index = list.findIndex(({ number }) => number === deployment.number)
+    if (index !== -1) list[index] = settled
+  }
+
+  #drop(deployment: Deployment): void {
+    this.#options.store.delete('deployment', keyOf(deployment))
+  }
+
+  #listOf(service: string): Deployment[] {
+    const list = this.#of.get(service) ?? []
+    this.#of.set(service, list)
+    return list
+  }
+}
+
+function whyStays(isSecondFailure: boolean): string {
+  return isSecondFailure
+    ? 'it was itself gone back to, so nothing more is tried by itself'
+    : 'there is no healthy older revision to go back to'
+}
+
+function keyOf({ service, number }: Deployment): string {
+  return `${service}/${String(number).padStart(10, '0')}`
+}
