@@ -151,12 +151,12 @@ const event = (kind: PandoEvent['kind'], message: string): PandoEvent => ({
   message,
 })
 
-describe('EventRenderer', () => {
-  const of = (kind: PandoEvent['kind'], instance: string | null, message: string): PandoEvent => ({
-    ...event(kind, message),
-    instance,
-  })
+const of = (kind: PandoEvent['kind'], instance: string | null, message: string): PandoEvent => ({
+  ...event(kind, message),
+  instance,
+})
 
+describe('EventRenderer', () => {
   it('keeps times, marks, names and sentences in columns from the first line on', () => {
     const renderer = new EventRenderer({ paint: noPaint, services: ['users', 'storefront'] })
     const lines = [
