@@ -8,6 +8,12 @@ const wanted = [
     affects: "the shop's Python services",
     remedy: 'apt-get install python3-venv',
   },
+  {
+    name: 'chromium',
+    probe: ['sh', '-c', 'command -v chromium || command -v chromium-browser || command -v google-chrome'],
+    affects: "the storefront's page in a browser",
+    remedy: 'apt-get install chromium',
+  },
   { name: 'go', probe: ['go', 'version'], affects: 'building Go services', remedy: 'https://go.dev/dl' },
   { name: 'cargo', probe: ['cargo', '--version'], affects: 'building Rust services', remedy: 'https://rustup.rs' },
   { name: 'mvn', probe: ['mvn', '--version'], affects: 'building Java services', remedy: 'apt-get install maven' },

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { eventKinds, type EventKind, type PandoEvent } from '@pando/model'
 import type { Paint } from '../paint.js'
 import { renderTime } from './duration.js'
@@ -29,12 +30,14 @@ export class EventRenderer {
   /** One line; the further lines of a message that has several, such as a build's output, stand below it. */
   render(event: PandoEvent): string {
     const paint = this.#paint
-    const [first = '', ...rest] = event.message.split('\n')
+    // A build's output brings colours and cursor movements of its own.
+    const [first = '', ...lines] = stripVTControlCharacters(event.message).split('\n')
+    const rest = lines.filter((line) => line.trim() !== '')
     const who = event.instance ?? event.service ?? (event.kind.startsWith('gateway.') ? 'gateway' : 'pando')
     this.#width = Math.min(Math.max(this.#width, who.length), widestColumn)
     const name = paint.name(who.padEnd(this.#width), event.service ?? who)
     // Most messages begin with the name: it is not said twice.
-    const sentence = first.startsWith(`${who} `) ? first.slice(who.length + 1) : first
+    const sentence = (first.startsWith(`${who} `) ? first.slice(who.length + 1) : first).replace(`service ${who}: `, '')
     const [mark, color] = this.#toneOf(event.kind)
     const head = `${paint.dim(renderTime(event.at))} ${color(mark)} ${name} ${color(sentence)}`
     return [head, ...rest.map((line) => `${' '.repeat(4)}${paint.dim(line)}`)].join('\n')

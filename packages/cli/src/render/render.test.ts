@@ -198,6 +198,17 @@ describe('EventSieve', () => {
     }
   })
 
+  it('tells all of a build that failed once, and one line of the same failure after that', () => {
+    const sieve = new EventSieve({ paint: noPaint })
+    const failed = event(
+      'build.failed',
+      'users could not be built: service users: make failed:\n\u001b[31mwhy\u001b[0m\n\u001b[0m',
+    )
+    expect(sieve.render(failed)?.slice(9)).toBe('✗ users   could not be built: make failed:\n    why')
+    expect(sieve.render(failed)?.slice(9)).toBe('✗ users   could not be built: make failed …')
+    expect(sieve.render(event('build.output', '\u001b[0m'))).toBeNull()
+  })
+
   it('leaves out the bookkeeping of the registry and the steps on the way', () => {
     expect(new EventSieve({ paint: noPaint }).render(event('instance.started', 'x'))).toBeNull()
     expect(new EventSieve({ paint: noPaint }).render(event('endpoint.registered', 'x'))).toBeNull()

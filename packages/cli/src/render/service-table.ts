@@ -46,7 +46,7 @@ export function renderReasons(services: readonly ServiceStatus[], paint: Paint):
 }
 
 /** What follows it, such as a build's output, is for `pando events`. */
-function firstLine(text: string): string {
+export function firstLine(text: string): string {
   const end = text.indexOf('\n')
   return end === -1 ? text : `${text.slice(0, end).trimEnd().replace(/:$/, '')} …`
 }

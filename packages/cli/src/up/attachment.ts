@@ -3,6 +3,7 @@ import { PandoError, type AppStatus } from '@pando/model'
 import type { Daemon } from '../daemon/daemon.js'
 import { isAlive, killGroup } from '../daemon/process-life.js'
 import type { ExitCode } from '../failure.js'
+import { firstLine } from '../render/service-table.js'
 import { leftOf, pidsOf } from './remains.js'
 import { judge, type FailingSince, type Failure } from './verdict.js'
 import type { View } from './view.js'
@@ -184,7 +185,8 @@ export class Attachment {
       const key = `${service ?? ''} ${reason}`
       if (this.#shown.has(key)) continue
       this.#shown.add(key)
-      view.note(`${service ?? 'The gateway'} has failed: ${reason}`)
+      // What a build said has been shown as it happened.
+      view.note(`${service ?? 'The gateway'} has failed: ${firstLine(reason)}`)
       if (service === null) continue
       for (const line of await logTail(service)) view.note(`  ${line}`)
     }

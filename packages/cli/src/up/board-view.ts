@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { createLogUpdate } from 'log-update'
 import type { AppStatus, PandoEvent } from '@pando/model'
 import type { Context } from '../context.js'
@@ -29,7 +30,7 @@ export class BoardView implements View {
 
   event(event: PandoEvent): void {
     const service = event.service ?? ''
-    if (event.kind === 'build.output') this.#building.set(service, event.message)
+    if (event.kind === 'build.output') this.#building.set(service, stripVTControlCharacters(event.message))
     else {
       if (event.kind.startsWith('build.')) this.#building.delete(service)
       // That it is being built, the board shows.

@@ -1,7 +1,9 @@
+import { stripVTControlCharacters } from 'node:util'
 import type { AppStatus, EventKind, PandoEvent } from '@pando/model'
 import type { Context } from '../context.js'
 import type { Paint } from '../paint.js'
 import { EventRenderer, type EventRendererOptions } from '../render/event-line.js'
+import { firstLine } from '../render/service-table.js'
 import { renderSummary } from '../render/app-status.js'
 import { cut } from '../render/table.js'
 
@@ -36,6 +38,8 @@ export class EventSieve {
   readonly #paint: Paint
   readonly #renderer: EventRenderer
   readonly #buildLines = new Map<string, number>()
+  /** By service, why its build failed last. */
+  readonly #buildFailures = new Map<string, string>()
 
   constructor(options: EventRendererOptions) {
     this.#paint = options.paint
@@ -44,16 +48,26 @@ export class EventSieve {
 
   /** Null: not shown. */
   render(event: PandoEvent): string | null {
-    if (event.kind === 'app.applied') this.#buildLines.clear()
+    if (event.kind === 'app.applied') {
+      this.#buildLines.clear()
+      this.#buildFailures.clear()
+    }
     if (steps.has(event.kind)) return null
     const service = event.service ?? ''
     // A build that failed is tried again and again: what it says then has been shown.
     if (event.kind === 'build.succeeded') this.#buildLines.delete(service)
+    if (event.kind === 'build.failed') {
+      const isKnown = this.#buildFailures.get(service) === event.message
+      this.#buildFailures.set(service, event.message)
+      return this.#renderer.render(isKnown ? { ...event, message: firstLine(event.message) } : event)
+    }
     if (event.kind !== 'build.output') return this.#renderer.render(event)
+    const output = stripVTControlCharacters(event.message)
+    if (output.trim() === '') return null
     const count = (this.#buildLines.get(service) ?? 0) + 1
     this.#buildLines.set(service, count)
-    if (count > maxBuildLines + 1 || event.message.trim() === '') return null
-    const text = count > maxBuildLines ? '… (pando events shows the rest)' : cut(event.message, widestLine)
+    if (count > maxBuildLines + 1) return null
+    const text = count > maxBuildLines ? '… (pando events shows the rest)' : cut(output, widestLine)
     return `${this.#paint.name(service)} ${this.#paint.dim(`| ${text}`)}`
   }
 }

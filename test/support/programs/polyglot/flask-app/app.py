@@ -1,0 +1,8 @@
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/flask-app")
+def hello():
+    return {"language": "python"}
