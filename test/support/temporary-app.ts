@@ -40,8 +40,12 @@ export class TemporaryApp {
     this.apiPort = apiPort
   }
 
-  static async create(services: string, options: { gateway?: string } = {}): Promise<TemporaryApp> {
-    const directory = mkdtempSync(join(tmpdir(), 'pando-'))
+  static async create(
+    services: string,
+    options: { gateway?: string; /** Put below the temporary folder. */ below?: string } = {},
+  ): Promise<TemporaryApp> {
+    const directory = join(mkdtempSync(join(tmpdir(), 'pando-')), options.below ?? '')
+    mkdirSync(directory, { recursive: true })
     const [gatewayPort, apiPort] = await freePorts(2)
     const app = new TemporaryApp(directory, gatewayPort!, apiPort!)
     mkdirSync(join(directory, 'echo'))

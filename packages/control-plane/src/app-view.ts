@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Address, AppSpec, AppStatus, GatewayReport, RouteSpec, RouteStatus, ServiceStatus } from '@pando/model'
 import type { Clock } from './clock.js'
 import type { UsageReporter } from './drivers/driver.js'
@@ -10,7 +9,8 @@ import { statusOf, type Usage } from './reconciler/status.js'
 
 export interface AppViewOptions {
   readonly clock: Clock
-  readonly stateDir: string
+  /** Where the gateway answers about itself. */
+  readonly adminSocket: string
   readonly reconciler: Pick<Reconciler, 'desired' | 'observed' | 'plan'>
   readonly driver: UsageReporter
   /** What changes while we look. */
@@ -69,7 +69,7 @@ export class AppView {
 
   /** Prometheus text: the gateway's numbers, when it answers, and our own. */
   async metrics(): Promise<string> {
-    const gateway = await adminRequest(join(this.#options.stateDir, 'gateway.sock'), '/metrics').catch(() => '')
+    const gateway = await adminRequest(this.#options.adminSocket, '/metrics').catch(() => '')
     const { user, system } = process.cpuUsage()
     const own = ownMetrics(this.#services(), {
       rssBytes: process.memoryUsage.rss(),

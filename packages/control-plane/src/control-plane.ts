@@ -14,6 +14,7 @@ import { AppView } from './app-view.js'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
 import { createControlApi } from './api/control-api.js'
 import { serveControlApi, type ControlApiServer } from './api/server.js'
+import { socketAddressOf } from './api/socket-path.js'
 import { LocalBuilder } from './build/local-builder.js'
 import type { Clock } from './clock.js'
 import { changesBetween, desiredFrom, withService } from './desired/desired-state.js'
@@ -136,9 +137,10 @@ export class ControlPlane implements AppControl {
       emit,
       prepare: (service, _slot, id) => this.#prepare(service, id),
     })
+    const adminSocket = socketAddressOf(join(stateDir, 'gateway.sock'))
     this.#view = new AppView({
       clock,
-      stateDir,
+      adminSocket,
       reconciler: this.#reconciler,
       driver: this.#driver,
       now: () => ({
@@ -154,7 +156,8 @@ export class ControlPlane implements AppControl {
       clock,
       entry: options.gatewayEntry,
       name: gatewayName,
-      controlSocket: options.socketPath,
+      controlSocket: socketAddressOf(options.socketPath),
+      adminSocket,
       stateDir,
       // The state directory is not read by the gateway: it tells whoever looks at a worker whose it is.
       environment: { PATH: options.environment['PATH'] ?? '', PANDO_STATE_DIR: stateDir },
@@ -224,11 +227,6 @@ export class ControlPlane implements AppControl {
   }
 
   async #bringDown(): Promise<void> {
-    // Stopped before it is unwanted, since it is what a service wants that says who depends on whom: dependents go first.
-    const { instances } = this.#reconciler.observed()
-    const running = [...this.#reconciler.desired()].filter(([name]) => instances.some((one) => one.service === name))
-    this.#reconciler.setDesired(new Map(running.map(([name, service]) => [name, { ...service, isStopped: true }])))
-    await this.#reconciler.idle()
     this.#reconciler.setDesired(new Map())
     await this.#reconciler.idle()
     await this.#gateway.stop(gatewayGraceMs)

@@ -11,6 +11,7 @@ export interface GatewayProcessOptions {
   /** What it calls itself to the control plane. */
   readonly name: string
   readonly controlSocket: string
+  readonly adminSocket: string
   readonly stateDir: string
   readonly environment: Readonly<Record<string, string>>
   readonly onStarted: (message: string) => void
@@ -119,7 +120,7 @@ export class GatewayProcess {
   }
 
   private command(): string[] {
-    const { entry, name, controlSocket, stateDir } = this.options
+    const { entry, name, controlSocket, adminSocket, stateDir } = this.options
     const workers = this.workers === null ? [] : ['--workers', String(this.workers)]
     return [
       process.execPath,
@@ -128,6 +129,8 @@ export class GatewayProcess {
       name,
       '--control-socket',
       controlSocket,
+      '--admin-socket',
+      adminSocket,
       '--state-dir',
       stateDir,
       ...workers,
