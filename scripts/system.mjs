@@ -17,6 +17,12 @@ const wanted = [
   { name: 'go', probe: ['go', 'version'], affects: 'building Go services', remedy: 'https://go.dev/dl' },
   { name: 'cargo', probe: ['cargo', '--version'], affects: 'building Rust services', remedy: 'https://rustup.rs' },
   { name: 'mvn', probe: ['mvn', '--version'], affects: 'building Java services', remedy: 'apt-get install maven' },
+  {
+    name: 'an engine for tests (dockerd, iptables, busybox)',
+    probe: ['sh', '-c', 'command -v dockerd && command -v iptables && command -v busybox && [ "$(id -u)" = 0 ]'],
+    affects: 'services in containers',
+    remedy: 'as root: apt-get install docker.io iptables busybox-static',
+  },
 ]
 
 export function missingTools() {

@@ -1,3 +1,4 @@
+import type { ContainerSpec } from './container.js'
 import type { RouteSpec } from './route.js'
 
 /** How bytes on a service's port are to be understood. `none`: the service listens on nothing. */
@@ -39,6 +40,12 @@ export interface BuildSpec {
   readonly context: string
   /** The user's own build command, run by `sh -c` in the context instead of the kind's. */
   readonly command: string | null
+  /** For kind `dockerfile`: its path seen from the context. Absent: Dockerfile or Containerfile. */
+  readonly dockerfile?: string
+  /** For kind `dockerfile`: values of its ARGs. */
+  readonly args?: Readonly<Record<string, string>>
+  /** For kind `dockerfile`: the stage to stop at. Absent: the last. */
+  readonly target?: string
 }
 
 export interface Resources {
@@ -59,13 +66,15 @@ export interface LogPolicy {
 export interface RevisionSpec {
   readonly service: string
   readonly build: BuildSpec
-  /** Absolute working directory of the program. */
+  /** Present: it runs in a container. Absent: as processes of this machine. */
+  readonly container?: ContainerSpec
+  /** Absolute working directory of the program; of a container one inside it, or empty for the image's own. */
   readonly workdir: string
   /** A string is run by `sh -c` (so that `$PORT` expands), a list is executed as it is; null takes the build's default. */
   readonly command: string | readonly string[] | null
   readonly environment: Readonly<Record<string, string>>
   readonly protocol: Protocol
-  /** A port that the program insists on; null lets Pando choose a free one and give it as `$PORT`. */
+  /** A port that the program insists on (of a container: inside it); null lets Pando choose a free one and give it as `$PORT`. */
   readonly port: number | null
   readonly healthcheck: HealthCheck
   readonly resources: Resources

@@ -52,6 +52,8 @@ export interface DriverWorld {
   pass(): Promise<void>
   /** Ends everything, whatever the test left. */
   dispose(): Promise<void>
+  /** The substrate itself remembers how a program ended, whoever was its parent. Default: false. */
+  readonly remembersExits?: boolean
 }
 
 /** Waits until it is true; throws when it does not become so. */
@@ -166,7 +168,7 @@ export function driverContract(name: string, create: () => Promise<DriverWorld>)
       expect((await reportOf('a-0'))?.state.kind).toBe('running')
     })
 
-    it('finds what an earlier driver started, stops it, and does not claim to know how it ended', async () => {
+    it('finds what an earlier driver started, stops it, and does not claim to know how it ended where nobody can', async () => {
       const started = await driver.start(world.order('a-0', 'runs'))
       await world.lose(driver)
       const next = world.open()
@@ -174,7 +176,8 @@ export function driverContract(name: string, create: () => Promise<DriverWorld>)
       const seen: InstanceReport[] = []
       next.watch((report) => seen.push(report))
       await next.stop('a-0')
-      expect(await exitOf('a-0', next)).toMatchObject({ reason: { kind: 'unknown' } })
+      const reason = world.remembersExits === true ? { kind: 'signal', signal: 'SIGTERM' } : { kind: 'unknown' }
+      expect(await exitOf('a-0', next)).toMatchObject({ reason })
       expect(seen.map((report) => report.id)).toEqual(['a-0'])
     })
 

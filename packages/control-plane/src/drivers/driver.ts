@@ -1,11 +1,11 @@
-import type { Address, ExitReason, LogPolicy, Resources, RevisionSpec } from '@pando/model'
+import type { Address, DriverKind, ExitReason, LogPolicy, Resources, RevisionSpec } from '@pando/model'
 
 /**
  * Runs instances on one substrate. The driver's own durable records are the truth of what runs: whatever happens to the control
  * plane, the next one's `list` finds every instance, and only those. Starting, stopping and forgetting are idempotent by id.
  */
 export interface Driver {
-  readonly kind: 'process'
+  readonly kind: DriverKind
 
   /**
    * Starts one instance and resolves when the program has been handed to the system. If the control plane dies at any point
@@ -14,7 +14,7 @@ export interface Driver {
    */
   start(order: StartOrder): Promise<InstanceReport>
 
-  /** Sends the spec's stop signal to all of the instance's processes. Resolves at once; the end is reported by `list` and `watch`. No error when it has ended or is unknown. */
+  /** Sends the spec's stop signal to all of the instance's processes (of a container: to its first). Resolves at once; the end is reported by `list` and `watch`. No error when it has ended or is unknown. */
   stop(id: string): Promise<void>
 
   /** SIGKILLs all of the instance's processes, whatever they have spawned. Otherwise as `stop`. */
@@ -67,9 +67,12 @@ export interface StartOrder {
 
 /** What a build leaves: how to start the service. */
 export interface Program {
-  /** A string is run by `sh -c`, a list executed as it is. */
+  /** A string is run by `sh -c`, a list executed as it is; an empty list is what the image itself says. */
   readonly command: string | readonly string[]
+  /** Of a container: inside it, or empty for the image's own. */
   readonly workdir: string
+  /** What a container is made of, as the engine names it (its content's digest); absent for processes. */
+  readonly image?: string
   /** Added to the instance's environment. */
   readonly environment: Readonly<Record<string, string>>
   /** Put before the PATH that the instance gets, for example a virtual environment's `bin`. */

@@ -1,0 +1,396 @@
+import { createHash } from 'node:crypto'
+import { join, resolve } from 'node:path'
+import { PandoError, type ExitReason } from '@pando/model'
+import type { Clock } from '../clock.js'
+import { lastLineOf, pruneLogs } from '../logs/log-files.js'
+import { holderOf } from '../ports/port-holder.js'
+import { ensureNetwork, removeNetworks, type AppNetwork } from './container/app-network.js'
+import { describeInstance, exitOf, type ContainerInstance } from './container/container-instance.js'
+import { containerSettings } from './container/container-settings.js'
+import { EngineClient, isEngineAway } from './container/engine-client.js'
+import type { ContainerDetails, ContainerStats, ContainerSummary } from './container/engine-types.js'
+import { EventFeed } from './container/event-feed.js'
+import { execute } from './container/exec-run.js'
+import { factsOf, type InstanceFacts } from './container/instance-facts.js'
+import { InstanceFiles } from './container/instance-files.js'
+import { appLabel, factsIn, instanceLabel, labelsOf } from './container/labels.js'
+import { LogCopy } from './container/log-copy.js'
+import { startFailure } from './container/start-failure.js'
+import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
+
+/** Should the engine's events be away. */
+const pollIntervalMs = 2000
+/** A program that was handed to the system a moment ago may not yet be there to take a signal. */
+const youngMs = 300
+const startWithinMs = 90_000
+const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+
+export interface ContainerDriverOptions {
+  /** Holds `containers/` and `logs/`. One driver at a time. */
+  readonly stateDir: string
+  readonly clock: Clock
+  /** Says where the engine is: DOCKER_HOST, XDG_RUNTIME_DIR, HOME. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Names of services that lead to the mesh's listeners, for whatever starts now. */
+  readonly meshNames: () => readonly string[]
+}
+
+/**
+ * Runs instances as containers of a Docker-compatible engine.
+ *
+ * What holds at every point in time, also after a kill -9 of this process:
+ * - a container's labels are its record, and it has them before anything of it runs;
+ * - a container that was made and not started is left over from such a kill, and is removed when it is seen;
+ * - how one ended is the engine's to remember, so it is known whoever watched;
+ * - while the engine is away the last that is known counts: nothing is taken for ended because nobody could be asked.
+ */
+export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
+  readonly kind = 'container'
+  readonly #engine: EngineClient
+  readonly #clock: Clock
+  /** Names this state directory to the engine. */
+  readonly #key: string
+  readonly #files: InstanceFiles
+  readonly #logDirectory: string
+  readonly #meshNames: () => readonly string[]
+  readonly #instances = new Map<string, ContainerInstance>()
+  readonly #starting = new Map<string, Promise<InstanceReport>>()
+  readonly #watchers = new Set<(report: InstanceReport) => void>()
+  #refresh: Promise<void> | null = null
+  /** Memos have been read: something is known even without the engine. */
+  #isPrimed = false
+  #isAdopted = false
+  #feed: EventFeed | null = null
+  #cancelPoll: (() => void) | null = null
+  #isClosed = false
+
+  constructor(options: ContainerDriverOptions) {
+    const stateDir = resolve(options.stateDir)
+    this.#clock = options.clock
+    this.#engine = new EngineClient({ environment: options.environment, clock: options.clock })
+    this.#key = containerKey(stateDir)
+    this.#files = new InstanceFiles(join(stateDir, 'containers'))
+    this.#logDirectory = join(stateDir, 'logs')
+    this.#meshNames = options.meshNames
+  }
+
+  async start(order: StartOrder): Promise<InstanceReport> {
+    await this.#adopt()
+    const known = this.#instances.get(order.id)
+    if (known !== undefined) return describeInstance(known)
+    const underWay = this.#starting.get(order.id)
+    if (underWay !== undefined) return underWay
+    const started = this.#start(order).finally(() => this.#starting.delete(order.id))
+    this.#starting.set(order.id, started)
+    return started
+  }
+
+  async stop(id: string): Promise<void> {
+    const instance = await this.#find(id)
+    if (instance === null || instance.exit !== null) return
+    const age = this.#clock.now() - instance.facts.startedAt
+    if (age >= 0 && age < youngMs) await new Promise<void>((wake) => void this.#clock.after(youngMs - age, wake))
+    await this.#signal(instance, instance.facts.stopSignal)
+  }
+
+  async kill(id: string): Promise<void> {
+    const instance = await this.#find(id)
+    if (instance === null || instance.exit !== null) return
+    instance.isKilled = true
+    await this.#signal(instance, 'SIGKILL')
+  }
+
+  async remove(id: string): Promise<void> {
+    const instance = await this.#find(id)
+    if (instance === null) return
+    if (instance.exit === null) throw new PandoError('conflict', `instance ${id} still runs`)
+    await instance.log?.finish()
+    await this.#discard(instance.container)
+    this.#files.remove(id)
+    this.#instances.delete(id)
+    const { service } = instance.facts
+    pruneLogs(join(this.#logDirectory, service), new Set(this.#instances.keys()))
+  }
+
+  async list(): Promise<InstanceReport[]> {
+    await this.#known()
+    return Array.from(this.#instances.values(), describeInstance)
+  }
+
+  watch(onExit: (report: InstanceReport) => void): () => void {
+    this.#watchers.add(onExit)
+    return () => this.#watchers.delete(onExit)
+  }
+
+  async usage(id: string): Promise<{ readonly memoryBytes: number; readonly cpuSeconds: number } | null> {
+    const instance = this.#instances.get(id)
+    if (instance === undefined || instance.exit !== null) return null
+    try {
+      const query = { stream: 'false', 'one-shot': 'true' }
+      const options = { query, absent: [404, 409], timeoutMs: 5000 }
+      const stats = await this.#engine.ask<ContainerStats>('GET', `/containers/${instance.container}/stats`, options)
+      const memory = stats?.memory_stats
+      if (memory?.usage === undefined) return null
+      // Pages of files that the kernel can drop are not what an instance needs.
+      const cached = memory.stats?.['total_inactive_file'] ?? memory.stats?.['inactive_file'] ?? 0
+      const nanoseconds = stats?.cpu_stats?.cpu_usage?.total_usage ?? 0
+      return { memoryBytes: Math.max(0, memory.usage - cached), cpuSeconds: nanoseconds / 1e9 }
+    } catch {
+      return null
+    }
+  }
+
+  async run(
+    id: string,
+    command: string | readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+    const instance = await this.#find(id)
+    if (instance === null || instance.exit !== null) throw new PandoError('not_found', `instance ${id} does not run`)
+    return execute({ engine: this.#engine, container: instance.container, command, timeoutMs, clock: this.#clock })
+  }
+
+  /** The network of this state directory's app, made when it is not there. Rejects with `tool_missing` without an engine. */
+  network(appName: string): Promise<AppNetwork> {
+    return ensureNetwork(this.#engine, { key: this.#key, name: appName })
+  }
+
+  /** After the last container has gone. */
+  removeNetwork(): Promise<void> {
+    return removeNetworks(this.#engine, this.#key)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#feed?.close()
+    this.#cancelPoll?.()
+    this.#watchers.clear()
+    for (const { log } of this.#instances.values()) log?.close()
+    this.#engine.close()
+  }
+
+  // Starting
+
+  async #start(order: StartOrder): Promise<InstanceReport> {
+    const { program, spec } = order
+    if (!safeName.test(order.id) || !safeName.test(order.service)) {
+      throw new PandoError('internal', `instance "${order.id}" of service "${order.service}" cannot be a name`)
+    }
+    if (program.image === undefined || spec.container === undefined) {
+      throw new PandoError('internal', `service ${order.service} has no image`)
+    }
+    await this.#checkPort(order)
+    const network = await this.network(order.environment['PANDO_APP'] ?? 'app')
+    const facts = factsOf(order, this.#clock.now())
+    this.#files.create(order.id)
+    let container: string | null = null
+    try {
+      const settings = containerSettings({
+        order,
+        container: spec.container,
+        image: program.image,
+        key: this.#key,
+        labels: labelsOf(this.#key, order, facts),
+        network,
+        secrets: this.#files.copySecrets(order.id, order.service, spec.container.secrets),
+        meshNames: this.#meshNames(),
+      })
+      const made = await this.#create(`pando-${this.#key}-${order.id}`, settings)
+      container = made.id
+      await this.#engine.ask('POST', `/containers/${container}/start`, { timeoutMs: startWithinMs })
+      const details = await this.#inspect(container)
+      const instance = this.#track(facts, container, details?.State.Pid || null, made.notes)
+      if (details?.State.Running === false) this.#settle(instance, details)
+      return describeInstance(instance)
+    } catch (error) {
+      if (container !== null) await this.#discard(container).catch(() => {})
+      this.#files.remove(order.id)
+      throw startFailure(error, order)
+    }
+  }
+
+  async #checkPort(order: StartOrder): Promise<void> {
+    if (order.address === null) return
+    const holder = await holderOf(order.address)
+    if (holder === null) return
+    const { host, port } = order.address
+    throw new PandoError('port_taken', `service ${order.service}: ${host}:${port} is taken by ${holder}`)
+  }
+
+  async #create(name: string, settings: object): Promise<{ readonly id: string; readonly notes: readonly string[] }> {
+    const options = { query: { name }, body: settings, timeoutMs: startWithinMs, absent: [409] }
+    type Made = { readonly Id: string; readonly Warnings?: readonly string[] | null }
+    let made = await this.#engine.ask<Made>('POST', '/containers/create', options)
+    if (made === null) {
+      // One of that name was asked for by a control plane that died meanwhile, and never became an instance.
+      await this.#discard(name)
+      made = await this.#engine.ask<Made>('POST', '/containers/create', { ...options, absent: [] })
+    }
+    if (made === null) throw new PandoError('internal', 'the container engine did not say what it made')
+    // Kernels without accounting of swap limit memory all the same.
+    return { id: made.Id, notes: (made.Warnings ?? []).filter((warning) => !/swap/i.test(warning)) }
+  }
+
+  #track(facts: InstanceFacts, container: string, pid: number | null, notes: readonly string[]): ContainerInstance {
+    const logFile = join(this.#logDirectory, facts.service, `${facts.id}.log`)
+    this.#files.create(facts.id)
+    const instance: ContainerInstance = {
+      facts,
+      container,
+      logFile,
+      notes,
+      pid,
+      exit: null,
+      isKilled: false,
+      log: null,
+    }
+    this.#files.writeMemo({ facts, container, pid, notes })
+    instance.log = new LogCopy({
+      engine: this.#engine,
+      container,
+      logFile,
+      positionFile: this.#files.positionFile(facts.id),
+      clock: this.#clock,
+    })
+    this.#instances.set(facts.id, instance)
+    this.#poll()
+    return instance
+  }
+
+  // Observing
+
+  /** Takes over what earlier control planes have started. */
+  async #adopt(): Promise<void> {
+    if (!this.#isAdopted) await this.#look()
+  }
+
+  /** Up to date when the engine answers; what was known last while it is away. */
+  async #known(): Promise<void> {
+    try {
+      await this.#look()
+    } catch (error) {
+      if (!isEngineAway(error)) throw error
+      if (!this.#isAdopted && !this.#isPrimed) this.#prime()
+    }
+  }
+
+  async #find(id: string): Promise<ContainerInstance | null> {
+    if (!this.#isAdopted) await this.#known()
+    return this.#instances.get(id) ?? null
+  }
+
+  /** The engine is away since before we came: what was known last is what is known. */
+  #prime(): void {
+    this.#isPrimed = true
+    for (const { facts, container, pid, notes } of this.#files.memos()) this.#track(facts, container, pid, notes)
+  }
+
+  /** One look at all containers of ours; one at a time is enough for everybody who asks meanwhile. */
+  #look(): Promise<void> {
+    this.#refresh ??= this.#lookAtAll().finally(() => {
+      this.#refresh = null
+    })
+    return this.#refresh
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const known = new Set(this.#instances.keys())
+    const query = { all: 'true', filters: JSON.stringify({ label: [`${appLabel}=${this.#key}`] }) }
+    const summaries = (await this.#engine.ask<ContainerSummary[]>('GET', '/containers/json', { query })) ?? []
+    const listed = new Set<string>()
+    for (const summary of summaries) {
+      const id = summary.Labels[instanceLabel] ?? ''
+      listed.add(id)
+      if (this.#starting.has(id)) continue
+      const instance = this.#instances.get(id)
+      if (instance === undefined) await this.#take(summary)
+      else if (instance.exit === null && summary.State !== 'running') await this.#check(instance)
+    }
+    for (const id of known) {
+      const instance = this.#instances.get(id)
+      if (instance !== undefined && instance.exit === null && !listed.has(id)) this.#end(instance, { kind: 'unknown' })
+    }
+    if (!this.#isAdopted) for (const id of this.#files.ids()) if (!listed.has(id)) this.#files.remove(id)
+    this.#isAdopted = true
+    if (this.#feed === null && !this.#isClosed) this.#listen()
+  }
+
+  /** A container that we did not start in this life. */
+  async #take(summary: ContainerSummary): Promise<void> {
+    const facts = factsIn(summary.Labels)
+    if (facts === null || summary.State === 'created') return this.#discard(summary.Id)
+    const details = await this.#inspect(summary.Id)
+    if (details === null || this.#isClosed) return
+    const instance = this.#track(facts, details.Id, details.State.Pid || null, [])
+    if (!details.State.Running) this.#settle(instance, details)
+  }
+
+  async #check(instance: ContainerInstance): Promise<void> {
+    const details = await this.#inspect(instance.container)
+    if (instance.exit !== null) return
+    if (details === null) this.#end(instance, { kind: 'unknown' })
+    else if (!details.State.Running) this.#settle(instance, details)
+  }
+
+  #settle(instance: ContainerInstance, details: ContainerDetails): void {
+    const { at, reason } = exitOf(instance, details, () => lastLineOf(instance.logFile))
+    this.#end(instance, reason, at)
+  }
+
+  #end(instance: ContainerInstance, reason: ExitReason, at: number = this.#clock.now()): void {
+    if (instance.exit !== null) return
+    instance.exit = { at, reason }
+    void instance.log?.finish()
+    const report = describeInstance(instance)
+    for (const watcher of this.#watchers) watcher(report)
+  }
+
+  #listen(): void {
+    this.#feed = new EventFeed({
+      engine: this.#engine,
+      key: this.#key,
+      clock: this.#clock,
+      onEnded: (id) => {
+        const instance = id === null ? undefined : this.#instances.get(id)
+        const look = instance === undefined ? this.#look() : this.#check(instance)
+        look.catch(() => {})
+      },
+    })
+  }
+
+  /** Looks now and then for as long as something runs. */
+  #poll(): void {
+    if (this.#cancelPoll !== null || this.#isClosed) return
+    this.#cancelPoll = this.#clock.after(pollIntervalMs, () => {
+      this.#cancelPoll = null
+      void this.#lookAgain()
+    })
+  }
+
+  async #lookAgain(): Promise<void> {
+    await this.#look().catch(() => {})
+    if ([...this.#instances.values()].some(({ exit }) => exit === null)) this.#poll()
+  }
+
+  #inspect(container: string): Promise<ContainerDetails | null> {
+    return this.#engine.ask('GET', `/containers/${container}/json`, { absent: [404] })
+  }
+
+  /** 409: it has ended, or its removal is under way. */
+  async #signal(instance: ContainerInstance, signal: string): Promise<void> {
+    const options = { query: { signal }, absent: [404, 409] }
+    await this.#engine.ask('POST', `/containers/${instance.container}/kill`, options)
+  }
+
+  async #discard(container: string): Promise<void> {
+    await this.#engine.ask('DELETE', `/containers/${container}`, {
+      query: { force: 'true', v: 'true' },
+      absent: [404, 409],
+    })
+  }
+}
+
+/** Two apps of the same name in two folders must not meet in one engine. */
+export function containerKey(stateDir: string): string {
+  return createHash('sha256').update(resolve(stateDir)).digest('hex').slice(0, 12)
+}

@@ -1,0 +1,45 @@
+import type { RevisionSpec } from './service.js'
+
+/** What instances run on. */
+export type DriverKind = 'process' | 'container'
+
+/** A place of the host or of the engine that a container sees at `target`, an absolute path inside. */
+export type ContainerMount =
+  | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
+  /** `source` is the volume's name in the manifest; empty for one that lives only as long as the container. */
+  | { readonly kind: 'volume'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
+  /** Memory; `sizeBytes` null leaves the limit to the engine. */
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly sizeBytes: number | null }
+
+/** A file that a container finds at `target` (absolute), readable by every user inside and writable by none. */
+export interface ContainerSecret {
+  readonly name: string
+  /** Absolute path on this machine. */
+  readonly file: string
+  readonly target: string
+}
+
+/** What a container may do; each is as strict as it can be unless the manifest says otherwise. */
+export interface ContainerSecurity {
+  readonly isRootReadOnly: boolean
+  /** Given back after all were taken, for example `NET_BIND_SERVICE`. */
+  readonly capAdd: readonly string[]
+  /** Null takes the image's. */
+  readonly user: string | null
+  /** Processes and threads. */
+  readonly pidsLimit: number
+}
+
+/** What only a container has. */
+export interface ContainerSpec {
+  /** Null: it is built from the service's folder. */
+  readonly image: string | null
+  readonly mounts: readonly ContainerMount[]
+  readonly secrets: readonly ContainerSecret[]
+  readonly security: ContainerSecurity
+}
+
+/** Which driver runs it. */
+export function driverOf(spec: Pick<RevisionSpec, 'container'>): DriverKind {
+  return spec.container === undefined ? 'process' : 'container'
+}

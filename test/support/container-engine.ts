@@ -1,0 +1,173 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { request } from 'node:http'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { tarOf, type TarEntry } from '../../packages/control-plane/src/build/tar.js'
+import { until } from './condition.js'
+
+/** Only root may run an engine of its own; a test that needs one is left out otherwise, and named as skipped. */
+export const hasEngine =
+  process.platform === 'linux' &&
+  process.getuid?.() === 0 &&
+  ['dockerd', 'iptables', 'busybox'].every((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0)
+
+/**
+ * A Docker engine of a test's own, with its own socket, images and containers, gone after `stop`. Two engines would take each
+ * other's packet filter rules away, so a second one waits, in whatever process, until the first has gone.
+ */
+export class ContainerEngine {
+  readonly host: string
+  readonly #directory: string
+  readonly #daemon: ChildProcess
+  readonly #turn: Server
+
+  static async start(): Promise<ContainerEngine> {
+    const turn = await until('no other test has an engine', takeTurn, { timeoutMs: 170_000, everyMs: 200 })
+    const engine = new ContainerEngine(turn)
+    await until('the engine answers', () => engine.#answers(), { timeoutMs: 60_000, everyMs: 100 }).catch(
+      async (error: Error) => {
+        const log = readFileSync(join(engine.#directory, 'log'), 'utf8').slice(-3000)
+        await engine.stop()
+        throw new Error(`${error.message}\n${log}`)
+      },
+    )
+    return engine
+  }
+
+  private constructor(turn: Server) {
+    this.#turn = turn
+    this.#directory = realpathSync(mkdtempSync(join(tmpdir(), 'engine-')))
+    const at = (name: string): string => join(this.#directory, name)
+    this.host = `unix://${at('d.sock')}`
+    const log = openSync(at('log'), 'a')
+    const paths = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')]
+    this.#daemon = spawn(
+      'dockerd',
+      ['-H', this.host, ...paths, '--bridge', 'none', '--default-address-pool', 'base=10.203.0.0/16,size=24'],
+      {
+        stdio: ['ignore', log, log],
+      },
+    )
+    closeSync(log)
+  }
+
+  get #socket(): string {
+    return join(this.#directory, 'd.sock')
+  }
+
+  async #answers(): Promise<boolean> {
+    if (this.#daemon.exitCode !== null) throw new Error(`dockerd ended with ${this.#daemon.exitCode}`)
+    return existsSync(this.#socket) && (await this.ask('GET', '/_ping')).status === 200
+  }
+
+  ask(method: string, path: string, body?: AsyncIterable<Uint8Array>): Promise<{ status: number; text: string }> {
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        { socketPath: this.#socket, method, path, agent: false, headers: { host: 'docker' } },
+        (response) => {
+          let text = ''
+          response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+          response.on('error', reject)
+        },
+      )
+      outgoing.on('error', reject)
+      if (body === undefined) outgoing.end()
+      else Readable.from(body).pipe(outgoing)
+    })
+  }
+
+  async json<T>(method: string, path: string): Promise<T> {
+    const { status, text } = await this.ask(method, path)
+    if (status >= 400) throw new Error(`${method} ${path}: ${status} ${text}`)
+    return JSON.parse(text) as T
+  }
+
+  /** An image of these files; no registry is asked. */
+  async importImage(name: string, entries: Iterable<TarEntry>, changes: readonly string[] = []): Promise<void> {
+    const query = new URLSearchParams({ fromSrc: '-', repo: name, tag: 'latest' })
+    for (const change of changes) query.append('changes', change)
+    const { status, text } = await this.ask('POST', `/images/create?${query}`, tarOf(entries))
+    if (status >= 400 || text.includes('errorDetail')) throw new Error(`image ${name}: ${status} ${text}`)
+  }
+
+  /** busybox and its names, as `busybox:latest`. */
+  importBusybox(name = 'busybox'): Promise<void> {
+    const busybox = spawnSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).stdout.trim()
+    const names = spawnSync(busybox, ['--list'], { encoding: 'utf8' })
+      .stdout.split('\n')
+      .filter((each) => each !== '' && each !== 'busybox')
+    return this.importImage(name, [
+      { kind: 'folder', name: 'bin', mode: 0o755 },
+      fileEntry('bin/busybox', busybox, 0o755),
+      ...names.map((each): TarEntry => ({ kind: 'link', name: `bin/${each}`, target: 'busybox' })),
+      { kind: 'folder', name: 'tmp', mode: 0o1777 },
+      { kind: 'folder', name: 'etc', mode: 0o755 },
+      textEntry('etc/nsswitch.conf', 'passwd: files\nhosts: files\nservices: files\n'),
+      textEntry('etc/passwd', 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n'),
+    ])
+  }
+
+  /** The Node that runs the tests, with its libraries, as `node:latest`. */
+  importNode(extra: readonly TarEntry[] = [], changes: readonly string[] = []): Promise<void> {
+    const libraries = spawnSync('ldd', [process.execPath], { encoding: 'utf8' }).stdout.matchAll(
+      /(?:=> )?(\/\S+) \(0x/g,
+    )
+    return this.importImage(
+      'node',
+      [
+        fileEntry('bin/node', process.execPath, 0o755),
+        ...[...libraries].map(([, path = '']) => fileEntry(path.slice(1), realpathSync(path), 0o755)),
+        ...extra,
+      ],
+      changes,
+    )
+  }
+
+  async stop(): Promise<void> {
+    const daemon = this.#daemon
+    if (daemon.exitCode === null && daemon.signalCode === null) {
+      const ended = new Promise<void>((resolve) => daemon.once('exit', () => resolve()))
+      daemon.kill('SIGTERM')
+      const timer = setTimeout(() => daemon.kill('SIGKILL'), 20_000)
+      await ended
+      clearTimeout(timer)
+    }
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 })
+    await new Promise<void>((resolve) => this.#turn.close(() => resolve()))
+  }
+}
+
+export function fileEntry(name: string, path: string, mode: number): TarEntry {
+  return { kind: 'file', name, mode, size: statSync(path).size, bytes: createReadStream(path) }
+}
+
+export function textEntry(name: string, text: string): TarEntry {
+  const bytes = Buffer.from(text)
+  return { kind: 'file', name, mode: 0o644, size: bytes.length, bytes: Readable.from([bytes]) }
+}
+
+/** A name of the kernel's that one process at a time can have, and that goes with it. */
+function takeTurn(): Promise<Server | null> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(null))
+    server.listen('\0pando-test-engine', () => {
+      server.unref()
+      resolve(server)
+    })
+  })
+}
