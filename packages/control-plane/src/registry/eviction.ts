@@ -39,7 +39,9 @@ export function initialEviction(): EvictionState {
 
 /** One look, at lived time `now`. A lease is silent when half its time has passed without a renewal: those who renew every third never are. */
 export function decideEviction(leases: Iterable<LeaseView>, before: EvictionState, now: number): EvictionDecision {
-  const recent = before.recent.filter((ended) => now - ended.at < ended.windowMs)
+  // While a group is paused its first dead count on, or the pause would end when they are forgotten and not when somebody is heard.
+  const isPaused = (service: string): boolean => before.paused.has(service) || before.paused.has(allGroups)
+  const recent = before.recent.filter((ended) => now - ended.at < ended.windowMs || isPaused(ended.service))
   const groups = countGroups(recent)
   const due: LeaseView[] = []
   for (const lease of leases) {
