@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
 import { NumberedLoad, type LoadResult } from '../support/numbered-load.js'
@@ -162,6 +162,18 @@ describe('down', () => {
     process.kill(status.gateway.pid!, 'SIGKILL')
     expect((await app.run('down')).code).toBe(0)
     await until('no process is left', () => app.processes().length === 0)
+  }, 60_000)
+
+  test('after everything was killed, starts nothing only to stop it', async () => {
+    const logs = (): string[] => readdirSync(app.file('.pando/logs/work')).filter((name) => name.endsWith('.log'))
+    const status = await app.status()
+    process.kill(status.pid, 'SIGKILL')
+    for (const pid of app.processes()) process.kill(pid, 'SIGKILL')
+    await until('all are gone', () => app.processes().length === 0)
+    const before = logs()
+    expect((await app.run('down')).code).toBe(0)
+    expect(logs().filter((name) => !before.includes(name))).toEqual([])
+    expect(app.processes()).toEqual([])
   }, 60_000)
 })
 

@@ -22,7 +22,7 @@ import { environmentOf } from './desired/environment.js'
 import { gatewayConfigOf } from './desired/gateway-config.js'
 import type { InstanceReport } from './drivers/driver.js'
 import { ProcessDriver } from './drivers/process-driver.js'
-import { Events } from './events/events.js'
+import { Events, type NewEvent } from './events/events.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
 import { LocalProber } from './health/local-prober.js'
 import { InstanceLogs } from './logs/instance-logs.js'
@@ -52,8 +52,16 @@ export interface ControlPlaneOptions {
   /** The environment that we were started with: the instances' allow-list and the builds' tools come from it. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly version: string
+  /** Take over what runs only to stop it: nothing is started any more. `down` is still to be called. */
+  readonly isLast?: boolean
   /** Our own failures, with their cause: for the log. */
   readonly onFault: (what: string, error: unknown) => void
+}
+
+/** What becomes of a service, and what is told of it once that is durable. */
+interface Change {
+  readonly service: DesiredService
+  readonly event?: NewEvent
 }
 
 /** Instances and the mesh are for this machine only. */
@@ -113,7 +121,7 @@ export class ControlPlane implements AppControl {
       this.#finish = resolve
     })
     this.#app = (store.get('meta', appKey) as AppSpec | undefined) ?? null
-    this.#events = new Events({ store, clock })
+    this.#events = new Events({ store, clock, onFault: options.onFault })
     const emit = this.#events.emit.bind(this.#events)
     this.#registry = new Registry({ store, clock, random, emit, onReport: (report) => this.#noted(report) })
     this.#driver = new ProcessDriver({ stateDir, clock })
@@ -173,8 +181,12 @@ export class ControlPlane implements AppControl {
   /** Adopts before it answers; starts the gateway last, as that asks at once. */
   async #start(): Promise<void> {
     this.#events.emit({ kind: 'control_plane.started', message: `control plane started (pid ${process.pid})` })
+    if (this.#options.isLast === true) this.#reconciler.setDesired(new Map())
     await this.#ports.fill()
     await this.#reconciler.start()
+    // Before anybody is answered, too: a manifest must not find its own port taken by a gateway that we do not know yet.
+    await this.#gateway.adopt()
+    if (this.#gateway.pid === null) this.#registry.gatewayEnded(gatewayName)
     if (this.#app !== null) this.#registry.setConfig(this.#gatewayConfig(this.#app))
     this.#rotation.start()
     const { onFault, socketPath, version } = this.#options
@@ -186,7 +198,7 @@ export class ControlPlane implements AppControl {
       onFault: (error, request) => onFault(`could not answer ${request}`, error),
     })
     this.#api = await serveControlApi({ app, socketPath, token: this.#token })
-    if (this.#app === null) return
+    if (this.#app === null || this.#options.isLast === true) return
     await this.#gateway.start(this.#app.gateway.workers)
     try {
       await this.#api.listen(this.#app.api)
@@ -206,10 +218,7 @@ export class ControlPlane implements AppControl {
       const mesh = await this.#mesh.ensure(app)
       const before = this.#reconciler.desired()
       const after = desiredFrom(app, before)
-      this.#store.transaction(() => {
-        this.#store.put('meta', appKey, app)
-        this.#reconciler.setDesired(after)
-      })
+      this.#reconciler.setDesired(after, () => this.#store.put('meta', appKey, app))
       this.#app = app
       this.#registry.setConfig(gatewayConfigOf(app, mesh, this.#accessLog()))
       await this.#gateway.start(app.gateway.workers)
@@ -247,36 +256,35 @@ export class ControlPlane implements AppControl {
           hint: 'leave out its `port` and let it listen on $PORT',
         })
       }
-      this.#events.emit({
-        kind: 'service.scaled',
-        service: name,
-        message: `${name}: ${service.replicas} → ${replicas} replicas`,
-      })
-      return { ...service, replicas, isStopped: false }
+      return {
+        service: { ...service, replicas, isStopped: false },
+        event: { kind: 'service.scaled', message: `${name}: ${service.replicas} → ${replicas} replicas` },
+      }
     })
   }
 
   restart(name: string): Promise<void> {
-    return this.#change(name, (service) => {
-      this.#events.emit({ kind: 'service.restarting', service: name, message: `${name}: restarting one by one` })
-      return { ...service, generation: service.generation + 1, isStopped: false }
-    })
+    return this.#change(name, (service) => ({
+      service: { ...service, generation: service.generation + 1, isStopped: false },
+      event: { kind: 'service.restarting', message: `${name}: restarting one by one` },
+    }))
   }
 
   stop(name: string): Promise<void> {
-    return this.#change(name, (service) => ({ ...service, isStopped: true }))
+    return this.#change(name, (service) => ({ service: { ...service, isStopped: true } }))
   }
 
   start(name: string): Promise<void> {
-    return this.#change(name, (service) => ({ ...service, isStopped: false }))
+    return this.#change(name, (service) => ({ service: { ...service, isStopped: false } }))
   }
 
-  #change(name: string, change: (service: DesiredService) => DesiredService): Promise<void> {
+  #change(name: string, change: (service: DesiredService) => Change): Promise<void> {
     return this.#inTurn(async () => {
       this.#assertRunning()
       const desired = this.#reconciler.desired()
-      this.#assertKnown(name, desired)
-      this.#reconciler.setDesired(withService(desired, name, change))
+      const { service, event } = change(this.#known(name, desired))
+      this.#reconciler.setDesired(withService(desired, name, () => service))
+      if (event !== undefined) this.#events.emit({ ...event, service: name })
     })
   }
 
@@ -291,7 +299,7 @@ export class ControlPlane implements AppControl {
   }
 
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
-    for (const name of query.services) this.#assertKnown(name, this.#reconciler.desired())
+    for (const name of query.services) this.#known(name, this.#reconciler.desired())
     return this.#logs.read(query, signal)
   }
 
@@ -353,8 +361,9 @@ export class ControlPlane implements AppControl {
     })
   }
 
-  #assertKnown(name: string, desired: Desired): void {
-    if (desired.has(name)) return
+  #known(name: string, desired: Desired): DesiredService {
+    const service = desired.get(name)
+    if (service !== undefined) return service
     const names = [...desired.keys()]
     const close = nearest(name, names)
     throw new PandoError('not_found', `there is no service ${name}`, {

@@ -59,6 +59,7 @@ async function main(): Promise<void> {
     random: Math.random,
     environment: process.env,
     version,
+    isLast: values.down,
     onFault: fault,
   })
   log(`control plane ready (pid ${process.pid})`)

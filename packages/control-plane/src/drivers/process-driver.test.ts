@@ -113,6 +113,17 @@ driverContract('ProcessDriver', async () => ({
   dispose: async () => {},
 }))
 
+describe('ProcessDriver whose folder has been taken away', () => {
+  it('still tells of an exit', async () => {
+    const driver = open()
+    const { pid } = await driver.start(order('a-0', ['sleep', '600']))
+    rmSync(join(stateDir, 'instances'), { recursive: true })
+    process.kill(pid!, 'SIGKILL')
+    expect(await exitOf(driver, 'a-0')).toMatchObject({ reason: { kind: 'signal', signal: 'SIGKILL' } })
+    mkdirSync(join(stateDir, 'instances'))
+  })
+})
+
 describe('ProcessDriver starts a program', () => {
   it('with exactly the environment that was ordered, and the build’s directories first in PATH', async () => {
     const driver = open()

@@ -47,7 +47,16 @@ describe('Events', () => {
 
   test('a message is cut at its limit', () => {
     const { events } = make()
-    expect(events.emit({ kind: 'fault', message: 'x'.repeat(5_000) }).message.length).toBe(2_000)
+    expect(events.emit({ kind: 'fault', message: 'x'.repeat(5_000) })?.message.length).toBe(2_000)
+  })
+
+  test('one that cannot be written is no failure of whoever tells of something', () => {
+    const faults: string[] = []
+    const store = new MemoryStore()
+    const events = new Events({ store, clock, onFault: (what) => faults.push(what) })
+    store.close()
+    expect(events.emit({ kind: 'app.stopping', message: 'stopping everything' })).toBeNull()
+    expect(faults).toEqual(['could not write the event "stopping everything"'])
   })
 
   test('follow replays and goes on live, with no gap and no duplicate where the two meet', async () => {

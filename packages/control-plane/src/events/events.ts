@@ -29,22 +29,27 @@ const pageSize = 256
 export class Events {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #onFault: (what: string, error: unknown) => void
   readonly #listeners = new Set<(event: PandoEvent) => void>()
 
-  constructor(options: { readonly store: Store; readonly clock: Clock }) {
+  /** `onFault` is told of events that could not be written. */
+  constructor(options: {
+    readonly store: Store
+    readonly clock: Clock
+    readonly onFault?: (what: string, error: unknown) => void
+  }) {
     this.#store = options.store
     this.#clock = options.clock
+    this.#onFault = options.onFault ?? (() => undefined)
   }
 
-  /** Durable when it returns; then every listener is told, in order of number. */
-  emit(event: NewEvent): PandoEvent {
-    const appended = this.#store.appendEvent({
-      at: this.#clock.now(),
-      kind: event.kind,
-      service: event.service ?? null,
-      instance: event.instance ?? null,
-      message: event.message.length > maxMessage ? `${event.message.slice(0, maxMessage - 1)}…` : event.message,
-    })
+  /**
+   * Durable when it returns; then every listener is told, in order of number. Never throws: an event that cannot be written (the disk is
+   * full) must not keep from being done what it tells of. Null then.
+   */
+  emit(event: NewEvent): PandoEvent | null {
+    const appended = this.#append(event)
+    if (appended === null) return null
     for (const listener of this.#listeners) {
       try {
         listener(appended)
@@ -53,6 +58,17 @@ export class Events {
       }
     }
     return appended
+  }
+
+  #append(event: NewEvent): PandoEvent | null {
+    const { kind, service = null, instance = null, message } = event
+    const cut = message.length > maxMessage ? `${message.slice(0, maxMessage - 1)}…` : message
+    try {
+      return this.#store.appendEvent({ at: this.#clock.now(), kind, service, instance, message: cut })
+    } catch (error) {
+      this.#onFault(`could not write the event "${cut}"`, error)
+      return null
+    }
   }
 
   /** Calls back, at once and in order, with every event from now on. Returns the way to end it. */

@@ -47,6 +47,12 @@ export class GatewayProcess {
     return this.current?.pid ?? null
   }
 
+  /** Takes over the gateway that runs, if one does; starts none. */
+  async adopt(): Promise<void> {
+    const reports = await this.options.driver.list()
+    this.current = reports.find((report) => report.state.kind === 'running') ?? null
+  }
+
   /** Adopts the gateway that runs, or starts one. `workers: null` takes one a processor. */
   async start(workers: number | null): Promise<void> {
     this.isWanted = true

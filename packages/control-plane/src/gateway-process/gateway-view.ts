@@ -21,13 +21,11 @@ export class GatewayView {
     return { isFirst, newErrors }
   }
 
-  forget(): void {
-    this.report = null
-  }
-
   status(options: { readonly address: Address; readonly pid: number | null; readonly now: number }): GatewayStatus {
     const { address, pid, now } = options
-    const report = this.report !== null && now - this.reportedAt < silentAfterMs ? this.report : null
+    // What an earlier gateway has reported says nothing of the one that took its place, nor of none.
+    const isOfThisOne = this.report?.pid === pid && now - this.reportedAt < silentAfterMs
+    const report = isOfThisOne ? this.report : null
     const errors =
       report === null ? [] : Object.entries(report.listenerErrors).map(([name, error]) => `${name}: ${error}`)
     const isReady = report !== null && report.applied > 0

@@ -45,7 +45,7 @@ export class Ledger {
     return this.#store.all('health')
   }
 
-  setDesired(desired: ReadonlyMap<string, DesiredService>): void {
+  setDesired(desired: ReadonlyMap<string, DesiredService>, alongside?: () => void): void {
     const used = new Set(Array.from(this.runs.values(), (run) => run.service))
     const stale = [...this.slots.keys()].filter((key) => {
       const service = key.slice(0, key.lastIndexOf('/'))
@@ -55,6 +55,7 @@ export class Ledger {
       for (const name of this.desired.keys()) if (!desired.has(name)) this.#store.delete('desired', name)
       for (const [name, service] of desired) this.#store.put('desired', name, service)
       for (const key of stale) this.#store.delete('slot', key)
+      alongside?.()
     })
     this.desired = new Map(desired)
     for (const key of stale) this.slots.delete(key)

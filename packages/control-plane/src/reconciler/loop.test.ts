@@ -7,6 +7,7 @@ import type { NewEvent } from '../events/events.js'
 import { MemoryStore } from '../store/memory-store.js'
 import { desiredOf, desiredService, revisionSpec } from './fixtures.suite.js'
 import { Reconciler } from './loop.js'
+import type { EndpointSink } from './ports.js'
 import { seededRandom, SimulatedClock } from './simulated-clock.suite.js'
 
 const ignore = (): void => {}
@@ -29,6 +30,14 @@ function worldOf(behaviour: (service: string) => FakeBehaviour = () => ({})) {
     const table = new Map<string, Endpoint>()
     let drained: (id: string) => void = ignore
     const released = new Set<string>()
+    const endpoints: EndpointSink = {
+      sync(all) {
+        table.clear()
+        for (const endpoint of all) table.set(endpoint.id, endpoint)
+      },
+      isDrained: (id) => released.has(id),
+      onDrained: (callback) => (drained = callback),
+    }
     const reconciler = new Reconciler({
       driver: options.driver ?? new FakeDriver(substrate),
       builder: options.builder ?? {
@@ -38,14 +47,7 @@ function worldOf(behaviour: (service: string) => FakeBehaviour = () => ({})) {
       store,
       clock,
       random,
-      endpoints: {
-        sync(endpoints) {
-          table.clear()
-          for (const endpoint of endpoints) table.set(endpoint.id, endpoint)
-        },
-        isDrained: (id) => released.has(id),
-        onDrained: (callback) => (drained = callback),
-      },
+      endpoints,
       emit: (event) => events.push(event),
       prepare: options.prepare ?? (() => ({ address: { host: '127.0.0.1', port: 20_000 }, environment: {} })),
       ...(options.maxBuilds === undefined ? {} : { maxBuilds: options.maxBuilds }),
@@ -56,7 +58,7 @@ function worldOf(behaviour: (service: string) => FakeBehaviour = () => ({})) {
       drained(id)
     }
     const kinds = (kind: NewEvent['kind']): NewEvent[] => events.filter((event) => event.kind === kind)
-    return { reconciler, events, kinds, table, release }
+    return { reconciler, endpoints, events, kinds, table, release }
   }
   return { clock, substrate, store, begin }
 }
@@ -333,14 +335,31 @@ describe('the reconciler', () => {
     expect(order).toEqual(['api/0@A db/0@A web/0@A', 'api/0@A db/0@A', 'db/0@A', ''])
   })
 
-  it('does its work when no event can be written', async () => {
+  it('wants nothing new when what goes with it could not be written', async () => {
+    const { clock, substrate, store, begin } = worldOf()
+    const { reconciler } = await begin()
+    const wish = (): void =>
+      reconciler.setDesired(desiredOf(desiredService('web')), () => {
+        store.put('meta', 'app', 'shop')
+        throw new PandoError('internal', 'disk full')
+      })
+    expect(wish).toThrow('disk full')
+    await clock.pass(1000)
+    expect(reconciler.desired().size + store.all('desired').size + store.all('meta').size).toBe(0)
+    expect(running(substrate)).toEqual([])
+  })
+
+  it('starts what it has written down, also when it could not be made known', async () => {
     const { clock, substrate, begin } = worldOf()
-    const { reconciler, events } = await begin()
-    events.push = () => {
+    const { reconciler, endpoints } = await begin()
+    reconciler.setDesired(desiredOf(desiredService('web')))
+    const { sync } = endpoints
+    endpoints.sync = () => {
+      if (reconciler.observed().instances.length === 0) return
+      endpoints.sync = sync
       throw new PandoError('internal', 'disk full')
     }
-    reconciler.setDesired(desiredOf(desiredService('web')))
-    await clock.pass(1000)
+    await clock.pass(10_000)
     expect(running(substrate)).toEqual(['web/0@A'])
   })
 

@@ -50,9 +50,8 @@ export class Reconciler {
   readonly #idleWaiters: (() => void)[] = []
 
   constructor(options: ReconcilerOptions) {
-    const { builder, clock, driver, prepare, prober, random, store } = options
-    const emit = quietly(options.emit)
-    this.#options = { ...options, emit }
+    const { builder, clock, driver, emit, prepare, prober, random, store } = options
+    this.#options = options
     this.#plan = options.plan ?? realPlan
     this.#lastTickAt = clock.now()
     const ledger = new Ledger(store)
@@ -97,9 +96,12 @@ export class Reconciler {
     this.poke()
   }
 
-  /** Makes this the desired state. When it returns, that is durable; it is reached later. */
-  setDesired(desired: Desired): void {
-    this.#ledger.setDesired(desired)
+  /**
+   * Makes this the desired state. When it returns, that is durable, together with what `alongside` writes to the store; it is
+   * reached later. When it throws, nothing has changed.
+   */
+  setDesired(desired: Desired, alongside?: () => void): void {
+    this.#ledger.setDesired(desired, alongside)
     this.#builds.keepOnly(desired)
     this.poke()
   }
@@ -185,8 +187,13 @@ export class Reconciler {
     }
   }
 
+  /** A failure is the store's, and must not leave undone what has been written down already: every tick publishes again. */
   #publish(): void {
-    this.#options.endpoints.sync(endpointsOf({ instances: this.observed().instances }))
+    try {
+      this.#options.endpoints.sync(endpointsOf({ instances: this.observed().instances }))
+    } catch (error) {
+      this.#fault('could not make the endpoints known', error)
+    }
   }
 
   #scheduleWake(now: number): void {
@@ -271,16 +278,5 @@ export class Reconciler {
 
   #fault(what: string, error: unknown): void {
     this.#options.emit({ kind: 'fault', message: `${what}: ${PandoError.from(error).message}` })
-  }
-}
-
-/** An event that cannot be written must not keep from being done what it tells of. */
-function quietly(emit: ReconcilerOptions['emit']): ReconcilerOptions['emit'] {
-  return (event) => {
-    try {
-      emit(event)
-    } catch {
-      // There is nowhere left to say so: the store, which takes the events, has failed.
-    }
   }
 }

@@ -196,6 +196,16 @@ describe('leases', () => {
     expect(ids()).toEqual([])
   })
 
+  test('a lease ends also when the store cannot forget it', () => {
+    registry.register('users', 'u1', registration())
+    store.delete = () => {
+      throw new PandoError('internal', 'disk full')
+    }
+    clock.go(11_000)
+    expect(registry.endpoints('users')).toEqual([])
+    expect(events.map((event) => event.kind)).toEqual(['endpoint.registered', 'fault', 'endpoint.expired'])
+  })
+
   test('when all fall silent together nobody is evicted and it is said once; when renewals return, all goes on', () => {
     for (let i = 0; i < 20; i++) {
       registry.register('users', `u${i}`, registration(5000 + i))

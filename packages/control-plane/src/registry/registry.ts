@@ -274,8 +274,7 @@ export class Registry {
   #rememberGateways(): void {
     const names = this.#ledger.names()
     if (names.length === this.#expected.length && names.every((name, index) => name === this.#expected[index])) return
-    this.#expected = names
-    this.#store.put('meta', gatewaysKey, names)
+    if (this.#write('the gateways', () => this.#store.put('meta', gatewaysKey, names))) this.#expected = names
   }
 
   #schedule(): void {
@@ -306,9 +305,13 @@ export class Registry {
   }
 
   #expire(evicted: readonly Endpoint[]): void {
-    this.#store.transaction(() => {
-      for (const endpoint of evicted) this.#release(endpoint)
-    })
+    // In the store they may stay when it has failed: a control plane that finds them there lets them expire again.
+    this.#write('who has left the registry', () =>
+      this.#store.transaction(() => {
+        for (const endpoint of evicted) this.#store.delete('lease', leaseKey(endpoint))
+      }),
+    )
+    for (const endpoint of evicted) this.#count(endpoint.service, -1)
     this.#publish(
       [],
       evicted.map((endpoint) => endpoint.id),
@@ -329,6 +332,17 @@ export class Registry {
       } else {
         for (const id of ids) this.#emit({ kind: 'endpoint.expired', service, instance: id, message: expired(id) })
       }
+    }
+  }
+
+  /** For writes that only spare the next control plane some work: false when the store has failed, which must not stop a timer. */
+  #write(what: string, write: () => void): boolean {
+    try {
+      write()
+      return true
+    } catch (error) {
+      this.#emit({ kind: 'fault', message: `could not write down ${what}: ${PandoError.from(error).message}` })
+      return false
     }
   }
 

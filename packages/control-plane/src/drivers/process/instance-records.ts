@@ -111,9 +111,16 @@ export class InstanceRecords {
     return this.#read<ExitRecord>(join(this.#path(id), 'exited.json'))
   }
 
-  /** Returns what is recorded now: an earlier exit is never overwritten. */
+  /**
+   * Returns what is recorded now: an earlier exit is never overwritten. Where it cannot be written (the disk is full, the folder is
+   * gone) it is true all the same, and only a later control plane will not know the reason.
+   */
   writeExit(id: string, exit: ExitRecord): ExitRecord {
-    this.#write(id, 'exited.json', exit, linkOnce)
+    try {
+      this.#write(id, 'exited.json', exit, linkOnce)
+    } catch {
+      return exit
+    }
     return this.readExit(id) ?? exit
   }
 

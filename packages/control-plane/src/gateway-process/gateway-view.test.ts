@@ -1,0 +1,24 @@
+import type { GatewayReport } from '@pando/model'
+import { expect, test } from 'vitest'
+import { GatewayView } from './gateway-view.js'
+
+const address = { host: '127.0.0.1', port: 8080 }
+const report: GatewayReport = {
+  gateway: 'gateway',
+  pid: 7,
+  epoch: 'e',
+  applied: 1,
+  workers: 2,
+  draining: {},
+  listenerErrors: {},
+}
+
+test('a gateway is ready by its own report alone: not by that of the one before it, nor by an old one', () => {
+  const view = new GatewayView()
+  view.note(report, 1000)
+  const state = (pid: number | null, now: number): string => view.status({ address, pid, now }).state
+  expect(state(7, 2000)).toBe('ready')
+  expect(state(null, 2000)).toBe('down')
+  expect(state(8, 2000)).toBe('starting')
+  expect(state(7, 12_000)).toBe('starting')
+})

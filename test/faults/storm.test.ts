@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { until } from '../support/condition.js'
+import { isAlive } from '../support/processes.js'
+import { TemporaryApp } from '../support/temporary-app.js'
+
+const services = ['front', 'back', 'side'] as const
+const rounds = 20
+/** `PANDO_SEED=7` chooses the same victims again; when they are hit is the machine's. */
+const seed = Number(process.env['PANDO_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+
+let app: TemporaryApp
+
+beforeEach(async () => {
+  app = await TemporaryApp.create('  none: { command: "true" }')
+  const dependent = '\n    depends_on: { back: { condition: service_healthy } }'
+  app.writeManifest(service('front', dependent) + service('back') + service('side'), {
+    gateway: '  workers: 2',
+  })
+  await app.up()
+}, 120_000)
+
+afterEach(() => app?.dispose(), 60_000)
+
+test(`any processes killed or held at any moment: it converges, and down leaves nothing (seed ${seed})`, async () => {
+  const random = randomOf(seed)
+  for (let round = 0; round < rounds; round++) {
+    const held: number[] = []
+    const candidates = app.processes()
+    const victims = candidates.filter(() => random() < 2 / candidates.length)
+    for (const pid of victims) {
+      const signal = random() < 0.25 ? 'SIGSTOP' : 'SIGKILL'
+      if (signal === 'SIGSTOP') held.push(pid)
+      send(pid, signal)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300 * random()))
+    for (const pid of held) send(pid, 'SIGCONT')
+    if (random() < 0.5) await app.up()
+  }
+  await app.up()
+  for (const name of services) {
+    const instances = await app.settled(name, 2)
+    expect(instances.map((one) => one.slot).sort()).toEqual([0, 1])
+    expect((await app.fetch(`/${name}`)).status).toBe(200)
+  }
+  // Control plane, gateway with two workers, and six instances of one process each.
+  await until('nothing else runs', () => app.processes().length === 1 + 3 + 6)
+  const status = await app.status()
+  const known = [status.pid, status.gateway.pid!, ...status.services.flatMap((one) => one.instances.map((i) => i.pid!))]
+  expect(known.filter((pid) => !isAlive(pid))).toEqual([])
+  expect((await app.run('down')).code).toBe(0)
+  expect(app.processes()).toEqual([])
+}, 180_000)
+
+function service(name: string, more = ''): string {
+  return `
+  ${name}:
+    build: ./echo
+    command: exec node echo.mjs
+    healthcheck: { http: /healthz, interval: 1s }
+    replicas: 2
+    routes: [/${name}]${more}`
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** Numbers from 0 up to 1 (mulberry32). */
+function randomOf(start: number): () => number {
+  let state = start
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
