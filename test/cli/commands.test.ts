@@ -141,6 +141,14 @@ describe('commands on a running app', () => {
     expect(JSON.parse(json)).toMatchObject({ kind: 'endpoint.registered', service: 'users' })
   })
 
+  it('events of a service that there is not is a mistake, not an empty answer', async () => {
+    expect(await line.run(['events', 'nobody'])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/there is no service nobody\nnext: the services are .*users/),
+    })
+  })
+
   it('routes and open show where things are', async () => {
     expect((await line.run(['routes'])).stdout).toMatch(/users\/0 +\* +\/users\/\* +users +2/)
     expect((await line.run(['open'])).stdout).toBe('http://127.0.0.1:8080\n')
@@ -206,6 +214,7 @@ describe('what users get wrong', () => {
     [['events', '-n', '-1'], 2, '--tail -1'],
     [['up', '--timeout', 'soon'], 2, '--timeout soon is no duration'],
     [['scale'], 2, 'missing required argument'],
+    [['scale'], 2, '(pando scale --help shows how it is called)'],
     [['up', '-f', 'nowhere.yaml'], 2, 'nowhere.yaml'],
     [['ps', '--state-dir', 'nowhere'], 1, 'Pando is not running here'],
     [['restart', 'users', '--state-dir', 'nowhere'], 1, 'next: start it with: pando up'],

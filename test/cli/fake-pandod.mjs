@@ -166,7 +166,9 @@ const server = createServer(async (request, response) => {
   } else {
     const after = url.searchParams.get('after')
     const limit = Number(url.searchParams.get('limit') ?? 100)
-    const chosen = after === null ? events.slice(-limit) : events.filter(({ seq }) => seq > Number(after))
+    const service = url.searchParams.get('service')
+    const wanted = events.filter((event) => service === null || event.service === service)
+    const chosen = after === null ? wanted.slice(-limit) : wanted.filter(({ seq }) => seq > Number(after))
     response.write(chosen.map((event) => `${JSON.stringify(event)}\n`).join(''))
   }
   if (url.searchParams.get('follow') !== 'true') return response.end()

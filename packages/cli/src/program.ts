@@ -83,7 +83,10 @@ export function buildProgram(context: Context, attach: Attach): Command {
 }
 
 function add(program: Command, command: Command, options: { readonly hidden?: boolean } = {}): void {
-  program.addCommand(command.copyInheritedSettings(program), options)
+  command.copyInheritedSettings(program)
+  // Who has the command right is shown that command's own help.
+  command.showHelpAfterError(`(pando ${command.name()} --help shows how it is called)`)
+  program.addCommand(command, options)
 }
 
 async function fail(error: unknown, context: Context, asJson: boolean): Promise<ExitCode> {

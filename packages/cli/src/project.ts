@@ -1,5 +1,5 @@
-import { existsSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
 import { PandoError } from '@pando/model'
 import type { GlobalOptions } from './context.js'
 
@@ -49,13 +49,37 @@ function nearestManifest(cwd: string): string {
 }
 
 function noManifest(cwd: string): PandoError {
+  const write = 'write one for the services in this folder with: pando init'
+  const below = manifestBelow(cwd)
   return new PandoError('usage', `there is no ${manifestNames[0]} in ${cwd} or any folder above it`, {
-    hint: 'write one for the services in this folder with: pando init. Or name one with: -f FILE',
+    hint:
+      below === undefined
+        ? `${write}. Or name one with: -f FILE`
+        : `name the one that is below with: -f ${below}. Or ${write}`,
   })
 }
 
 function manifestIn(folder: string): string | undefined {
   return manifestNames.map((name) => join(folder, name)).find((path) => existsSync(path))
+}
+
+/** From `cwd`, one or two folders down, as in a repository with examples; undefined when there is none. Looks at 500 at most. */
+function manifestBelow(cwd: string): string | undefined {
+  const children = foldersIn(cwd)
+  const folders = [...children, ...children.flatMap(foldersIn)].slice(0, 500)
+  const found = folders.map(manifestIn).find((path) => path !== undefined)
+  return found === undefined ? undefined : relative(cwd, found)
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules')
+      .slice(0, 100)
+      .map(({ name }) => join(folder, name))
+  } catch {
+    return []
+  }
 }
 
 function isFolder(path: string): boolean {

@@ -1,4 +1,4 @@
-import { eventKinds } from '@pando/model'
+import { eventKinds, PandoError } from '@pando/model'
 import type { Command } from 'commander'
 import { daemonOf, newCommand, type Attach } from '../command.js'
 import { print } from '../context.js'
@@ -29,10 +29,18 @@ export function eventsCommand(attach: Attach): Command {
     const renderer = new EventRenderer({ paint: context.paint })
     await untilInterrupted((signal) =>
       withRunning(daemonOf(invocation), async (control) => {
+        let isKnown = query.service === null || query.follow
         for await (const event of control.events(query, signal)) {
+          isKnown = true
           if (options.warn === true && eventKinds[event.kind] === 'info') continue
           print(context, options.json === true ? JSON.stringify(event) : renderer.render(event))
         }
+        if (isKnown || query.limit === 0) return
+        const names = (await control.status()).services.map(({ name }) => name)
+        if (query.service === null || names.includes(query.service)) return
+        throw new PandoError('not_found', `there is no service ${query.service}`, {
+          hint: `the services are ${names.join(', ')}`,
+        })
       }),
     )
     return 0
