@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   PandoError,
@@ -14,6 +13,7 @@ import { AppView } from './app-view.js'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
 import { createControlApi } from './api/control-api.js'
 import { serveControlApi, type ControlApiServer } from './api/server.js'
+import { tokenIn } from './api/token.js'
 import { socketAddressOf } from './api/socket-path.js'
 import { LocalBuilder } from './build/local-builder.js'
 import type { Clock } from './clock.js'
@@ -391,15 +391,4 @@ function describeChanges(app: string, changes: ApplyResult): string {
     .filter((kind) => changes[kind].length > 0)
     .map((kind) => `${kind} ${changes[kind].join(', ')}`)
   return parts.length === 0 ? `${app}: nothing to change` : `${app}: ${parts.join('; ')}`
-}
-
-/** The control API's token: made once for a state directory, so that what was set up with it goes on working. */
-function tokenIn(file: string): string {
-  if (existsSync(file)) {
-    const token = readFileSync(file, 'utf8').trim()
-    if (token.length >= 32) return token
-  }
-  const token = randomBytes(32).toString('base64url')
-  writeFileSync(file, `${token}\n`, { mode: 0o600 })
-  return token
 }
