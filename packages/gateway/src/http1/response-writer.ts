@@ -32,7 +32,7 @@ export function writeResponse(parser: HeadParser, shape: ResponseShape, out: Uin
   to = copy(bytes, parser.reasonStart, parser.reasonEnd, out, to)
   to = put(out, to, crlf)
   to = writeKeptLines(parser, shape, out, to)
-  if (shape.date !== null && parser.dateIndex === -1) to = put(out, to, shape.date)
+  if (shape.date !== null && parser.dateIndex === -1 && shape.edit?.hasDate !== true) to = put(out, to, shape.date)
   if (shape.isChunked) to = put(out, to, chunkedLine)
   if (shape.connection === 'close') to = put(out, to, closeLine)
   else if (shape.connection === 'keep-alive') to = put(out, to, keepAliveLine)

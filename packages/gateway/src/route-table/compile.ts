@@ -174,10 +174,12 @@ function compileRoute(
   const own: string[] = []
   const requestEdit = compileEdits(
     spec.filters.filter((filter) => filter.type === 'requestHeaders'),
+    'request',
     own,
   )
   const responseEdit = compileEdits(
     spec.filters.filter((filter) => filter.type === 'responseHeaders'),
+    'response',
     own,
   )
   const rewrite = spec.filters.find((filter) => filter.type === 'rewrite')

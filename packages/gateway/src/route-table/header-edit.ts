@@ -18,18 +18,26 @@ const untouchable = new Set([
   'upgrade',
 ])
 
+const dateName = Buffer.from('date')
+
+/** One id names a request in the log, in the gateway's own answers and to the service: the gateway's own line, which no edit may double. */
+const requestUntouchable = new Set([...untouchable, 'x-request-id'])
+
 /** One route's edit of a head, ready to be done on bytes: lines to leave out and lines to write behind the rest. */
 export class CompiledEdit {
   /** Lower-case names of the lines to leave out. */
   readonly dropped: readonly Uint8Array[]
   /** `Name: value\r\n`, one behind the other. */
   readonly lines: Uint8Array
+  /** It says what becomes of Date: then the gateway adds none. */
+  readonly hasDate: boolean
   /** Bit n: some dropped name has n bytes (31: or more), so that most lines are told apart by their length alone. */
   readonly #lengths: number
 
   constructor(dropped: readonly Uint8Array[], lines: Uint8Array) {
     this.dropped = dropped
     this.lines = lines
+    this.hasDate = dropped.some((name) => isName(name, dateName, 0, dateName.length))
     this.#lengths = dropped.reduce((mask, name) => mask | (1 << Math.min(31, name.length)), 0)
   }
 
@@ -43,22 +51,31 @@ export class CompiledEdit {
 }
 
 /** All edits of one side in their order (each: remove, set, add), as one; null when they do nothing. What cannot be done goes to `problems`. */
-export function compileEdits(edits: readonly HeaderEdit[], problems: string[]): CompiledEdit | null {
+export function compileEdits(
+  edits: readonly HeaderEdit[],
+  side: 'request' | 'response',
+  problems: string[],
+): CompiledEdit | null {
+  const isEditable = (name: string, value: string): boolean => {
+    const reason = whyNot(name, value, side === 'request' ? requestUntouchable : untouchable)
+    if (reason !== null) problems.push(reason)
+    return reason === null
+  }
   const dropped = new Set<string>()
   const lines = new Map<string, string[]>()
   for (const edit of edits) {
     for (const name of edit.remove) {
-      if (!isEditable(name, '', problems)) continue
+      if (!isEditable(name, '')) continue
       dropped.add(name.toLowerCase())
       lines.delete(name.toLowerCase())
     }
     for (const [name, value] of Object.entries(edit.set)) {
-      if (!isEditable(name, value, problems)) continue
+      if (!isEditable(name, value)) continue
       dropped.add(name.toLowerCase())
       lines.set(name.toLowerCase(), [`${name}: ${value}\r\n`])
     }
     for (const [name, value] of Object.entries(edit.add)) {
-      if (!isEditable(name, value, problems)) continue
+      if (!isEditable(name, value)) continue
       const key = name.toLowerCase()
       lines.set(key, [...(lines.get(key) ?? []), `${name}: ${value}\r\n`])
     }
@@ -70,19 +87,20 @@ export function compileEdits(edits: readonly HeaderEdit[], problems: string[]): 
   )
 }
 
-function isEditable(name: string, value: string, problems: string[]): boolean {
+/** Why the edit cannot be done, null when it can. */
+function whyNot(name: string, value: string, fixed: ReadonlySet<string>): string | null {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
-    problems.push(`header ${JSON.stringify(name)} is left as it is: that is no header name`)
-    return false
+    return `header ${JSON.stringify(name)} is left as it is: that is no header name`
   }
   if (untouchable.has(name.toLowerCase())) {
-    problems.push(`header ${name} is left as it is: it belongs to the connection`)
-    return false
+    return `header ${name} is left as it is: it belongs to the connection`
+  }
+  if (fixed.has(name.toLowerCase())) {
+    return `header ${name} is left as it is: the gateway names each request by it`
   }
   // oxlint-disable-next-line no-control-regex -- control characters are what must not get through.
   if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)) {
-    problems.push(`header ${name} is left as it is: the value has control characters`)
-    return false
+    return `header ${name} is left as it is: the value has control characters`
   }
-  return true
+  return null
 }
