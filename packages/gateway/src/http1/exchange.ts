@@ -366,30 +366,41 @@ export class Exchange implements WrittenHead {
     return larger
   }
 
-  /** False when the body that has just been looked at cannot be served; then the client has its answer. */
+  /**
+   * False when the body that has just been looked at cannot be served; then the client has its answer, and the last one on its connection:
+   * what came behind the body is dropped, so what comes next may begin in the middle of a request.
+   */
   #isBodyRight(): boolean {
     const body = this.requestBody
-    if (body.refusal !== null) {
-      this.refuse('bad_request', body.refusal.detail)
-      return false
-    }
     const { maxBodyBytes } = this.#traffic.limits
-    if (maxBodyBytes > 0 && body.passed > maxBodyBytes) {
-      this.refuse('body_too_large', `The body has more than ${maxBodyBytes} bytes.`)
-      return false
-    }
-    return true
+    const isTooLarge = maxBodyBytes > 0 && body.passed > maxBodyBytes
+    if (body.refusal === null && !isTooLarge) return true
+    this.#keepsClient = false
+    if (body.refusal !== null) this.refuse('bad_request', body.refusal.detail)
+    else this.refuse('body_too_large', `The body has more than ${maxBodyBytes} bytes.`)
+    return false
   }
 
+  /** Takes a connection to the endpoint that the balancer picks, or to another one when that has none to give. */
   #tryDispatch(): boolean {
+    const service = this.#service as UpstreamService
+    const { now } = this.#traffic.wheel
+    let passedOver = this.#tried
+    for (;;) {
+      const endpoint = service.pick(passedOver, now)
+      if (endpoint === null) return false
+      if (this.#tryEndpoint(endpoint, now)) return true
+      passedOver = passedOver === null ? [endpoint] : [...passedOver, endpoint]
+    }
+  }
+
+  #tryEndpoint(endpoint: UpstreamEndpoint, now: number): boolean {
     const traffic = this.#traffic
-    const { now } = traffic.wheel
-    const endpoint = (this.#service as UpstreamService).pick(this.#tried, now)
-    if (endpoint === null) return false
     const connections = traffic.connectionsOf(endpoint)
     // A suspect is only picked where nothing else is left; one connection at a time is enough to find out whether it is back.
     if (endpoint.suspectUntil > now && connections.opening > 0) return false
-    const idle = this.#retries > 0 ? null : connections.take(this.#isIdempotent ? 0 : now - freshIdleMs)
+    const isRepeatable = this.#isIdempotent && !this.#wantsUpgrade
+    const idle = this.#retries > 0 ? null : connections.take(isRepeatable ? 0 : now - freshIdleMs)
     if (idle !== null) {
       idle.use(this)
       this.#attach(idle)
@@ -420,6 +431,7 @@ export class Exchange implements WrittenHead {
   #detach(): UpstreamConnection | null {
     const { upstream } = this
     if (upstream === null) return null
+    this.#attemptDeadline = 0
     this.upstream = null
     upstream.exchange = null
     this.#traffic.release(upstream.connections.endpoint)
@@ -469,7 +481,6 @@ export class Exchange implements WrittenHead {
   #timeOutAttempt(): void {
     const upstream = this.#detach()
     upstream?.destroy()
-    this.#attemptDeadline = 0
     if (this.#canSendAgain()) this.#sendAgain()
     else this.#timeOut('upstream_timeout', 'The service did not begin its answer in the time that the route gives it.')
   }
