@@ -89,12 +89,13 @@ export class ClientConnection implements WireOwner {
 
   /** True when closing it hurts nobody. */
   get isIdle(): boolean {
-    return this.#state === idle
+    return this.#state === idle && this.#held === null
   }
 
   onDrain(): void {
     if (this.#relay !== null) this.#relay.onDrain(this.wire)
     else if (this.#exchange.isActive) this.#exchange.onClientDrain()
+    else this.#consumeHeld()
   }
 
   /** The exchange wants `onTimer` in so many milliseconds. */
@@ -114,7 +115,9 @@ export class ClientConnection implements WireOwner {
         this.#exchange.onTimer()
         return
       case lingering:
-        this.cut()
+        // What the kernel has taken it still sends behind an ordinary close, however slowly the client reads; a reset would destroy it.
+        if (this.wire.socket.writableFinished) this.wire.socket.destroy()
+        else this.cut()
     }
   }
 
@@ -131,12 +134,8 @@ export class ClientConnection implements WireOwner {
     if (isClosing) this.#restartTimer(farewellMs)
     else wheel.schedule(this.#timer, limits.keepAliveTimeoutMs)
     if (this.#isConsuming) return
-    const held = this.#held
-    if (held !== null) {
-      this.#held = null
-      this.#consume(held, 0, held.length)
-    }
-    if (this.#held === null && this.#state !== closed) this.wire.resume()
+    if (this.#held === null) this.wire.resume()
+    else this.#consumeHeld()
   }
 
   /** From here on the two sockets carry each other's bytes. */
@@ -160,9 +159,11 @@ export class ClientConnection implements WireOwner {
     this.#state = lingering
     this.#held = null
     this.#head.reset()
-    this.#traffic.wheel.cancel(this.#timer)
-    this.#traffic.wheel.schedule(this.#timer, lingerMs)
-    this.wire.socket.end()
+    const { socket } = this.wire
+    this.#restartTimer(socket.writableLength === 0 ? lingerMs : this.#traffic.limits.idleTimeoutMs)
+    socket.end(() => {
+      if (this.#state === lingering) this.#restartTimer(lingerMs)
+    })
     this.wire.resume()
   }
 
@@ -183,7 +184,7 @@ export class ClientConnection implements WireOwner {
         this.#hold(bytes, this.#exchange.takeBody(bytes, 0, length), length)
         this.#isConsuming = false
         // The answer may have been waiting for the rest of the request only.
-        if (this.isIdle) this.#consumeHeld()
+        this.#consumeHeld()
         return
       case relaying:
         this.#relay?.onBytes(this.wire, bytes, length)
@@ -196,16 +197,19 @@ export class ClientConnection implements WireOwner {
 
   #consumeHeld(): void {
     const held = this.#held
-    if (held === null) return
+    if (held === null || this.#state > inHead) return
     this.#held = null
     this.#consume(held, 0, held.length)
     if (this.#held === null && this.#state !== closed) this.wire.resume()
   }
 
-  /** Reads one request after the other as long as each is answered at once; what follows one that is not is held. */
+  /**
+   * Reads one request after the other as long as each is answered at once and the client takes the answers; the rest is held. A client that
+   * does not read gets no further request served, or its answers would gather here without bound.
+   */
   #consume(bytes: Uint8Array, at: number, end: number): void {
     this.#isConsuming = true
-    while (at < end && (this.#state === idle || this.#state === inHead)) {
+    while (at < end && !this.wire.isBlocked && (this.#state === idle || this.#state === inHead)) {
       const head = this.#head
       // A table with other limits may have come since the last request.
       head.parsers = this.#traffic.requestParsers
@@ -215,6 +219,7 @@ export class ClientConnection implements WireOwner {
           this.#state = inHead
           this.#restartTimer(this.#traffic.limits.headTimeoutMs)
         }
+        at = end
         break
       }
       if (outcome === refused) {
@@ -231,7 +236,7 @@ export class ClientConnection implements WireOwner {
       if (exchange.isActive) exchange.dispatch()
     }
     this.#isConsuming = false
-    if (this.#state === busy) this.#hold(bytes, at, end)
+    this.#hold(bytes, at, end)
   }
 
   /** Keeps what belongs to requests to come. */
