@@ -23,6 +23,21 @@ export async function readManifest(
   return { app, variables: usedVariables, warnings }
 }
 
+/**
+ * Only what a second reading needs, for a manifest whose services join an app: what it may name is known to the app alone, which
+ * checks it. Rejects with `manifest_invalid` where it cannot even be read.
+ */
+export async function readManifestVariables(
+  path: string,
+  env: Readonly<Record<string, string | undefined>>,
+  neighbours: readonly string[],
+): Promise<Pick<ReadManifest, 'variables' | 'warnings'>> {
+  const { loadManifest } = await manifestRoom()
+  const unknown = Object.fromEntries(neighbours.map((name) => [name, null]))
+  const { usedVariables, warnings } = await loadManifest({ path, variables: env, neighbours: unknown })
+  return { variables: usedVariables, warnings }
+}
+
 /** Each with its place, its line and a caret below the column. */
 export async function renderDiagnostics(
   diagnostics: readonly Diagnostic[],

@@ -3,14 +3,18 @@ import { PandoError } from '@pando/model'
 import { addGlobalOptions, type Attach } from './command.js'
 import { completeCommand, completionCommand } from './commands/completion.js'
 import { configCommand } from './commands/config.js'
+import { deployCommand } from './commands/deploy.js'
+import { diffCommand } from './commands/diff.js'
 import { doctorCommand } from './commands/doctor.js'
 import { downCommand } from './commands/down.js'
 import { eventsCommand } from './commands/events.js'
+import { historyCommand } from './commands/history.js'
 import { initCommand } from './commands/init.js'
 import { logsCommand } from './commands/logs.js'
 import { openCommand } from './commands/open.js'
 import { psCommand } from './commands/ps.js'
 import { restartCommand } from './commands/restart.js'
+import { rollbackCommand } from './commands/rollback.js'
 import { routesCommand } from './commands/routes.js'
 import { scaleCommand } from './commands/scale.js'
 import { startCommand } from './commands/start.js'
@@ -65,6 +69,10 @@ export function buildProgram(context: Context, attach: Attach): Command {
     downCommand,
     psCommand,
     logsCommand,
+    deployCommand,
+    rollbackCommand,
+    historyCommand,
+    diffCommand,
     scaleCommand,
     restartCommand,
     stopCommand,

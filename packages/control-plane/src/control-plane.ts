@@ -5,19 +5,22 @@ import {
   type Address,
   type AppSpec,
   type AppStatus,
+  type Deployment,
   type GatewayReport,
   type LogLine,
   type RouteStatus,
 } from '@pando/model'
 import { AppView } from './app-view.js'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
+import type { Deployed, DeployRequest, ServiceDiff } from './api/deployment-control.js'
 import { createControlApi } from './api/control-api.js'
 import { serveControlApi, type ControlApiServer } from './api/server.js'
 import { tokenIn } from './api/token.js'
 import { socketAddressOf } from './api/socket-path.js'
 import { LocalBuilder } from './build/local-builder.js'
 import type { Clock } from './clock.js'
-import { changesBetween, desiredFrom, withService } from './desired/desired-state.js'
+import { Deployer } from './deployer.js'
+import { changesBetween, describeChanges, withService } from './desired/desired-state.js'
 import { environmentOf } from './desired/environment.js'
 import { gatewayConfigOf } from './desired/gateway-config.js'
 import type { InstanceReport } from './drivers/driver.js'
@@ -27,7 +30,6 @@ import { GatewayProcess } from './gateway-process/gateway-process.js'
 import { LocalProber } from './health/local-prober.js'
 import { InstanceLogs } from './logs/instance-logs.js'
 import { LogRotation } from './logs/log-rotation.js'
-import { loadManifest } from './manifest/load.js'
 import { nearest } from './manifest/nearest.js'
 import { instancePorts } from './ports/free-port.js'
 import { MeshAddresses } from './ports/mesh-addresses.js'
@@ -98,6 +100,7 @@ export class ControlPlane implements AppControl {
   readonly #rotation: LogRotation
   readonly #token: string
   readonly #ports: PortPool
+  readonly #deployer: Deployer
   #finish!: () => void
   #app: AppSpec | null
   #isStopping = false
@@ -146,6 +149,17 @@ export class ControlPlane implements AppControl {
       prepare: (service, _slot, id) => this.#prepare(service, id),
     })
     const adminSocket = socketAddressOf(join(stateDir, 'gateway.sock'))
+    this.#deployer = new Deployer({
+      stateDir,
+      store,
+      clock,
+      emit,
+      reconciler: this.#reconciler,
+      app: () => this.#app,
+      setApp: (app) => {
+        this.#app = app
+      },
+    })
     this.#view = new AppView({
       clock,
       adminSocket,
@@ -198,6 +212,11 @@ export class ControlPlane implements AppControl {
       onFault: (error, request) => onFault(`could not answer ${request}`, error),
     })
     this.#api = await serveControlApi({ app, socketPath, token: this.#token })
+    this.#events.subscribe(({ kind, service }) => {
+      if (service === null || (kind !== 'instance.healthy' && kind !== 'instance.exited')) return
+      void this.#inTurn(() => this.#noteHealthy(service)).catch((error) => onFault('could not tell a success', error))
+    })
+    for (const name of this.#reconciler.desired().keys()) await this.#noteHealthy(name)
     if (this.#app === null || this.#options.isLast === true) return
     await this.#gateway.start(this.#app.gateway.workers)
     try {
@@ -212,20 +231,65 @@ export class ControlPlane implements AppControl {
   apply(request: ApplyRequest): Promise<ApplyResult> {
     return this.#inTurn(async () => {
       this.#assertRunning()
-      const { app } = await loadManifest({ path: request.manifest, variables: request.variables })
+      const { app, desired } = await this.#deployer.wishOf(request)
       await this.#assertGatewayPort(app)
       await this.#api?.listen(app.api)
-      const mesh = await this.#mesh.ensure(app)
+      await this.#mesh.ensure(app)
       const before = this.#reconciler.desired()
-      const after = desiredFrom(app, before)
-      this.#reconciler.setDesired(after, () => this.#store.put('meta', appKey, app))
-      this.#app = app
-      this.#registry.setConfig(gatewayConfigOf(app, mesh, this.#accessLog()))
+      await this.#deployer.want(app, desired, 'up')
+      this.#serve(app)
       await this.#gateway.start(app.gateway.workers)
-      const changes = changesBetween(before, after)
+      const changes = changesBetween(before, desired)
       this.#events.emit({ kind: 'app.applied', message: describeChanges(app.name, changes) })
       return changes
     })
+  }
+
+  deploy(request: DeployRequest): Promise<readonly Deployed[]> {
+    return this.#inTurn(async () => {
+      this.#assertRunning()
+      const { app, desired, services } = await this.#deployer.partOf(request)
+      await this.#mesh.ensure(app)
+      const before = this.#reconciler.desired()
+      await this.#deployer.want(app, desired, 'deploy')
+      this.#serve(app)
+      return services.map((service) => {
+        const revision = desired.get(service)?.revision ?? ''
+        return { service, revision, isNew: before.get(service)?.revision !== revision }
+      })
+    })
+  }
+
+  rollback(service: string, to: string | null): Promise<Deployed> {
+    return this.#inTurn(async () => {
+      this.#assertRunning()
+      this.#known(service, this.#reconciler.desired())
+      const { revision } = this.#deployer.deployments.rollback(service, to, 'rolled back by hand')
+      if (this.#app !== null) this.#serve(this.#app)
+      return { service, revision, isNew: true }
+    })
+  }
+
+  rollbackApp(): Promise<readonly Deployed[]> {
+    return this.#inTurn(async () => {
+      this.#assertRunning()
+      const before = this.#reconciler.desired()
+      const app = this.#deployer.goBack()
+      await this.#mesh.ensure(app)
+      this.#serve(app)
+      return [...this.#reconciler.desired().values()]
+        .filter(({ name, revision }) => before.get(name)?.revision !== revision)
+        .map(({ name, revision }) => ({ service: name, revision, isNew: true }))
+    })
+  }
+
+  diff(request: ApplyRequest): Promise<readonly ServiceDiff[]> {
+    return this.#deployer.diff(request)
+  }
+
+  async history(service: string | null): Promise<readonly Deployment[]> {
+    if (service !== null) this.#known(service, this.#reconciler.desired())
+    return this.#deployer.deployments.history(service)
   }
 
   async down(): Promise<void> {
@@ -341,6 +405,23 @@ export class ControlPlane implements AppControl {
     for (const error of newErrors) this.#events.emit({ kind: 'gateway.listener_failed', message: error })
   }
 
+  #serve(app: AppSpec): void {
+    this.#registry.setConfig(this.#gatewayConfig(app))
+  }
+
+  /** A deployment has succeeded when all that is wanted of its revision is healthy, or has ended well. */
+  async #noteHealthy(name: string): Promise<void> {
+    const desired = this.#reconciler.desired().get(name)
+    const { deployments } = this.#deployer
+    if (desired === undefined || deployments.current(name)?.result !== 'running') return
+    const service = (await this.status()).services.find((one) => one.name === name)
+    const healthy = (service?.instances ?? []).filter(
+      ({ phase, revision }) => phase === 'healthy' && revision === desired.revision,
+    )
+    if (service?.state !== 'completed' && healthy.length < desired.replicas) return
+    deployments.onRolloutResult({ service: name, revision: desired.revision, result: 'succeeded', reason: '' })
+  }
+
   #gatewayConfig(app: AppSpec): ReturnType<typeof gatewayConfigOf> {
     return gatewayConfigOf(app, this.#mesh.of(app), this.#accessLog())
   }
@@ -384,11 +465,4 @@ export class ControlPlane implements AppControl {
     this.#turn = result.catch(() => undefined)
     return result
   }
-}
-
-function describeChanges(app: string, changes: ApplyResult): string {
-  const parts = (['added', 'changed', 'removed'] as const)
-    .filter((kind) => changes[kind].length > 0)
-    .map((kind) => `${kind} ${changes[kind].join(', ')}`)
-  return parts.length === 0 ? `${app}: nothing to change` : `${app}: ${parts.join('; ')}`
 }

@@ -46,6 +46,10 @@ export interface BuildSpec {
   readonly args?: Readonly<Record<string, string>>
   /** For kind `dockerfile`: the stage to stop at. Absent: the last. */
   readonly target?: string
+  /** What is no source in the context, in the words of a .gitignore; absent: nothing but what never is. */
+  readonly ignore?: readonly string[]
+  /** It runs from the context as it is, of which no snapshot is taken: so a service that has no folder of its own to build. */
+  readonly isLive?: boolean
 }
 
 export interface Resources {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { PandoError } from '@pando/model'
 import type {
   AppStatus,
+  Deployment,
   Endpoint,
   Lease,
   LogLine,
@@ -14,6 +15,7 @@ import type {
   WatchMessage,
 } from '@pando/model'
 import type { ApplyRequest, ApplyResult, LogQuery } from './app-control.js'
+import type { Deployed, DeployRequest, ServiceDiff } from './deployment-control.js'
 import { socketAddressOf } from './socket-path.js'
 
 /** Where the control API is: its unix socket, or loopback TCP with a token. */
@@ -77,6 +79,26 @@ export class ControlClient {
 
   start(service: string): Promise<void> {
     return this.#call('POST', `${servicePath(service)}/start`)
+  }
+
+  deployments(service: string | null): Promise<Deployment[]> {
+    return this.#call('GET', `/v1/deployments${service === null ? '' : `?${new URLSearchParams({ service })}`}`)
+  }
+
+  deploy(request: DeployRequest): Promise<Deployed[]> {
+    return this.#call('POST', '/v1/deployments', request)
+  }
+
+  rollback(service: string, to: string | null): Promise<Deployed> {
+    return this.#call('POST', `${servicePath(service)}/rollback`, { to })
+  }
+
+  rollbackApp(): Promise<Deployed[]> {
+    return this.#call('POST', '/v1/app/rollback')
+  }
+
+  diff(request: ApplyRequest): Promise<ServiceDiff[]> {
+    return this.#call('POST', '/v1/app/diff', request)
   }
 
   routes(): Promise<RouteStatus[]> {

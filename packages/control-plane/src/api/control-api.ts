@@ -4,6 +4,7 @@ import { HTTPException } from 'hono/http-exception'
 import type { Events } from '../events/events.js'
 import type { Registry } from '../registry/registry.js'
 import { addAppOperations } from './app-operations.js'
+import { addDeploymentOperations } from './deployment-operations.js'
 import type { AppControl } from './app-control.js'
 import { limitBody } from './body-limit.js'
 import { define } from './operation.js'
@@ -48,6 +49,7 @@ export function createControlApi(options: ControlApiOptions): Api {
   api.use('*', limitBody)
 
   addAppOperations(api, options)
+  addDeploymentOperations(api, options.control)
   addRegistryOperations(api, { registry: options.registry, heartbeatMs: options.heartbeatMs ?? 2_000 })
   addMetaOperations(api, options)
   return api

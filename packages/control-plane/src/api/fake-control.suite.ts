@@ -1,6 +1,7 @@
-import type { AppStatus, LogLine, RouteStatus, ServiceStatus } from '@pando/model'
+import type { AppStatus, Deployment, LogLine, RouteStatus, ServiceStatus } from '@pando/model'
 import { PandoError } from '@pando/model'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './app-control.js'
+import type { Deployed, DeployRequest, ServiceDiff } from './deployment-control.js'
 
 /** A control plane of two services that does nothing and writes down what it was told. */
 export class FakeControl implements AppControl {
@@ -50,6 +51,31 @@ export class FakeControl implements AppControl {
   async start(name: string): Promise<void> {
     this.#note('start', name)
     throw new PandoError('not_found', `there is no service "${name}"`, { hint: 'did you mean "users"?' })
+  }
+
+  async history(service: string | null): Promise<readonly Deployment[]> {
+    this.#note('history', service)
+    return []
+  }
+
+  async deploy(request: DeployRequest): Promise<readonly Deployed[]> {
+    this.#note('deploy', request)
+    return request.services.map((name) => ({ service: name, revision: 'r', isNew: true }))
+  }
+
+  async rollback(name: string, to: string | null): Promise<Deployed> {
+    this.#note('rollback', name, to)
+    return { service: name, revision: to ?? 'r', isNew: true }
+  }
+
+  async rollbackApp(): Promise<readonly Deployed[]> {
+    this.#note('rollbackApp')
+    return []
+  }
+
+  async diff(request: ApplyRequest): Promise<readonly ServiceDiff[]> {
+    this.#note('diff', request)
+    return []
   }
 
   async routes(): Promise<readonly RouteStatus[]> {

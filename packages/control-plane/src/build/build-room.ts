@@ -26,6 +26,10 @@ export class BuildRoom {
   readonly order: BuildOrder
   /** The service's own, `<stateDir>/builds/<service>`; outlives the build. */
   readonly directory: string
+  /** Of this revision alone; the same as `directory` where no snapshot is taken. */
+  readonly output: string
+  /** The folder that a snapshot was taken of, which may have gone or changed since; null where the build works in it. */
+  readonly origin: string | null
   /** Only what `buildEnvironment` lets through. */
   readonly environment: Readonly<Record<string, string>>
   readonly #onOutput: (line: string) => void
@@ -35,6 +39,7 @@ export class BuildRoom {
   constructor(options: {
     readonly order: BuildOrder
     readonly directory: string
+    readonly snapshot?: { readonly output: string; readonly origin: string }
     readonly environment: Readonly<Record<string, string>>
     readonly onOutput: (line: string) => void
     readonly signal: AbortSignal
@@ -42,6 +47,8 @@ export class BuildRoom {
   }) {
     this.order = options.order
     this.directory = options.directory
+    this.output = options.snapshot?.output ?? options.directory
+    this.origin = options.snapshot?.origin ?? null
     this.environment = options.environment
     this.#onOutput = options.onOutput
     this.#signal = options.signal
@@ -125,7 +132,7 @@ export class BuildRoom {
   /** What an earlier build wrote down under that name, null when none did. */
   readStamp(name: string): string | null {
     try {
-      return readFileSync(join(this.directory, `${name}.stamp`), 'utf8')
+      return readFileSync(join(this.output, `${name}.stamp`), 'utf8')
     } catch {
       return null
     }
@@ -133,25 +140,25 @@ export class BuildRoom {
 
   /** Written after the work it speaks of is done, so that a build that was cut short is done again. */
   writeStamp(name: string, text: string): void {
-    const file = join(this.directory, `${name}.stamp`)
+    const file = join(this.output, `${name}.stamp`)
     writeFileSync(`${file}.new`, text)
     renameSync(`${file}.new`, file)
   }
 
   /**
-   * Puts a made file where it stays as it is for as long as someone may run it: `<directory>/<kind>-<hash of it>/<name>`. The
+   * Puts a made file where it stays as it is for as long as someone may run it: `<output>/<kind>-<hash of it>/<name>`. The
    * next build makes another, and never changes one that runs.
    */
   keep(kind: string, made: string, name: string): string {
     const hash = createHash('sha256').update(readFileSync(made)).digest('hex').slice(0, 16)
-    const directory = join(this.directory, `${kind}-${hash}`)
+    const directory = join(this.output, `${kind}-${hash}`)
     const kept = join(directory, name)
     if (!existsSync(kept)) {
       mkdirSync(directory, { recursive: true })
       writeFileSync(`${kept}.new`, readFileSync(made), { mode: 0o755 })
       renameSync(`${kept}.new`, kept)
     }
-    this.prune(kind, directory)
+    if (this.origin === null) this.prune(kind, directory)
     return kept
   }
 

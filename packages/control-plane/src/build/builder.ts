@@ -12,6 +12,8 @@ export interface Builder {
 
 export interface BuildOrder {
   readonly service: string
+  /** Digest of the snapshot to build from; null (or absent) builds in the context itself. */
+  readonly source?: string | null
   readonly spec: BuildSpec
   readonly workdir: string
   /** The manifest's command; null takes the kind's default. */

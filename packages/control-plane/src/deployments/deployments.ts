@@ -106,8 +106,8 @@ export class Deployments {
     this.#change(() => {
       const before = this.current(service)
       if (before !== null) this.#settle(before, 'rolled_back', why)
-      this.#options.redeploy(target)
       this.#add(target, by, why)
+      this.#options.redeploy(target)
     })
     this.#options.emit({
       kind: 'deployment.rolled_back',

@@ -6,17 +6,28 @@ import type { Desired, DesiredService } from '../reconciler/state.js'
  * The desired state that a manifest asks for. What it says nothing about is kept from before: the generation (so that applying
  * a manifest restarts nothing). A service stopped by hand is wanted again, and a replica count set by hand goes back to the manifest's.
  */
-export function desiredFrom(app: AppSpec, before: Desired): Desired {
+export function desiredFrom(app: AppSpec, before: Desired, sources: Sources = new Map()): Desired {
   return new Map(
-    Object.values(app.services).map((service) => [service.name, desiredService(service, before.get(service.name))]),
+    Object.values(app.services).map((service) => [
+      service.name,
+      desiredService(service, before.get(service.name), sources.get(service.name) ?? null),
+    ]),
   )
 }
 
-function desiredService(service: ServiceSpec, before: DesiredService | undefined): DesiredService {
+/** Digest of the folder of every service that is deployed from a snapshot, by service name. */
+export type Sources = ReadonlyMap<string, string | null>
+
+export function desiredService(
+  service: ServiceSpec,
+  before: DesiredService | undefined,
+  source: string | null,
+): DesiredService {
   return {
     name: service.name,
-    revision: revisionOf(service.revision),
+    revision: revisionOf(service.revision, source),
     spec: service.revision,
+    ...(source === null ? {} : { source }),
     generation: before?.generation ?? 0,
     replicas: service.replicas,
     isStopped: false,
@@ -47,4 +58,12 @@ export function withService(
   const service = desired.get(name)
   if (service === undefined) return desired
   return new Map(desired).set(name, change(service))
+}
+
+/** In one sentence, for the events. */
+export function describeChanges(app: string, changes: ApplyResult): string {
+  const parts = (['added', 'changed', 'removed'] as const)
+    .filter((kind) => changes[kind].length > 0)
+    .map((kind) => `${kind} ${changes[kind].join(', ')}`)
+  return parts.length === 0 ? `${app}: nothing to change` : `${app}: ${parts.join('; ')}`
 }

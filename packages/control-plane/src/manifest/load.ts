@@ -1,6 +1,6 @@
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { PandoError, type AppSpec, type Diagnostic } from '@pando/model'
+import { PandoError, type AppSpec, type Diagnostic, type ServiceSpec } from '@pando/model'
 import type { FileFact } from './facts.js'
 import { tellingFiles, type FolderFacts } from './folder.js'
 import { readManifest } from './read.js'
@@ -14,6 +14,11 @@ export interface LoadOptions {
   readonly variables: Readonly<Record<string, string | undefined>>
   /** Services with profiles are there only when one of theirs is in here or in PANDO_PROFILES; `*` is all. Default: none. */
   readonly profiles?: readonly string[]
+  /**
+   * Services of a running app that those of this manifest join: they may be named and depended on, and are no part of the result.
+   * Null: only its name is known, so that nothing else is checked against it.
+   */
+  readonly neighbours?: Readonly<Record<string, ServiceSpec | null>>
 }
 
 export interface LoadedManifest {
@@ -45,6 +50,7 @@ export async function loadManifest(options: LoadOptions): Promise<LoadedManifest
       path,
       variables: options.variables,
       profiles: options.profiles ?? [],
+      neighbours: options.neighbours ?? {},
       files,
       folders,
     })

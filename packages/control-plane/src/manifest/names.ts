@@ -26,3 +26,8 @@ export function toLabel(text: string, longest: number): string | null {
     .replace(/-+$/, '')
   return label === '' ? null : label
 }
+
+/** Whether a variable's name speaks of a secret: then its value is not shown. */
+export function isSecretName(name: string): boolean {
+  return /(SECRET|TOKEN|PASSWORD|PASSWD|KEY|CREDENTIAL)/i.test(name)
+}

@@ -66,6 +66,10 @@ export function readBuild(input: ServiceInput, context: ServiceContext): Build {
     )
   }
   const kind = written.kind ?? null
+  const snapshot: Partial<BuildSpec> = {
+    ...(written.ignore === undefined || written.ignore.length === 0 ? {} : { ignore: written.ignore }),
+    ...(input.build === undefined || String(written.snapshot) === 'false' ? { isLive: true } : {}),
+  }
   if (kind === 'dockerfile') {
     mistake(
       context,
@@ -76,12 +80,12 @@ export function readBuild(input: ServiceInput, context: ServiceContext): Build {
     )
   }
   if (kind !== null || input.build === undefined) {
-    return { spec: { kind: kind ?? 'none', context: folder, command }, unknown: null }
+    return { spec: { kind: kind ?? 'none', context: folder, command, ...snapshot }, unknown: null }
   }
   const detected = facts === null || facts === undefined ? null : detectKind(facts)
   if (facts === null || facts === undefined || (detected !== null && detected.kind !== 'dockerfile')) {
     return {
-      spec: { kind: detected?.kind ?? 'none', context: folder, command },
+      spec: { kind: detected?.kind ?? 'none', context: folder, command, ...snapshot },
       unknown: facts ? null : { message: '', hint: '' },
     }
   }
@@ -90,7 +94,7 @@ export function readBuild(input: ServiceInput, context: ServiceContext): Build {
       ? 'it is empty'
       : `it holds ${facts.entries.slice(0, 6).join(', ')}${facts.entries.length > 6 ? ', ...' : ''}`
   return {
-    spec: { kind: 'none', context: folder, command },
+    spec: { kind: 'none', context: folder, command, ...snapshot },
     unknown:
       detected === null
         ? {

@@ -28,6 +28,8 @@ export interface ReadRequest extends KnownFacts {
   readonly variables: Readonly<Record<string, string | undefined>>
   /** Profiles that are asked for besides those in the variable PANDO_PROFILES (with commas between them); `*` is all. */
   readonly profiles: readonly string[]
+  /** Services that are there beside those of the manifest. One that the manifest writes itself is not one of them. */
+  readonly neighbours?: Readonly<Record<string, ServiceSpec | null>>
 }
 
 export type ReadResult =
@@ -72,7 +74,10 @@ export function readManifest(request: ReadRequest): ReadResult {
   const isWanted = ({ profiles }: WrittenService): boolean =>
     profiles.length === 0 || asked.has('*') || profiles.some((profile) => asked.has(profile))
   const wanted = written.filter(isWanted)
-  const names = wanted.map((service) => service.name)
+  const neighbours = Object.entries(request.neighbours ?? {}).filter(
+    ([name]) => !written.some((service) => service.name === name),
+  )
+  const names = [...neighbours.map(([name]) => name), ...wanted.map((service) => service.name)]
   const services = wanted.map((service): PlacedService => {
     const context: ServiceContext = {
       name: service.name,
@@ -105,9 +110,15 @@ export function readManifest(request: ReadRequest): ReadResult {
       ),
     )
   }
+  const [{ source: firstSource } = { source: null }] = files
+  // First, so that it is the newcomer whose mistake a clash is.
+  const present = neighbours.flatMap(([name, spec]): PlacedService[] => {
+    if (firstSource === null) return []
+    return [{ name, source: firstSource, isWhole: spec !== null, spec, dependencyPath: () => servicePath(name) }]
+  })
   checkApp(
     {
-      services,
+      services: [...present, ...services],
       disabled: new Map(
         written.filter((service) => !isWanted(service)).map((service) => [service.name, service.profiles]),
       ),

@@ -11,6 +11,7 @@ services:
     build:
       context: /app
       kind: none
+      snapshot: false
     command: x $PORT
     working_dir: /app
     environment: {}

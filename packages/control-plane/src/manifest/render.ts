@@ -10,6 +10,7 @@ import type {
 } from '@pando/model'
 import { stringify } from 'yaml'
 import { escapeInterpolation } from './interpolation.js'
+import { isSecretName } from './names.js'
 import { formatDuration, formatSize } from './units.js'
 
 export interface RenderOptions {
@@ -18,8 +19,6 @@ export interface RenderOptions {
   /** YAML by default. JSON is the same document for programs. */
   readonly format?: 'yaml' | 'json'
 }
-
-const secretName = /(SECRET|TOKEN|PASSWORD|PASSWD|KEY|CREDENTIAL)/i
 
 /**
  * What was understood, as a manifest with every default filled in: read again in the same place it means the same app, but for
@@ -60,13 +59,15 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
       context: plain(build.context),
       kind: build.kind,
       ...(build.command === null ? {} : { command: renderCommand(build.command) }),
+      ...(build.ignore === undefined ? {} : { ignore: build.ignore.map(plain) }),
+      ...(build.isLive === true ? { snapshot: false } : {}),
     },
     ...(revision.command === null ? {} : { command: renderCommand(revision.command) }),
     working_dir: plain(revision.workdir),
     environment: Object.fromEntries(
       Object.entries(revision.environment).map(([name, value]) => [
         name,
-        showSecrets || !secretName.test(name) ? plain(value) : '****',
+        showSecrets || !isSecretName(name) ? plain(value) : '****',
       ]),
     ),
     protocol: revision.protocol,

@@ -43,7 +43,14 @@ const build = z.union(
         .describe(
           'How it is built and what starts it. Default: found out from the files in the folder. none: nothing is built.',
         ),
-      command: filled('a command').optional().describe('Your own build command, run in the folder by sh -c.'),
+      command: filled('a command').optional().describe('Your own build command, run in a copy of the folder by sh -c.'),
+      ignore: z
+        .array(filled('a pattern'))
+        .optional()
+        .describe('What of the folder is no source, in the words of a .gitignore: a change in it deploys nothing.'),
+      snapshot: flag()
+        .optional()
+        .describe('false: built in and run from the folder as it is, so that a change of code deploys nothing.'),
     }),
   ],
   { error: 'expected a folder or a map with context, kind and command' },

@@ -44,10 +44,10 @@ export class Builds {
   }
 
   /** Begins to build the service's revision; the state tells what comes of it. False when that is not possible yet. */
-  begin({ name, revision, spec }: DesiredService): boolean {
+  begin({ name, revision, spec, source = null }: DesiredService): boolean {
     if (this.#aborts.size >= this.#limit) return false
     const abort = new AbortController()
-    const order = { service: name, spec: spec.build, workdir: spec.workdir, command: spec.command }
+    const order = { service: name, source, spec: spec.build, workdir: spec.workdir, command: spec.command }
     const isBegun = this.#tasks.run(`build ${revision}`, async () => {
       let lines = 0
       const onOutput = (message: string): void => {

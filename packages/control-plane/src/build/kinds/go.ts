@@ -13,7 +13,7 @@ export function goRecipe(room: BuildRoom): BuildKindRecipe {
         'go',
         'install Go from https://go.dev/dl/ or your package manager (Debian: apt install golang)',
       )
-      const made = join(room.directory, 'go-new')
+      const made = join(room.output, 'go-new')
       await room.run('go build', [go, 'build', '-o', made, mainPackage(room)])
       binary = room.keep('go', made, room.order.service)
       rmSync(made)

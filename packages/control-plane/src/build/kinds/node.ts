@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { PandoError } from '@pando/model'
 import type { BuildKindRecipe } from '../build-kind.js'
 import type { BuildRoom } from '../build-room.js'
+import { cloneTree } from '../clone-tree.js'
 import { sourceHash } from '../source-hash.js'
 
 interface PackageFile {
@@ -68,20 +69,50 @@ async function install(room: BuildRoom, file: PackageFile, lock: string | null):
   )
   if (room.has('node_modules')) {
     if (room.readStamp('node-install') === key) return
-    if (lock !== null && room.readStamp('node-install') === null && isNotedSince(room, lock)) return
+    if (lock !== null && room.readStamp('node-install') === null && isNotedSince(room.source(), lock)) return
   } else if (lock === null && wanted.every((name) => isFoundAbove(room, name))) return
+  const isShared = room.origin !== null
+  const shared = join(room.directory, `modules-${key.slice(0, 16)}`)
+  // What a build script may write into must not be one file with what runs.
+  const canLink = file.scripts?.['build'] === undefined
+  if (isShared && existsSync(join(shared, '.complete'))) {
+    await cloneTree(join(shared, 'node_modules'), room.source('node_modules'), { canLink })
+    return room.writeStamp('node-install', key)
+  }
+  if (room.origin !== null && (await takeInstalled(room, room.origin, lock, wanted))) return
   const npm = room.require('npm', installNode)
   const command = lock === null ? ['install', '--no-package-lock'] : ['ci']
   room.say(
     lock === null ? 'npm install (there is no package-lock.json: versions may differ from day to day)' : 'npm ci',
   )
   await room.run(`npm ${command[0]}`, [npm, ...command, '--no-audit', '--no-fund', '--loglevel=error'])
+  if (isShared && room.has('node_modules')) {
+    rmSync(shared, { recursive: true, force: true })
+    await cloneTree(room.source('node_modules'), join(shared, 'node_modules'), { canLink })
+    writeFileSync(join(shared, '.complete'), '')
+    room.prune('modules', shared)
+  }
   room.writeStamp('node-install', key)
 }
 
-function isNotedSince(room: BuildRoom, lock: string): boolean {
-  const note = statSync(room.source('node_modules', '.package-lock.json'), { throwIfNoEntry: false })
-  return note !== undefined && note.mtimeMs >= statSync(room.source(lock)).mtimeMs
+/** Copies what somebody has installed in the folder itself, when it is not older than the lockfile and whole. */
+async function takeInstalled(
+  room: BuildRoom,
+  origin: string,
+  lock: string | null,
+  wanted: readonly string[],
+): Promise<boolean> {
+  const modules = join(origin, 'node_modules')
+  const isWhole = wanted.every((name) => existsSync(join(modules, name, 'package.json')))
+  if (!isWhole || (lock !== null && !isNotedSince(origin, lock))) return false
+  await cloneTree(modules, room.source('node_modules'), { canLink: false })
+  return true
+}
+
+function isNotedSince(folder: string, lock: string): boolean {
+  const note = statSync(join(folder, 'node_modules', '.package-lock.json'), { throwIfNoEntry: false })
+  const locked = statSync(join(folder, lock), { throwIfNoEntry: false })
+  return note !== undefined && locked !== undefined && note.mtimeMs >= locked.mtimeMs
 }
 
 function isFoundAbove(room: BuildRoom, name: string): boolean {

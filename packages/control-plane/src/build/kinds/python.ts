@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
 import { PandoError } from '@pando/model'
 import type { BuildKindRecipe } from '../build-kind.js'
 import type { BuildRoom } from '../build-room.js'
@@ -49,7 +49,11 @@ export function pythonRecipe(room: BuildRoom): BuildKindRecipe {
 }
 
 async function inspect(room: BuildRoom): Promise<Interpreter> {
-  const own = ['.venv', 'venv'].map((name) => room.source(name, 'bin', 'python')).find((file) => existsSync(file))
+  const own = ['.venv', 'venv']
+    .map((name) => room.source(name, 'bin', 'python'))
+    .filter((file) => existsSync(file))
+    // In a snapshot it is a link, and has one name however it is reached.
+    .map((file) => join(realpathSync(dirname(file)), 'python'))[0]
   const python = own ?? room.find('python3') ?? room.require('python', installPython)
   const answer = await room.ask([python, '-c', requirementsCheck])
   try {
@@ -85,7 +89,8 @@ async function ensureEnvironment(room: BuildRoom, interpreter: Interpreter): Pro
     : [python, '-m', 'pip']
   await room.run('pip install', [...pip, 'install', '--no-input', '--disable-pip-version-check', '--quiet', ...what])
   writeFileSync(marker, '')
-  room.prune('venv', directory)
+  // Revisions that are kept may run from older ones.
+  if (room.origin === null) room.prune('venv', directory)
   return directory
 }
 
@@ -108,21 +113,28 @@ async function makeEnvironment(room: BuildRoom, interpreter: Interpreter, direct
 
 async function environmentKey(room: BuildRoom, interpreter: Interpreter): Promise<string> {
   const hash = createHash('sha256').update(`${interpreter.version}\0${interpreter.executable}\0`)
-  if (room.has('requirements.txt')) await addRequirements(hash, room.source('requirements.txt'), new Set())
+  if (room.has('requirements.txt')) await addRequirements(hash, room, room.source('requirements.txt'), new Set())
   // The folder itself is what gets installed.
   else hash.update(await sourceHash(room.source(), ['build']))
   return hash.digest('hex').slice(0, 16)
 }
 
 /** The file, the ones it names (`-r`, `-c`), and the sources of local folders that it installs. */
-async function addRequirements(hash: ReturnType<typeof createHash>, file: string, seen: Set<string>): Promise<void> {
+async function addRequirements(
+  hash: ReturnType<typeof createHash>,
+  room: BuildRoom,
+  file: string,
+  seen: Set<string>,
+): Promise<void> {
   if (seen.has(file) || !existsSync(file)) return
   seen.add(file)
   const text = readFileSync(file, 'utf8')
-  hash.update(`${file}\0${text}\0`)
+  hash.update(`${relative(room.source(), file)}\0${text}\0`)
+  // What is installed as editable is not copied, so it must be this revision's own.
+  if (/^\s*(?:-e|--editable)\b/m.test(text)) hash.update(room.source())
   for (const line of text.split('\n')) {
     const other = /^\s*(?:-r|-c|--requirement|--constraint)[\s=]+(\S+)/.exec(line)?.[1]
-    if (other !== undefined) await addRequirements(hash, resolve(dirname(file), other), seen)
+    if (other !== undefined) await addRequirements(hash, room, resolve(dirname(file), other), seen)
     const local = /^\s*(?:-e\s+|--editable[\s=]+)?(\.{0,2}\/\S*|\.{1,2})\s*(?:#.*)?$/.exec(line)?.[1]
     if (local === undefined) continue
     // pip takes local paths from the folder that it runs in, which is the one of the first file.

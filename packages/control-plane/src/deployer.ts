@@ -1,0 +1,259 @@
+import { PandoError, type AppSpec, type DeploymentCause, type RevisionSpec } from '@pando/model'
+import type { ApplyRequest } from './api/app-control.js'
+import type { DeployRequest, ServiceDiff } from './api/deployment-control.js'
+import type { Clock } from './clock.js'
+import { Deployments } from './deployments/deployments.js'
+import type { Revision } from './deployments/revision.js'
+import { desiredFrom, withService } from './desired/desired-state.js'
+import { differencesBetween } from './desired/difference.js'
+import type { NewEvent } from './events/events.js'
+import { loadManifest } from './manifest/load.js'
+import { suggest } from './manifest/nearest.js'
+import type { Reconciler } from './reconciler/loop.js'
+import type { Desired, DesiredService } from './reconciler/state.js'
+import { forEachAtOnce } from './revisions/at-once.js'
+import { isBuilt, revisionFolder } from './revisions/revision-folder.js'
+import { Snapshots } from './revisions/snapshots.js'
+import type { Store } from './store/store.js'
+
+/** Revisions of a service that stay ready to be run again, besides those that run. */
+const keptRevisions = 10
+/** States of the whole app that can be gone back to. */
+const keptStates = 5
+const foldersAtOnce = 4
+const appKey = 'app'
+const pastKey = 'past'
+const joinedKey = 'joined'
+
+export interface DeployerOptions {
+  readonly stateDir: string
+  readonly store: Store
+  readonly clock: Clock
+  readonly emit: (event: NewEvent) => void
+  readonly reconciler: Pick<Reconciler, 'desired' | 'observed' | 'setDesired'>
+  readonly app: () => AppSpec | null
+  /** In memory; that it is durable is done here. */
+  readonly setApp: (app: AppSpec) => void
+}
+
+/** An app and what is wanted of its services: what a manifest and the folders that it names come to. */
+interface Wish {
+  readonly app: AppSpec
+  readonly desired: Desired
+}
+
+/** The whole app as it was wanted before a change. */
+interface PastState {
+  readonly app: AppSpec
+  readonly desired: readonly DesiredService[]
+}
+
+/**
+ * Brings what is wanted from manifests and folders to the desired state and its history. Not a word of it is about how instances
+ * are replaced. Calls that change something must come one after the other.
+ */
+export class Deployer {
+  readonly deployments: Deployments
+  readonly #options: DeployerOptions
+  readonly #snapshots: Snapshots
+
+  constructor(options: DeployerOptions) {
+    const { stateDir, store, clock, emit } = options
+    this.#options = options
+    this.#snapshots = new Snapshots({ stateDir, clock })
+    this.deployments = new Deployments({
+      store,
+      clock,
+      emit,
+      redeploy: (revision) => this.#redeploy(revision),
+      isKept: (revision) => this.#isKept(revision),
+    })
+  }
+
+  /** What a manifest asks for: its own services, and those that have joined the app and are not in it. Takes their snapshots. */
+  async wishOf(request: ApplyRequest, { isTaken = true } = {}): Promise<Wish> {
+    const { app } = await loadManifest({ path: request.manifest, variables: request.variables })
+    const present = this.#options.app()?.services ?? {}
+    const joined = Object.keys(this.#joined()).filter((name) => present[name] !== undefined)
+    const guests = joined.flatMap((name) => (app.services[name] === undefined ? [[name, present[name]!]] : []))
+    const before = this.#options.reconciler.desired()
+    const sources = await this.#sources(app, isTaken)
+    const whole = { ...app, services: { ...app.services, ...Object.fromEntries(guests) } }
+    for (const [name] of guests) sources.set(String(name), before.get(String(name))?.source ?? null)
+    return { app: whole, desired: desiredFrom(whole, before, sources) }
+  }
+
+  /** The present app with some services as a manifest has them now, and all others as they are. */
+  async partOf({ manifest, variables, services }: DeployRequest): Promise<Wish & { readonly services: string[] }> {
+    const present = this.#options.app()
+    if (present === null) {
+      throw new PandoError('conflict', 'no app runs here that a service could join', {
+        hint: 'start it with: pando up',
+      })
+    }
+    const isJoining = services.length === 0
+    const { app } = await loadManifest({
+      path: manifest,
+      variables,
+      ...(isJoining ? { neighbours: present.services } : {}),
+    })
+    const names = isJoining ? Object.keys(app.services) : [...services]
+    const joined = this.#joined()
+    for (const name of names) {
+      if (app.services[name] === undefined) {
+        const hint = suggest(name, Object.keys(app.services))
+        throw new PandoError('not_found', `the manifest has no service "${name}"`, hint === undefined ? {} : { hint })
+      }
+      if (isJoining && present.services[name] !== undefined && joined[name] !== manifest) {
+        throw new PandoError('conflict', `the app has a service ${name} from ${joined[name] ?? present.manifest}`, {
+          hint: `deploy that one with: pando deploy ${name}`,
+        })
+      }
+    }
+    const parts = Object.fromEntries(names.map((name) => [name, app.services[name]!]))
+    const sources = await this.#sources({ ...present, services: parts }, true)
+    const before = this.#options.reconciler.desired()
+    const fresh = desiredFrom({ ...present, services: parts }, before, sources)
+    if (isJoining) {
+      const now = { ...joined, ...Object.fromEntries(names.map((name) => [name, manifest])) }
+      this.#options.store.put('meta', joinedKey, now)
+    }
+    return {
+      app: { ...present, services: { ...present.services, ...parts } },
+      desired: new Map([...before, ...fresh]),
+      services: names,
+    }
+  }
+
+  /** Makes this the desired state, durable when it resolves, and clears away what nobody can go back to any more. */
+  async want(app: AppSpec, desired: Desired, by: DeploymentCause): Promise<void> {
+    const { reconciler, store, setApp } = this.#options
+    const before = reconciler.desired()
+    const changed = [...desired.values()].filter(({ name, revision }) => before.get(name)?.revision !== revision)
+    reconciler.setDesired(desired, () => {
+      if (changed.length > 0 || [...before.keys()].some((name) => !desired.has(name))) this.#keepPresent()
+      store.put('meta', appKey, app)
+      this.deployments.record([...desired.values()].map(revisionFrom), by)
+    })
+    setApp(app)
+    for (const service of desired.values()) await this.#prune(service)
+  }
+
+  /** Everything as it was before the last change of the whole; returns that app. */
+  goBack(): AppSpec {
+    const { reconciler, store, setApp } = this.#options
+    const past = this.#past()
+    const last = past.at(-1)
+    if (last === undefined) {
+      throw new PandoError('not_found', 'there is no earlier state of the app to go back to', {
+        hint: 'pando history shows what was deployed; pando rollback SERVICE goes back with one',
+      })
+    }
+    const before = reconciler.desired()
+    const desired = new Map(
+      last.desired.map((service) => [
+        service.name,
+        { ...service, generation: before.get(service.name)?.generation ?? 0 },
+      ]),
+    )
+    const lost = [...desired.values()].find((service) => !this.#isKept(revisionFrom(service)))
+    if (lost !== undefined) {
+      throw new PandoError('not_found', `what was built for revision ${lost.revision} of ${lost.name} is gone`, {
+        hint: `check out its sources and deploy them again, or go back with the others one by one`,
+      })
+    }
+    reconciler.setDesired(desired, () => {
+      store.put('meta', pastKey, past.slice(0, -1))
+      store.put('meta', appKey, last.app)
+      this.deployments.record([...desired.values()].map(revisionFrom), 'rollback', 'the whole app was rolled back')
+    })
+    setApp(last.app)
+    return last.app
+  }
+
+  async diff(request: ApplyRequest): Promise<ServiceDiff[]> {
+    const before = this.#options.reconciler.desired()
+    const { desired } = await this.wishOf(request, { isTaken: false })
+    const names = [...new Set([...before.keys(), ...desired.keys()])].sort()
+    const diffs: ServiceDiff[] = []
+    for (const name of names) {
+      const old = before.get(name) ?? null
+      const fresh = desired.get(name) ?? null
+      const fields = differencesBetween(old, fresh)
+      const isSame = old?.revision === fresh?.revision && fields.length === 0
+      const change = old === null ? 'added' : fresh === null ? 'removed' : isSame ? 'unchanged' : 'changed'
+      const hasFiles = change === 'changed' && old?.source != null && fresh?.source != null
+      const files = hasFiles
+        ? await this.#snapshots.changesSince(name, old.source ?? '', old.spec.build, fresh.spec.build)
+        : null
+      diffs.push({
+        service: name,
+        change,
+        before: old?.revision ?? null,
+        after: fresh?.revision ?? null,
+        fields,
+        files,
+      })
+    }
+    return diffs
+  }
+
+  async #sources(app: AppSpec, isTaken: boolean): Promise<Map<string, string | null>> {
+    const sources = new Map<string, string | null>()
+    await forEachAtOnce(Object.values(app.services), foldersAtOnce, async ({ name, revision: { build } }) => {
+      sources.set(name, await (isTaken ? this.#snapshots.take(name, build) : this.#snapshots.digest(name, build)))
+    })
+    return sources
+  }
+
+  #redeploy({ service, revision, spec, source }: Revision): void {
+    const { app, setApp, store, reconciler } = this.#options
+    const change = (before: DesiredService): DesiredService => ({ ...before, revision, spec, source, isStopped: false })
+    const present = app()
+    const part = present?.services[service]
+    reconciler.setDesired(withService(reconciler.desired(), service, change))
+    if (present === null || part === undefined) return
+    const now = { ...present, services: { ...present.services, [service]: { ...part, revision: spec } } }
+    store.put('meta', appKey, now)
+    setApp(now)
+  }
+
+  #isKept({ service, source, spec }: Revision): boolean {
+    if (source === null) return true
+    const folder = revisionFolder(this.#options.stateDir, { service, source, build: spec.build })
+    return isBuilt(folder) || this.#snapshots.has(service, source, spec.build)
+  }
+
+  async #prune({ name, spec, source }: DesiredService): Promise<void> {
+    const running = new Set(
+      this.#options.reconciler.observed().instances.flatMap((one) => (one.service === name ? [one.revision] : [])),
+    )
+    const kept: { source: string; build: RevisionSpec['build'] }[] = []
+    if (source != null) kept.push({ source, build: spec.build })
+    for (const [index, revision] of this.deployments.revisions(name).entries()) {
+      if (revision.source === null || (index >= keptRevisions && !running.has(revision.revision))) continue
+      kept.push({ source: revision.source, build: revision.spec.build })
+    }
+    await this.#snapshots.prune(name, kept)
+  }
+
+  #keepPresent(): void {
+    const app = this.#options.app()
+    if (app === null) return
+    const desired = [...this.#options.reconciler.desired().values()]
+    this.#options.store.put('meta', pastKey, [...this.#past(), { app, desired }].slice(-keptStates))
+  }
+
+  #past(): readonly PastState[] {
+    return (this.#options.store.get('meta', pastKey) ?? []) as readonly PastState[]
+  }
+
+  /** Manifest of every service that has joined the app from a folder of its own. */
+  #joined(): Readonly<Record<string, string>> {
+    return (this.#options.store.get('meta', joinedKey) ?? {}) as Record<string, string>
+  }
+}
+
+function revisionFrom({ name, revision, spec, source = null }: DesiredService): Revision {
+  return { service: name, revision, spec, source }
+}
