@@ -1,3 +1,5 @@
+import type { HeaderEdit } from './header-edit.js'
+
 /**
  * Routes after the Gateway API's HTTPRoute (matches OR-ed, the fields of a match AND-ed, filters, weighted backends, timeouts).
  * Source: https://gateway-api.sigs.k8s.io/reference/spec/#httprouterule
@@ -21,12 +23,6 @@ export interface RouteMatch {
   /** Names in lower case. */
   readonly headers: readonly ValueMatch[]
   readonly query: readonly ValueMatch[]
-}
-
-export interface HeaderEdit {
-  readonly set: Readonly<Record<string, string>>
-  readonly add: Readonly<Record<string, string>>
-  readonly remove: readonly string[]
 }
 
 export type RouteFilter =

@@ -492,6 +492,12 @@ gateway:
     ['{ headers: { X-A: 1, x-a: 2 } }', 'the header "x-a" is there twice'],
     ['{ request_headers: { set: { "a b": c } } }', 'this is not a header name'],
     ['{ request_headers: { set: { a: "b\\nc" } } }', 'a header value is one line'],
+    ['{ request_headers: { set: { Content-Length: 5 } } }', 'the header "Content-Length" cannot be edited'],
+    [
+      '{ response_headers: { add: { transfer-encoding: chunked } } }',
+      'the header "transfer-encoding" cannot be edited',
+    ],
+    ['{ request_headers: { remove: [a, X-Request-Id] } }', 'the header "X-Request-Id" cannot be edited'],
     ['/a, /a', 'the same requests are routed at /app/pando.yaml:4 (services.users.routes[0]) already'],
     ['/a, { path: /a/ }', 'the same requests are routed'],
   ])('in the route %s', (written, expected) => {

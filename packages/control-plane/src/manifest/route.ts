@@ -8,6 +8,7 @@ import type {
   RouteSpec,
   ValueMatch,
 } from '@pando/model'
+import { whyFixed } from '@pando/model'
 import type { RouteInput } from './route-schema.js'
 import type { Path, Source } from './source.js'
 import { isMistake, parseDuration, quote } from './units.js'
@@ -184,15 +185,19 @@ function readFilters(route: RouteInput, matches: readonly RouteMatch[], report: 
   const filters: RouteFilter[] = []
   if (route.request_headers) filters.push({ type: 'requestHeaders', ...readEdit(route.request_headers) })
   if (route.response_headers) filters.push({ type: 'responseHeaders', ...readEdit(route.response_headers) })
-  for (const [key, edit] of Object.entries({
-    request_headers: route.request_headers,
-    response_headers: route.response_headers,
-  })) {
+  for (const side of ['request', 'response'] as const) {
+    const key = `${side}_headers` as const
+    const refuseFixed = (name: string, ...path: Path): void => {
+      const fixed = whyFixed(name, side)
+      if (fixed !== null) report([key, ...path], `the header ${quote(name)} cannot be edited`, fixed)
+    }
     for (const field of ['set', 'add'] as const) {
-      for (const [name, value] of Object.entries(edit?.[field] ?? {})) {
+      for (const [name, value] of Object.entries(route[key]?.[field] ?? {})) {
+        refuseFixed(name, field, name)
         if (/[\r\n\0]/.test(String(value))) report([key, field, name], 'a header value is one line')
       }
     }
+    for (const [index, name] of (route[key]?.remove ?? []).entries()) refuseFixed(name, 'remove', index)
   }
 
   const isPrefix = matches.every(({ path }) => path.type === 'prefix')

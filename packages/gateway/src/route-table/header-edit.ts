@@ -1,27 +1,7 @@
-import type { HeaderEdit } from '@pando/model'
+import { type HeaderEdit, whyFixed } from '@pando/model'
 import { isName } from './conditions.js'
 
-/**
- * Headers that frame the message or belong to one connection: an edit of them would change what the message is (request
- * smuggling), so it is left out of the table. `host` is edited by a rewrite.
- */
-const untouchable = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'host',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
 const dateName = Buffer.from('date')
-
-/** One id names a request in the log, in the gateway's own answers and to the service: the gateway's own line, which no edit may double. */
-const requestUntouchable = new Set([...untouchable, 'x-request-id'])
 
 /** One route's edit of a head, ready to be done on bytes: lines to leave out and lines to write behind the rest. */
 export class CompiledEdit {
@@ -57,7 +37,7 @@ export function compileEdits(
   problems: string[],
 ): CompiledEdit | null {
   const isEditable = (name: string, value: string): boolean => {
-    const reason = whyNot(name, value, side === 'request' ? requestUntouchable : untouchable)
+    const reason = whyNot(name, value, side)
     if (reason !== null) problems.push(reason)
     return reason === null
   }
@@ -88,16 +68,12 @@ export function compileEdits(
 }
 
 /** Why the edit cannot be done, null when it can. */
-function whyNot(name: string, value: string, fixed: ReadonlySet<string>): string | null {
+function whyNot(name: string, value: string, side: 'request' | 'response'): string | null {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
     return `header ${JSON.stringify(name)} is left as it is: that is no header name`
   }
-  if (untouchable.has(name.toLowerCase())) {
-    return `header ${name} is left as it is: it belongs to the connection`
-  }
-  if (fixed.has(name.toLowerCase())) {
-    return `header ${name} is left as it is: the gateway names each request by it`
-  }
+  const fixed = whyFixed(name, side)
+  if (fixed !== null) return `header ${name} is left as it is: ${fixed}`
   // oxlint-disable-next-line no-control-regex -- control characters are what must not get through.
   if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)) {
     return `header ${name} is left as it is: the value has control characters`
