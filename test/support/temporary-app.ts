@@ -32,6 +32,8 @@ export class TemporaryApp {
   readonly directory: string
   readonly gatewayPort: number
   readonly apiPort: number
+  /** Given to the command line besides what a person's shell has. */
+  readonly environment: Record<string, string> = {}
   private readonly attached: ChildProcess[] = []
 
   private constructor(directory: string, gatewayPort: number, apiPort: number) {
@@ -83,7 +85,7 @@ export class TemporaryApp {
       const child = spawn(process.execPath, [cli, ...args], {
         cwd,
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: environment(),
+        env: { ...environment(), ...this.environment },
       })
       let stdout = ''
       let stderr = ''
@@ -103,7 +105,7 @@ export class TemporaryApp {
     const child = spawn(process.execPath, [cli, ...args], {
       cwd: this.directory,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: environment(),
+      env: { ...environment(), ...this.environment },
     })
     let text = ''
     child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))

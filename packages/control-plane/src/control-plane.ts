@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  driverOf,
   PandoError,
   type Address,
   type AppSpec,
@@ -17,13 +18,15 @@ import { createControlApi } from './api/control-api.js'
 import { serveControlApi, type ControlApiServer } from './api/server.js'
 import { tokenIn } from './api/token.js'
 import { socketAddressOf } from './api/socket-path.js'
-import { LocalBuilder } from './build/local-builder.js'
+import { BuilderRouter } from './build/builder-router.js'
 import type { Clock } from './clock.js'
+import { ContainerSide } from './container-side.js'
 import { Deployer } from './deployer.js'
 import { changesBetween, describeChanges, withService } from './desired/desired-state.js'
 import { environmentOf } from './desired/environment.js'
 import { gatewayConfigOf } from './desired/gateway-config.js'
 import type { InstanceReport } from './drivers/driver.js'
+import { DriverRouter } from './drivers/driver-router.js'
 import { ProcessDriver } from './drivers/process-driver.js'
 import { Events, type NewEvent } from './events/events.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
@@ -91,7 +94,8 @@ export class ControlPlane implements AppControl {
   readonly #store: SqliteStore
   readonly #events: Events
   readonly #registry: Registry
-  readonly #driver: ProcessDriver
+  readonly #driver: DriverRouter
+  readonly #containers: ContainerSide
   readonly #reconciler: Reconciler
   readonly #mesh: MeshAddresses
   readonly #gateway: GatewayProcess
@@ -127,7 +131,16 @@ export class ControlPlane implements AppControl {
     this.#events = new Events({ store, clock, onFault: options.onFault })
     const emit = this.#events.emit.bind(this.#events)
     this.#registry = new Registry({ store, clock, random, emit, onReport: (report) => this.#noted(report) })
-    this.#driver = new ProcessDriver({ stateDir, clock })
+    this.#driver = new DriverRouter({
+      processes: new ProcessDriver({ stateDir, clock }),
+      containers: {
+        stateDir,
+        clock,
+        environment: options.environment,
+        meshNames: () => Object.keys(this.#app?.services ?? {}),
+      },
+    })
+    this.#containers = new ContainerSide({ store, driver: this.#driver, emit })
     this.#mesh = new MeshAddresses({ store, random })
     this.#logs = new InstanceLogs({ stateDir, clock })
     const gatewayDriver = new ProcessDriver({ stateDir: join(stateDir, 'gateway'), clock })
@@ -139,7 +152,7 @@ export class ControlPlane implements AppControl {
     this.#ports = new PortPool({ host: loopback, range: instancePorts, size: poolSize, random })
     this.#reconciler = new Reconciler({
       driver: this.#driver,
-      builder: new LocalBuilder({ stateDir, hostEnvironment: options.environment }),
+      builder: new BuilderRouter({ stateDir, clock, environment: options.environment }),
       prober: new LocalProber({ commands: this.#driver }),
       store,
       clock,
@@ -235,6 +248,7 @@ export class ControlPlane implements AppControl {
       await this.#assertGatewayPort(app)
       await this.#api?.listen(app.api)
       await this.#mesh.ensure(app)
+      this.#containers.keep(await this.#containers.connect(app))
       const before = this.#reconciler.desired()
       await this.#deployer.want(app, desired, 'up')
       this.#serve(app)
@@ -250,6 +264,7 @@ export class ControlPlane implements AppControl {
       this.#assertRunning()
       const { app, desired, services } = await this.#deployer.partOf(request)
       await this.#mesh.ensure(app)
+      this.#containers.keep(await this.#containers.connect(app))
       const before = this.#reconciler.desired()
       await this.#deployer.want(app, desired, 'deploy')
       this.#serve(app)
@@ -276,6 +291,7 @@ export class ControlPlane implements AppControl {
       const before = this.#reconciler.desired()
       const app = this.#deployer.goBack()
       await this.#mesh.ensure(app)
+      this.#containers.keep(await this.#containers.connect(app))
       this.#serve(app)
       return [...this.#reconciler.desired().values()]
         .filter(({ name, revision }) => before.get(name)?.revision !== revision)
@@ -303,6 +319,9 @@ export class ControlPlane implements AppControl {
     this.#reconciler.setDesired(new Map())
     await this.#reconciler.idle()
     await this.#gateway.stop(gatewayGraceMs)
+    await this.#driver
+      .removeNetwork()
+      .catch((error: unknown) => this.#options.onFault('could not remove the network', error))
     this.#store.delete('meta', appKey)
     await this.close()
     this.#finish()
@@ -315,7 +334,7 @@ export class ControlPlane implements AppControl {
           hint: `give a whole number from 0 to ${maxReplicas}`,
         })
       }
-      if (replicas > 1 && service.spec.port !== null) {
+      if (replicas > 1 && service.spec.port !== null && driverOf(service.spec) === 'process') {
         throw new PandoError('conflict', `${name} insists on port ${service.spec.port}, so only one instance can run`, {
           hint: 'leave out its `port` and let it listen on $PORT',
         })
@@ -390,13 +409,17 @@ export class ControlPlane implements AppControl {
     if (app === null) throw new PandoError('internal', 'an instance was to be started without an app')
     const address = service.spec.protocol === 'none' ? null : this.#addressFor(service)
     const mesh = this.#mesh.of(app)
-    const environment = environmentOf({ app, service, instance: id, address, mesh, host: this.#options.environment })
+    const host = this.#options.environment
+    const containerGateway = this.#containers.network?.gateway ?? null
+    const environment = environmentOf({ app, service, instance: id, address, mesh, containerGateway, host })
     return { address, environment }
   }
 
   #addressFor(service: DesiredService): Address {
     const taken = new Set(this.#reconciler.observed().instances.map((instance) => instance.address?.port ?? 0))
-    return { host: loopback, port: service.spec.port ?? this.#ports.take(taken) }
+    // A container's own port is inside it, and says nothing of where it is reached.
+    const fixed = driverOf(service.spec) === 'process' ? service.spec.port : null
+    return { host: loopback, port: fixed ?? this.#ports.take(taken) }
   }
 
   #noted(report: GatewayReport): void {
@@ -423,7 +446,7 @@ export class ControlPlane implements AppControl {
   }
 
   #gatewayConfig(app: AppSpec): ReturnType<typeof gatewayConfigOf> {
-    return gatewayConfigOf(app, this.#mesh.of(app), this.#accessLog())
+    return gatewayConfigOf(app, this.#mesh.of(app), this.#accessLog(), this.#containers.network)
   }
 
   #accessLog(): string {

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Listener, PandoError, type RoutingTable } from '@pando/model'
+import { guardOf } from './listener-guard.js'
 import { AccessLog } from './access-log.js'
 import type { DataPlane, Listen, MetricsSnapshot } from './data-plane.js'
 import { ClientConnection, refuseConnection } from './http1/client-connection.js'
@@ -157,7 +158,11 @@ export class HttpDataPlane implements DataPlane {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
     const info = { name: listener.name, port: listener.address.port, isMesh: listener.kind === 'mesh' }
     // Before it listens: a connection may wait in the socket already.
-    server.on('connection', (socket: Socket) => this.#accept(socket, listener, info))
+    const isWelcome = guardOf(listener)
+    server.on('connection', (socket: Socket) => {
+      if (isWelcome(socket.remoteAddress)) this.#accept(socket, listener, info)
+      else socket.destroy()
+    })
     await this.#listen(server, listener)
     // An accept that fails (too many open files) is over with itself; the server goes on.
     server.on('error', (error) => this.#onTrouble(`listener ${listener.name}: ${error.message}`))
@@ -210,7 +215,7 @@ function isSame(open: Listener, wanted: Listener | undefined): boolean {
     wanted.kind === open.kind &&
     wanted.address.host === open.address.host &&
     wanted.address.port === open.address.port &&
-    (wanted.kind !== 'mesh' || open.kind !== 'mesh' || wanted.service === open.service)
+    (wanted.kind !== 'mesh' || open.kind !== 'mesh' || (wanted.service === open.service && wanted.from === open.from))
   )
 }
 

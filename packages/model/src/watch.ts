@@ -37,7 +37,13 @@ export type WatchMessage =
 /** An accepting socket. `edge` routes by host and path; `mesh` is one service's stable address and sends all to it. */
 export type Listener =
   | { readonly kind: 'edge'; readonly name: string; readonly address: Address }
-  | { readonly kind: 'mesh'; readonly name: string; readonly address: Address; readonly service: string }
+  | {
+      readonly kind: 'mesh'
+      readonly name: string
+      readonly address: Address
+      readonly service: string
+      /** In CIDR notation: a connection from elsewhere is closed unread. Absent: from anywhere. */ readonly from?: string
+    }
 
 export interface GatewayService {
   readonly name: string

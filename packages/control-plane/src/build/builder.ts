@@ -15,6 +15,8 @@ export interface BuildOrder {
   /** Digest of the snapshot to build from; null (or absent) builds in the context itself. */
   readonly source?: string | null
   readonly spec: BuildSpec
+  /** Present: it runs in a container, of the image so named, or (null) of one that is built. */
+  readonly image?: string | null
   readonly workdir: string
   /** The manifest's command; null takes the kind's default. */
   readonly command: string | readonly string[] | null

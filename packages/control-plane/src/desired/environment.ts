@@ -1,4 +1,4 @@
-import type { Address, AppSpec } from '@pando/model'
+import { driverOf, type Address, type AppSpec } from '@pando/model'
 import { discoveryNames, handedOn } from '../manifest/environment.js'
 import type { DesiredService } from '../reconciler/state.js'
 
@@ -10,6 +10,8 @@ export interface EnvironmentInput {
   readonly address: Address | null
   /** Stable mesh address of every service that has one, by service name. */
   readonly mesh: ReadonlyMap<string, Address>
+  /** This machine as containers see it; null when nothing can listen there. */
+  readonly containerGateway?: string | null
   /** The control plane's own environment, of which only the allow-list passes. */
   readonly host: Readonly<Record<string, string | undefined>>
 }
@@ -20,11 +22,16 @@ export interface EnvironmentInput {
  */
 export function environmentOf(input: EnvironmentInput): Record<string, string> {
   const environment: Record<string, string> = {}
-  for (const name of handedOn) {
+  const isContainer = driverOf(input.service.spec) === 'container'
+  // An image brings its own PATH and HOME: this machine's mean nothing inside.
+  for (const name of isContainer ? [] : handedOn) {
     const value = input.host[name]
     if (value !== undefined) environment[name] = value
   }
-  for (const [name, address] of input.mesh) Object.assign(environment, discoveryOf(name, address, input.app))
+  for (const [name, address] of input.mesh) {
+    const host = isContainer ? (input.containerGateway ?? null) : address.host
+    if (host !== null) Object.assign(environment, discoveryOf(name, { ...address, host }, input.app))
+  }
   environment['OTEL_SERVICE_NAME'] = input.service.name
   environment['OTEL_RESOURCE_ATTRIBUTES'] = resourceAttributes(input)
   Object.assign(environment, input.service.spec.environment)
@@ -33,8 +40,9 @@ export function environmentOf(input: EnvironmentInput): Record<string, string> {
   environment['PANDO_INSTANCE'] = input.instance
   environment['PANDO_REVISION'] = input.service.revision
   if (input.address !== null) {
-    environment['HOST'] = input.address.host
-    environment['PORT'] = String(input.address.port)
+    // Inside a container only the outermost port is on loopback, and it may be another one.
+    environment['HOST'] = isContainer ? '0.0.0.0' : input.address.host
+    environment['PORT'] = String((isContainer ? input.service.spec.port : null) ?? input.address.port)
   }
   return environment
 }

@@ -1,16 +1,27 @@
 import type { Address, AppSpec, GatewayConfig, Listener } from '@pando/model'
 
+/** Where the app's containers find this machine, and which addresses are theirs (in CIDR notation). */
+export interface ContainerSide {
+  readonly gateway: string
+  readonly subnet: string
+}
+
 /** What the gateway serves for an app: the edge listener, a mesh listener a service, and every service's routes. */
 export function gatewayConfigOf(
   app: AppSpec,
   mesh: ReadonlyMap<string, Address>,
   accessLogFile: string,
+  containers: ContainerSide | null = null,
 ): GatewayConfig {
   const services = Object.values(app.services).filter((service) => service.revision.protocol !== 'none')
   const edge: Listener = { kind: 'edge', name: 'edge', address: { host: app.gateway.host, port: app.gateway.port } }
   const listeners = services.flatMap((service): Listener[] => {
     const address = mesh.get(service.name)
-    return address === undefined ? [] : [{ kind: 'mesh', name: `mesh/${service.name}`, address, service: service.name }]
+    if (address === undefined) return []
+    const own: Listener = { kind: 'mesh', name: `mesh/${service.name}`, address, service: service.name }
+    if (containers === null) return [own]
+    const name = `mesh/${service.name}/containers`
+    return [own, { ...own, name, address: { ...address, host: containers.gateway }, from: containers.subnet }]
   })
   return {
     app: app.name,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { join, resolve } from 'node:path'
 import { PandoError, type ExitReason } from '@pando/model'
 import type { Clock } from '../clock.js'
@@ -13,7 +12,7 @@ import { EventFeed } from './container/event-feed.js'
 import { execute } from './container/exec-run.js'
 import { factsOf, type InstanceFacts } from './container/instance-facts.js'
 import { InstanceFiles } from './container/instance-files.js'
-import { appLabel, factsIn, instanceLabel, labelsOf } from './container/labels.js'
+import { appLabel, factsIn, instanceLabel, labelsOf, containerKey } from './container/labels.js'
 import { LogCopy } from './container/log-copy.js'
 import { startFailure } from './container/start-failure.js'
 import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
@@ -388,9 +387,4 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
       absent: [404, 409],
     })
   }
-}
-
-/** Two apps of the same name in two folders must not meet in one engine. */
-export function containerKey(stateDir: string): string {
-  return createHash('sha256').update(resolve(stateDir)).digest('hex').slice(0, 12)
 }

@@ -195,7 +195,8 @@ function checkPorts({ services, gateway, gatewaySource, api, apiSource }: AppPar
   } else if (api.port !== 0) owners.set(api.port, 'the control API')
   for (const { name, source, spec } of services) {
     const port = spec?.revision.port ?? null
-    if (spec === null || port === null) continue
+    // A container's port is inside it.
+    if (spec === null || port === null || spec.revision.container !== undefined) continue
     const path = servicePath(name, ['port'])
     const owner = owners.get(port)
     if (owner !== undefined) {

@@ -70,20 +70,11 @@ export function readBuild(input: ServiceInput, context: ServiceContext): Build {
     ...(written.ignore === undefined || written.ignore.length === 0 ? {} : { ignore: written.ignore }),
     ...(input.build === undefined || String(written.snapshot) === 'false' ? { isLive: true } : {}),
   }
-  if (kind === 'dockerfile') {
-    mistake(
-      context,
-      ['build', 'kind'],
-      'value',
-      'containers are not available in this version',
-      'write how to start it under "command" with "kind: none"',
-    )
-  }
   if (kind !== null || input.build === undefined) {
     return { spec: { kind: kind ?? 'none', context: folder, command, ...snapshot }, unknown: null }
   }
   const detected = facts === null || facts === undefined ? null : detectKind(facts)
-  if (facts === null || facts === undefined || (detected !== null && detected.kind !== 'dockerfile')) {
+  if (facts === null || facts === undefined || detected !== null) {
     return {
       spec: { kind: detected?.kind ?? 'none', context: folder, command, ...snapshot },
       unknown: facts ? null : { message: '', hint: '' },
@@ -95,29 +86,23 @@ export function readBuild(input: ServiceInput, context: ServiceContext): Build {
       : `it holds ${facts.entries.slice(0, 6).join(', ')}${facts.entries.length > 6 ? ', ...' : ''}`
   return {
     spec: { kind: 'none', context: folder, command, ...snapshot },
-    unknown:
-      detected === null
-        ? {
-            message: `what kind of program is in ${quote(folder)} cannot be told: ${found}`,
-            hint: 'write how to start it under "command", or one of python, node, go, rust, java-maven under "build.kind"',
-          }
-        : {
-            message: `${quote(folder)} holds a ${detected.evidence}, and containers are not available in this version`,
-            hint: 'write how to start it under "command"',
-          },
+    unknown: {
+      message: `what kind of program is in ${quote(folder)} cannot be told: ${found}`,
+      hint: 'write how to start it under "command", or one of python, node, go, rust, java-maven, dockerfile under "build.kind"',
+    },
   }
 }
 
 /** A service needs something to run: a command, or a kind of program that says one. */
 export function checkProgram(input: ServiceInput, build: Build, context: ServiceContext): void {
-  if (input.command !== undefined || !context.isWhole) return
+  if (input.command !== undefined || input.image !== undefined || !context.isWhole) return
   if (input.build === undefined) {
     mistake(
       context,
       [],
       'key',
       `the service ${quote(context.name)} says neither what to build nor what to run`,
-      'write its folder under "build", or how to start it under "command"',
+      'write its folder under "build", its image under "image", or how to start it under "command"',
     )
   } else if (build.unknown !== null) {
     if (build.unknown.message !== '') mistake(context, ['build'], 'value', build.unknown.message, build.unknown.hint)

@@ -364,7 +364,6 @@ gateway:
       '1:7 name: a name has lower-case letters, digits and hyphens, begins with a letter and ends with a letter or digit',
       '2:1 servces: unknown key "servces" (did you mean "services"?)',
       '5:5 services.users.biuld: unknown key "biuld" (did you mean "build"?)',
-      '6:5 services.users.image: "image" is not supported yet (containers are not available in this version; name the folder of the source under "build")',
       '7:15 services.users.replicas: expected a whole number from 0 to 100, got 500',
       '8:14 services.users.restart: expected no, always, on-failure or unless-stopped, got "allways" (did you mean "always"?)',
       '9:30 services.users.healthcheck.interval: a duration needs a unit: "10s" for seconds or "10ms" for milliseconds',
@@ -390,13 +389,21 @@ gateway:
     ['services:\n  users:\n', 'services.users: expected a map, got nothing'],
     ['services:\n  a_b: { command: x }\n', '2:3 services.a_b: "a_b" cannot name a service'],
     [`services:\n  ${'a'.repeat(41)}: { command: x }\n`, 'is longer than 40 characters'],
-    ['volumes: {}\nservices: {}\n', '1:1 volumes: "volumes" is not supported yet'],
+    ['networks: {}\nservices: {}\n', '1:1 networks: "networks" is not supported yet'],
+    [
+      'services:\n  a: { command: x, user: nobody }\n',
+      '2:20 services.a.user: "user" is for containers, and this service',
+    ],
+    ['services:\n  a: { image: x, secrets: [t] }\n', 'there is no secret "t" at the top of the manifest'],
+    ['services:\n  a: { image: x, volumes: ["v:/v"] }\n', 'there is no volume "v" at the top of the manifest'],
+    ['services:\n  a: { image: x, volumes: ["./v:v"] }\n', '"./v:v" is no volume'],
+    ['services:\n  a: { image: x, privileged: true }\n', '"privileged" is not supported yet'],
     ['services:\n  a: {}\n', '2:3 services.a: the service "a" says neither what to build nor what to run'],
     [
       'services:\n  a: { build: { kind: none } }\n',
       '2:23 services.a.build.kind: kind none says nothing of how to start it',
     ],
-    ['services:\n  a: { build: { kind: dockerfile }, command: x }\n', 'containers are not available in this version'],
+    ['services:\n  a: { build: ., image: x }\n', 'write either image or build'],
     ['services:\n  a: { command: "" }\n', '2:17 services.a.command: expected a command, got empty text'],
     ['services:\n  a: { command: [] }\n', 'services.a.command: expected a program'],
     ['services:\n  a: { command: 3 }\n', 'services.a.command: expected a command or a list of its words, got "3"'],
@@ -529,11 +536,10 @@ gateway:
   it('of a folder that tells nothing, unless a command does', () => {
     const folders = { '/app/users': ['README.md', 'notes.txt'], '/app/image': ['Dockerfile'] }
     expect(listed(short, { folders })).toEqual([
-      '3:12 services.users.build: what kind of program is in "/app/users" cannot be told: it holds README.md, notes.txt (write how to start it under "command", or one of python, node, go, rust, java-maven under "build.kind")',
+      '3:12 services.users.build: what kind of program is in "/app/users" cannot be told: it holds README.md, notes.txt (write how to start it under "command", or one of python, node, go, rust, java-maven, dockerfile under "build.kind")',
     ])
-    expect(listed('services:\n  a: { build: image }\n', { folders }).join()).toContain(
-      'holds a Dockerfile, and containers are not available',
-    )
+    const { build, container } = appOf('services:\n  a: { build: image }\n', { folders }).services['a']!.revision
+    expect([build.kind, container?.image]).toEqual(['dockerfile', null])
     expect(appOf(`${short}    command: ./run\n`, { folders }).services['users']?.revision.build.kind).toBe('none')
   })
 
@@ -552,4 +558,27 @@ it('says that an old version has no meaning, and goes on', () => {
   expect(result.kind === 'read' && result.warnings.map(({ line, message }) => `${line} ${message}`)).toEqual([
     '1 "version" has no meaning',
   ])
+})
+
+it('reads a service in a container, strict unless it says otherwise', () => {
+  const text = `services:
+  a: { image: "x:1", secrets: [t], volumes: ["./d:/d:ro", "v:/v"] }
+  b: { image: x, read_only: false, cap_add: [CAP_CHOWN], user: nobody, pids_limit: 9, tmpfs: /run, port: 80, replicas: 2 }
+secrets: { t: { file: ./t.txt } }
+volumes: { v: }
+`
+  const { a, b } = appOf(text).services
+  expect(a!.revision.container).toEqual({
+    image: 'x:1',
+    mounts: [
+      { kind: 'bind', source: '/app/d', target: '/d', isReadOnly: true },
+      { kind: 'volume', source: 'v', target: '/v', isReadOnly: false },
+    ],
+    secrets: [{ name: 't', file: '/app/t.txt', target: '/run/secrets/t' }],
+    security: { isRootReadOnly: true, capAdd: [], user: null, pidsLimit: 256 },
+  })
+  expect(b!.revision.container).toMatchObject({
+    mounts: [{ kind: 'tmpfs', target: '/run' }],
+    security: { isRootReadOnly: false, capAdd: ['CHOWN'], user: 'nobody', pidsLimit: 9 },
+  })
 })

@@ -1,6 +1,7 @@
-import { basename, dirname } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import type { AppSpec, Diagnostic, GatewaySpec, ServiceSpec } from '@pando/model'
 import type { z } from 'zod'
+import { secretsSchema, volumesSchema } from './container-schema.js'
 import { checkApp, type PlacedService } from './app-checks.js'
 import { Facts, type KnownFacts } from './facts.js'
 import { readApi, readGateway, type Check } from './gateway.js'
@@ -78,6 +79,7 @@ export function readManifest(request: ReadRequest): ReadResult {
     ([name]) => !written.some((service) => service.name === name),
   )
   const names = [...neighbours.map(([name]) => name), ...wanted.map((service) => service.name)]
+  const named = readNamed(files, report)
   const services = wanted.map((service): PlacedService => {
     const context: ServiceContext = {
       name: service.name,
@@ -87,6 +89,7 @@ export function readManifest(request: ReadRequest): ReadResult {
       variables: request.variables,
       services: names,
       facts,
+      named,
       report,
       warn,
       use: (variable) => used.add(variable),
@@ -145,6 +148,25 @@ export function readManifest(request: ReadRequest): ReadResult {
     },
     warnings: inFileOrder(warnings, files),
   }
+}
+
+/** Secrets and volumes of all files; paths are seen from their own file. */
+function readNamed(files: readonly ManifestFile[], report: (diagnostic: Diagnostic) => void): ServiceContext['named'] {
+  const secrets = new Map<string, string>()
+  const volumes = new Set<string>()
+  for (const { source, folder, content } of files) {
+    if (content['secrets'] !== undefined) {
+      const { data, diagnostics } = validate(secretsSchema, content['secrets'], source, ['secrets'])
+      for (const diagnostic of diagnostics) report(diagnostic)
+      for (const [name, { file }] of Object.entries(data ?? {})) secrets.set(name, resolve(folder, file))
+    }
+    if (content['volumes'] !== undefined) {
+      const { data, diagnostics } = validate(volumesSchema, content['volumes'], source, ['volumes'])
+      for (const diagnostic of diagnostics) report(diagnostic)
+      for (const name of Object.keys(data ?? {})) volumes.add(name)
+    }
+  }
+  return { secrets, volumes }
 }
 
 const profilesVariable = 'PANDO_PROFILES'

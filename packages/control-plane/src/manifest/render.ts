@@ -1,5 +1,6 @@
 import type {
   AppSpec,
+  ContainerSpec,
   GatewayLimits,
   HealthCheck,
   RouteFilter,
@@ -28,6 +29,7 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
   const config = {
     name: app.name,
     services: mapValues(app.services, (service) => renderService(service, options.showSecrets ?? false)),
+    ...renderNamed(app),
     gateway: {
       host: app.gateway.host,
       port: app.gateway.port,
@@ -39,6 +41,20 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
   }
   if (options.format === 'json') return `${JSON.stringify(config, null, 2)}\n`
   return stringify(config, { lineWidth: 0, aliasDuplicateObjects: false, version: '1.2' })
+}
+
+function renderNamed(app: AppSpec): object {
+  const containers = Object.values(app.services).flatMap(({ revision }) => revision.container ?? [])
+  const secrets = containers.flatMap((container) =>
+    container.secrets.map(({ name, file }) => [name, { file: plain(file) }]),
+  )
+  const volumes = containers.flatMap(({ mounts }) =>
+    mounts.flatMap((mount) => (mount.kind === 'volume' && mount.source !== '' ? [[mount.source, null]] : [])),
+  )
+  return {
+    ...(secrets.length === 0 ? {} : { secrets: Object.fromEntries(secrets) }),
+    ...(volumes.length === 0 ? {} : { volumes: Object.fromEntries(volumes) }),
+  }
 }
 
 /** Text that the reader would otherwise take for a variable. */
@@ -55,15 +71,20 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
   const { revision } = service
   const { build, resources } = revision
   return {
-    build: {
-      context: plain(build.context),
-      kind: build.kind,
-      ...(build.command === null ? {} : { command: renderCommand(build.command) }),
-      ...(build.ignore === undefined ? {} : { ignore: build.ignore.map(plain) }),
-      ...(build.isLive === true ? { snapshot: false } : {}),
-    },
+    ...(revision.container === undefined ? {} : renderContainer(revision.container)),
+    ...(revision.container?.image != null
+      ? {}
+      : {
+          build: {
+            context: plain(build.context),
+            kind: build.kind,
+            ...(build.command === null ? {} : { command: renderCommand(build.command) }),
+            ...(build.ignore === undefined ? {} : { ignore: build.ignore.map(plain) }),
+            ...(build.isLive === true ? { snapshot: false } : {}),
+          },
+        }),
     ...(revision.command === null ? {} : { command: renderCommand(revision.command) }),
-    working_dir: plain(revision.workdir),
+    ...(revision.workdir === '' ? {} : { working_dir: plain(revision.workdir) }),
     environment: Object.fromEntries(
       Object.entries(revision.environment).map(([name, value]) => [
         name,
@@ -86,6 +107,22 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
     stop_grace_period: formatDuration(revision.stopGracePeriodMs),
     drain_timeout: formatDuration(service.drainTimeoutMs),
     logs: { max_size: formatSize(revision.logs.maxBytes), max_files: revision.logs.maxFiles },
+  }
+}
+
+function renderContainer({ image, mounts, secrets, security }: ContainerSpec): object {
+  return {
+    ...(image === null ? {} : { image: plain(image) }),
+    volumes: mounts.map((mount) =>
+      mount.kind === 'tmpfs'
+        ? { type: 'tmpfs', target: plain(mount.target) }
+        : { type: mount.kind, source: plain(mount.source), target: plain(mount.target), read_only: mount.isReadOnly },
+    ),
+    secrets: secrets.map(({ name }) => name),
+    read_only: security.isRootReadOnly,
+    cap_add: security.capAdd,
+    pids_limit: security.pidsLimit,
+    ...(security.user === null ? {} : { user: plain(security.user) }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defaultLimits } from './defaults.js'
+import { containerFields, secretsSchema, volumesSchema } from './container-schema.js'
 import { routeSchema } from './route-schema.js'
 import {
   duration,
@@ -144,6 +145,7 @@ const memory = () => size(1_048_576, '1M')
 export const serviceSchema = z
   .strictObject({
     build: build.optional().describe("The service's folder, or more about how it is built."),
+    ...containerFields,
     command: command()
       .optional()
       .describe(
@@ -298,6 +300,8 @@ export const manifestSchema = z
       .optional()
       .describe('Other manifests whose services belong to this app; their paths are seen from their own folder.'),
     services: z.record(label(longestServiceName), serviceSchema).optional().describe('The services by name.'),
+    secrets: secretsSchema.optional().describe('Files that services may name under their own secrets.'),
+    volumes: volumesSchema.optional().describe('Volumes of the engine, which outlive pando down.'),
     gateway: gatewaySchema.optional(),
     api: apiSchema.optional(),
     version: z

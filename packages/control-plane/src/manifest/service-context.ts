@@ -14,6 +14,8 @@ export interface ServiceContext {
   /** Every service of the app. */
   readonly services: readonly string[]
   readonly facts: Facts
+  /** What the manifest names at its top: absolute files of secrets, and volumes. */
+  readonly named: { readonly secrets: ReadonlyMap<string, string>; readonly volumes: ReadonlySet<string> }
   readonly report: (diagnostic: Diagnostic) => void
   readonly warn: (diagnostic: Diagnostic) => void
   /** Called with every variable that was set and asked for. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { DependencyCondition, RestartPolicy, RouteSpec, ServiceSpec } from '@pando/model'
 import { defaultLogs, defaultService } from './defaults.js'
+import { readContainer } from './container.js'
 import { readHealthCheck } from './healthcheck.js'
 import { checkProgram, commandReader, readBuild, readCommand } from './program.js'
 import { readRoute } from './route.js'
@@ -18,6 +19,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
   const build = readBuild(input, context)
   const command = input.command === undefined ? null : readCommand(input.command, ['command'], readText, context)
   checkProgram(input, build, context)
+  const container = readContainer(input, build.spec, context)
   if (protocol === 'none' && input.port !== undefined) {
     mistake(
       context,
@@ -40,7 +42,9 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
     revision: {
       service: name,
       build: build.spec,
-      workdir: resolve(build.spec.context, input.working_dir ?? '.'),
+      ...(container === undefined ? {} : { container }),
+      workdir:
+        container === undefined ? resolve(build.spec.context, input.working_dir ?? '.') : (input.working_dir ?? ''),
       command,
       environment,
       protocol,

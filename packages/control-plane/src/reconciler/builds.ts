@@ -47,7 +47,14 @@ export class Builds {
   begin({ name, revision, spec, source = null }: DesiredService): boolean {
     if (this.#aborts.size >= this.#limit) return false
     const abort = new AbortController()
-    const order = { service: name, source, spec: spec.build, workdir: spec.workdir, command: spec.command }
+    const order = {
+      service: name,
+      source,
+      spec: spec.build,
+      workdir: spec.workdir,
+      command: spec.command,
+      ...(spec.container === undefined ? {} : { image: spec.container.image }),
+    }
     const isBegun = this.#tasks.run(`build ${revision}`, async () => {
       let lines = 0
       const onOutput = (message: string): void => {

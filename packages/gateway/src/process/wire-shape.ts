@@ -64,7 +64,10 @@ function isListener(value: unknown): boolean {
     isObject(value) &&
     typeof value['name'] === 'string' &&
     isAddress(value['address']) &&
-    (value['kind'] === 'edge' || (value['kind'] === 'mesh' && typeof value['service'] === 'string'))
+    (value['kind'] === 'edge' ||
+      (value['kind'] === 'mesh' &&
+        typeof value['service'] === 'string' &&
+        (value['from'] === undefined || typeof value['from'] === 'string')))
   )
 }
 

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
 import type { StartOrder } from '../driver.js'
 import type { InstanceFacts } from './instance-facts.js'
 
@@ -28,4 +30,9 @@ export function factsIn(labels: Readonly<Record<string, string>> | null): Instan
   } catch {
     return null
   }
+}
+
+/** Two apps of the same name in two folders must not meet in one engine. */
+export function containerKey(stateDir: string): string {
+  return createHash('sha256').update(resolve(stateDir)).digest('hex').slice(0, 12)
 }

@@ -1,0 +1,132 @@
+import type { IncomingMessage } from 'node:http'
+import { PandoError } from '@pando/model'
+import type { Clock } from '../clock.js'
+import { containerKey } from '../drivers/container/labels.js'
+import { EngineClient, EngineError } from '../drivers/container/engine-client.js'
+import type { Program } from '../drivers/driver.js'
+import { readContext } from './build-context.js'
+import type { BuildOrder, Builder } from './builder.js'
+import { tarOf } from './tar.js'
+
+const maxOutputLine = 2000
+
+/** The builder of one state directory's images. */
+export function imageBuilderFor(options: {
+  readonly stateDir: string
+  readonly clock: Clock
+  readonly environment: Readonly<Record<string, string | undefined>>
+}): ImageBuilder {
+  return new ImageBuilder({ engine: new EngineClient(options), key: containerKey(options.stateDir) })
+}
+
+interface Image {
+  readonly Id: string
+}
+
+/** Gets a service's image ready: the one that it names, fetched when the engine does not have it, or one built from its Dockerfile. */
+class ImageBuilder implements Builder {
+  readonly #engine: EngineClient
+  readonly #key: string
+
+  /** `key` names this state directory to the engine. */
+  constructor(options: { readonly engine: EngineClient; readonly key: string }) {
+    this.#engine = options.engine
+    this.#key = options.key
+  }
+
+  async build(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<Program> {
+    try {
+      const { image } = order
+      const id =
+        image === undefined || image === null
+          ? await this.#make(order, onOutput, signal)
+          : await this.#fetch(order, image, onOutput, signal)
+      return { command: order.command ?? [], workdir: order.workdir, environment: {}, path: [], image: id }
+    } catch (error) {
+      if (!(error instanceof EngineError) && !signal.aborted) throw error
+      const what = signal.aborted ? 'was called off' : `failed: ${(error as Error).message}`
+      throw new PandoError('build_failed', `service ${order.service}: its image ${what}`, { cause: error })
+    }
+  }
+
+  async #fetch(
+    order: BuildOrder,
+    image: string,
+    onOutput: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const there = await this.#find(image)
+    if (there !== null) return there
+    onOutput(`fetching ${image}`)
+    const isTagged = image.includes('@') || /:[^/]*$/.test(image)
+    const query = { fromImage: isTagged ? image : `${image}:latest` }
+    try {
+      const stream = await this.#engine.stream('POST', '/images/create', { query, signal, timeoutMs: 0 })
+      await outputOf(stream, onOutput, { isQuiet: true })
+    } catch (error) {
+      if (signal.aborted) throw error
+      throw new PandoError(
+        'build_failed',
+        `service ${order.service}: the image ${image} is not here and cannot be fetched: ${(error as Error).message}`,
+        { hint: 'correct "image", or build or load it on this machine first', cause: error },
+      )
+    }
+    const fetched = await this.#find(image)
+    if (fetched === null) throw new EngineError(404, `no image ${image} came of it`)
+    return fetched
+  }
+
+  /** The tag is the digest of all that goes in, so an image that is there already is the one that would be made. */
+  async #make(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<string> {
+    const { spec, service } = order
+    const context = await readContext(spec, service)
+    const tag = `pando-${this.#key}/${service}:${context.digest}`
+    const there = await this.#find(tag)
+    if (there !== null) return there
+    const query = {
+      t: tag,
+      dockerfile: context.dockerfile,
+      rm: '1',
+      forcerm: '1',
+      ...(spec.args === undefined ? {} : { buildargs: JSON.stringify(spec.args) }),
+      ...(spec.target === undefined ? {} : { target: spec.target }),
+    }
+    const body = tarOf(context.entries())
+    const contentType = 'application/x-tar'
+    const stream = await this.#engine.stream('POST', '/build', { query, body, contentType, signal, timeoutMs: 0 })
+    await outputOf(stream, onOutput, { isQuiet: false })
+    const made = await this.#find(tag)
+    if (made === null) throw new EngineError(404, 'the engine says that it built it, and does not have it')
+    return made
+  }
+
+  async #find(name: string): Promise<string | null> {
+    const image = await this.#engine.ask<Image>('GET', `/images/${encodeURIComponent(name)}/json`, { absent: [404] })
+    return image?.Id ?? null
+  }
+}
+
+/** Lines of JSON: `stream` is what the build prints, `errorDetail` that it failed; the status was sent long before. */
+async function outputOf(
+  stream: IncomingMessage,
+  onOutput: (line: string) => void,
+  { isQuiet }: { readonly isQuiet: boolean },
+): Promise<void> {
+  let rest = ''
+  stream.setEncoding('utf8')
+  const take = (line: string): void => {
+    if (line.trim() === '') return
+    const message = JSON.parse(line) as { stream?: string; errorDetail?: { message?: string }; error?: string }
+    const error = message.errorDetail?.message ?? message.error
+    if (error !== undefined) throw new EngineError(500, error)
+    if (isQuiet) return
+    for (const text of (message.stream ?? '').split('\n'))
+      if (text.trim() !== '') onOutput(text.slice(0, maxOutputLine))
+  }
+  for await (const text of stream as AsyncIterable<string>) {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) take(line)
+  }
+  take(rest)
+}
