@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { PandoError } from '@pando/model'
 import { addGlobalOptions, type Attach } from './command.js'
+import { abortCommand } from './commands/abort.js'
 import { completeCommand, completionCommand } from './commands/completion.js'
 import { configCommand } from './commands/config.js'
 import { deployCommand } from './commands/deploy.js'
@@ -12,6 +13,7 @@ import { historyCommand } from './commands/history.js'
 import { initCommand } from './commands/init.js'
 import { logsCommand } from './commands/logs.js'
 import { openCommand } from './commands/open.js'
+import { promoteCommand } from './commands/promote.js'
 import { psCommand } from './commands/ps.js'
 import { restartCommand } from './commands/restart.js'
 import { rollbackCommand } from './commands/rollback.js'
@@ -75,6 +77,8 @@ export function buildProgram(context: Context, attach: Attach): Command {
     diffCommand,
     scaleCommand,
     restartCommand,
+    promoteCommand,
+    abortCommand,
     stopCommand,
     startCommand,
     routesCommand,

@@ -29,6 +29,7 @@ import type { InstanceReport } from './drivers/driver.js'
 import { DriverRouter } from './drivers/driver-router.js'
 import { ProcessDriver } from './drivers/process-driver.js'
 import { Events, type NewEvent } from './events/events.js'
+import { RevisionFigures } from './gateway-process/revision-figures.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
 import { LocalProber } from './health/local-prober.js'
 import { InstanceLogs } from './logs/instance-logs.js'
@@ -150,6 +151,7 @@ export class ControlPlane implements AppControl {
     ]
     this.#rotation = new LogRotation({ driver: { list }, clock })
     this.#ports = new PortPool({ host: loopback, range: instancePorts, size: poolSize, random })
+    const figures = RevisionFigures.ofGateway(stateDir, clock)
     this.#reconciler = new Reconciler({
       driver: this.#driver,
       builder: new BuilderRouter({ stateDir, clock, environment: options.environment }),
@@ -159,6 +161,8 @@ export class ControlPlane implements AppControl {
       random,
       endpoints: this.#registry,
       emit,
+      figures: (...which) => figures.compare(...which),
+      onRolloutResult: (result) => this.#deployer.deployments.onRolloutResult(result),
       prepare: (service, _slot, id) => this.#prepare(service, id),
     })
     const adminSocket = socketAddressOf(join(stateDir, 'gateway.sock'))
@@ -225,11 +229,6 @@ export class ControlPlane implements AppControl {
       onFault: (error, request) => onFault(`could not answer ${request}`, error),
     })
     this.#api = await serveControlApi({ app, socketPath, token: this.#token })
-    this.#events.subscribe(({ kind, service }) => {
-      if (service === null || (kind !== 'instance.healthy' && kind !== 'instance.exited')) return
-      void this.#inTurn(() => this.#noteHealthy(service)).catch((error) => onFault('could not tell a success', error))
-    })
-    for (const name of this.#reconciler.desired().keys()) await this.#noteHealthy(name)
     if (this.#app === null || this.#options.isLast === true) return
     await this.#gateway.start(this.#app.gateway.workers)
     try {
@@ -361,6 +360,22 @@ export class ControlPlane implements AppControl {
     return this.#change(name, (service) => ({ service: { ...service, isStopped: false } }))
   }
 
+  promote(name: string): Promise<void> {
+    return this.#steer(name, 'promoted', () => this.#reconciler.promote(name))
+  }
+
+  abort(name: string): Promise<void> {
+    return this.#steer(name, 'aborted', () => this.#reconciler.abort(name))
+  }
+
+  #steer(name: string, done: string, order: () => boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#assertRunning()
+      this.#known(name, this.#reconciler.desired())
+      if (!order()) throw new PandoError('conflict', `${name} has no rollout that could be ${done}`)
+    })
+  }
+
   #change(name: string, change: (service: DesiredService) => Change): Promise<void> {
     return this.#inTurn(async () => {
       this.#assertRunning()
@@ -430,19 +445,6 @@ export class ControlPlane implements AppControl {
 
   #serve(app: AppSpec): void {
     this.#registry.setConfig(this.#gatewayConfig(app))
-  }
-
-  /** A deployment has succeeded when all that is wanted of its revision is healthy, or has ended well. */
-  async #noteHealthy(name: string): Promise<void> {
-    const desired = this.#reconciler.desired().get(name)
-    const { deployments } = this.#deployer
-    if (desired === undefined || deployments.current(name)?.result !== 'running') return
-    const service = (await this.status()).services.find((one) => one.name === name)
-    const healthy = (service?.instances ?? []).filter(
-      ({ phase, revision }) => phase === 'healthy' && revision === desired.revision,
-    )
-    if (service?.state !== 'completed' && healthy.length < desired.replicas) return
-    deployments.onRolloutResult({ service: name, revision: desired.revision, result: 'succeeded', reason: '' })
   }
 
   #gatewayConfig(app: AppSpec): ReturnType<typeof gatewayConfigOf> {

@@ -1,4 +1,5 @@
 import type { Address, EndpointState } from '@pando/model'
+import type { RevisionMetrics } from './metrics/gateway-metrics.js'
 
 const firstPauseMs = 1_000
 const longestPauseMs = 30_000
@@ -35,6 +36,8 @@ export class UpstreamEndpoint {
   /** Running score of smooth weighted round robin. */
   score = 0
   pool: EndpointPool | null = null
+  /** Where its exchanges are counted; the table's compiler sets it. */
+  counts: RevisionMetrics | null = null
 
   constructor(id: string, address: Address, state: EndpointState, weight: number) {
     this.id = id

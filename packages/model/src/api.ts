@@ -1,5 +1,6 @@
 import type { Address, Endpoint } from './endpoint.js'
 import type { InstancePhase } from './instance.js'
+import type { RolloutStatus } from './rollout.js'
 import type { RouteSpec } from './route.js'
 import type { Protocol } from './service.js'
 
@@ -42,6 +43,8 @@ export interface ServiceStatus {
   /** Where it is reached through the gateway: paths, with the host before them where a route names one. */
   readonly routes: readonly string[]
   readonly instances: readonly InstanceStatus[]
+  /** The present or the last one; absent before the first. */
+  readonly rollout?: RolloutStatus
 }
 
 export interface InstanceStatus {
@@ -86,6 +89,14 @@ export const eventKinds = {
   'deployment.healthy': 'info',
   'deployment.failed': 'error',
   'deployment.rolled_back': 'warn',
+  'rollout.started': 'info',
+  'rollout.progressed': 'info',
+  'rollout.paused': 'info',
+  'rollout.promoted': 'info',
+  'rollout.aborted': 'warn',
+  'rollout.succeeded': 'info',
+  'rollout.failed': 'error',
+  'rollout.rolled_back': 'warn',
   'endpoint.registered': 'info',
   'endpoint.deregistered': 'info',
   'endpoint.expired': 'warn',

@@ -1,4 +1,5 @@
 import type { ContainerSpec } from './container.js'
+import type { RolloutSpec } from './rollout.js'
 import type { RouteSpec } from './route.js'
 
 /** How bytes on a service's port are to be understood. `none`: the service listens on nothing. */
@@ -96,6 +97,7 @@ export interface ServiceSpec {
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>
   /** How long a draining instance may finish what is in flight before it is told to stop. */
   readonly drainTimeoutMs: number
+  readonly rollout: RolloutSpec
   /** Requests are balanced over this service's endpoints so. */
   readonly balancer: BalancerPolicy
   readonly routes: readonly RouteSpec[]

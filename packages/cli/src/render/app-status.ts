@@ -1,7 +1,7 @@
 import type { AppStatus } from '@pando/model'
 import type { Paint } from '../paint.js'
 import { renderBytes, renderDuration } from './duration.js'
-import { gatewayUrl, renderInstances, renderReasons, renderServices } from './service-table.js'
+import { gatewayUrl, renderInstances, renderReasons, renderRollouts, renderServices } from './service-table.js'
 import { cut, type TableOptions } from './table.js'
 
 /** Everything that `pando ps` says: the app, its gateway, services, what is wrong with them, instances. */
@@ -12,6 +12,7 @@ export function renderAppStatus(status: AppStatus, now: number, options: TableOp
     `${paint.bold(status.name || 'no app yet')}  ${status.state}, control plane pid ${status.pid}, up ${renderDuration(now - status.startedAt)}\n${renderGateway(status, paint)}`,
     status.services.length === 0 ? 'no services' : renderServices(status.services, options),
     renderReasons(status.services, paint),
+    renderRollouts(status.services, now, paint),
     instances.length === 0 ? '' : renderInstances(instances, now, options),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`

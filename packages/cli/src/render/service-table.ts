@@ -45,6 +45,22 @@ export function renderReasons(services: readonly ServiceStatus[], paint: Paint):
     .join('\n')
 }
 
+/** A line for every service that goes from one revision to another, or had to go back. */
+export function renderRollouts(services: readonly ServiceStatus[], now: number, paint: Paint): string {
+  const lines = services.flatMap(({ name, rollout }) => {
+    if (rollout === undefined) return []
+    const { state, from, to, step, steps, weight, isRollback, reason, since } = rollout
+    const isNews = state !== 'succeeded' && from !== null && from !== to
+    if (!isNews && !isRollback) return []
+    const why = reason === '' ? '' : `: ${firstLine(reason)}`
+    if (isRollback) return [`${paint.name(name)}: went back to ${to} ${renderDuration(now - since)} ago${why}`]
+    const parts = [steps > 0 ? `step ${step} of ${steps}` : '', weight === null ? '' : `${weight} % of the requests`]
+    const where = [...parts.filter((part) => part !== ''), `for ${renderDuration(now - since)}`].join(', ')
+    return [`${paint.name(name)}: ${from} → ${to}, ${state}, ${where}${why}`]
+  })
+  return lines.join('\n')
+}
+
 /** What follows it, such as a build's output, is for `pando events`. */
 export function firstLine(text: string): string {
   const end = text.indexOf('\n')

@@ -13,6 +13,10 @@ export interface AppControl extends DeploymentControl {
   restart(service: string): Promise<void>
   stop(service: string): Promise<void>
   start(service: string): Promise<void>
+  /** Ends the steps of a rollout; `conflict` when none is under way that has some. */
+  promote(service: string): Promise<void>
+  /** Goes back to the last good revision; `conflict` when nothing is under way or there is none. */
+  abort(service: string): Promise<void>
   routes(): Promise<readonly RouteStatus[]>
   /** Ends when all has been read, or, with `follow`, when `signal` aborts. */
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>

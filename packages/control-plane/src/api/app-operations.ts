@@ -115,8 +115,10 @@ export function addAppOperations(api: Api, options: { readonly control: AppContr
     restart: 'Replaces every instance, one by one, each after its successor is healthy',
     stop: 'Stops every instance; the replica count is kept',
     start: 'Starts a stopped service again',
+    promote: 'Gives the new revision all requests, without its further steps',
+    abort: 'Ends a rollout and goes back to the last revision that was whole',
   } as const
-  for (const verb of ['restart', 'stop', 'start'] as const) {
+  for (const verb of ['restart', 'stop', 'start', 'promote', 'abort'] as const) {
     define(
       api,
       {

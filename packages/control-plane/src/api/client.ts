@@ -101,6 +101,14 @@ export class ControlClient {
     return this.#call('POST', '/v1/app/diff', request)
   }
 
+  promote(service: string): Promise<void> {
+    return this.#call('POST', `${servicePath(service)}/promote`)
+  }
+
+  abort(service: string): Promise<void> {
+    return this.#call('POST', `${servicePath(service)}/abort`)
+  }
+
   routes(): Promise<RouteStatus[]> {
     return this.#call('GET', '/v1/routes')
   }

@@ -78,6 +78,14 @@ export class FakeControl implements AppControl {
     return []
   }
 
+  async promote(name: string): Promise<void> {
+    this.#note('promote', name)
+  }
+
+  async abort(name: string): Promise<void> {
+    this.#note('abort', name)
+  }
+
   async routes(): Promise<readonly RouteStatus[]> {
     return [
       {

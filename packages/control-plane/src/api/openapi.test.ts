@@ -73,6 +73,8 @@ test('it has every operation, and an operation has a name of its own, a known ta
     'POST /v1/deployments',
     'POST /v1/gateway/report',
     'POST /v1/registry/services/{service}/endpoints/{id}/renew',
+    'POST /v1/services/{name}/abort',
+    'POST /v1/services/{name}/promote',
     'POST /v1/services/{name}/restart',
     'POST /v1/services/{name}/rollback',
     'POST /v1/services/{name}/scale',

@@ -65,6 +65,21 @@ export const serviceStatus = z
     address: address.nullable(),
     routes: z.array(text()),
     instances: z.array(instanceStatus),
+    rollout: z
+      .object({
+        state: z.enum(['progressing', 'succeeded', 'failed']),
+        strategy: z.enum(['rolling', 'canary', 'blue-green']),
+        from: text().nullable(),
+        to: text(),
+        since: time(),
+        step: count(),
+        steps: count(),
+        weight: z.number().nullable().describe('Percent of the requests that the new revision is given'),
+        isRollback: z.boolean(),
+        reason: text(),
+      })
+      .optional()
+      .describe('The present or the last one'),
   })
   .openapi('ServiceStatus') satisfies z.ZodType<model.ServiceStatus>
 

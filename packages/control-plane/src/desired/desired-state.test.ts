@@ -1,5 +1,6 @@
 import type { AppSpec, RevisionSpec, ServiceSpec } from '@pando/model'
 import { describe, expect, test } from 'vitest'
+import { defaultRollout } from '../manifest/defaults.js'
 import { changesBetween, desiredFrom, withService } from './desired-state.js'
 import { environmentOf } from './environment.js'
 
@@ -24,6 +25,7 @@ const users: ServiceSpec = {
   restart: 'always',
   dependsOn: {},
   drainTimeoutMs: 10_000,
+  rollout: defaultRollout,
   balancer: 'round_robin',
   routes: [],
 }

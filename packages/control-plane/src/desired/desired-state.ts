@@ -34,6 +34,7 @@ export function desiredService(
     restart: service.restart,
     dependsOn: service.dependsOn,
     drainTimeoutMs: service.drainTimeoutMs,
+    rollout: service.rollout,
   }
 }
 

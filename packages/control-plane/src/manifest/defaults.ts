@@ -1,4 +1,4 @@
-import type { GatewayLimits, GatewaySpec, HealthCheck, LogPolicy } from '@pando/model'
+import type { GatewayLimits, GatewaySpec, HealthCheck, LogPolicy, RolloutSpec } from '@pando/model'
 
 /** What is filled in where the manifest says nothing. Once, for the reader, the reference and the rendered configuration. */
 export const defaultLimits: GatewayLimits = {
@@ -47,3 +47,20 @@ export const defaultService = {
   stopGracePeriodMs: 10_000,
   drainTimeoutMs: 30_000,
 } as const
+
+export const defaultRollout: RolloutSpec = {
+  strategy: 'rolling',
+  order: 'start-first',
+  maxSurge: { count: 1 },
+  maxUnavailable: { count: 0 },
+  minHealthyMs: 3000,
+  progressDeadlineMs: 50_000,
+  steps: [],
+  judge: { minRequests: 20, maxErrorIncrease: 1, maxP99Ratio: 3 },
+  autoPromote: true,
+}
+
+export const defaultSteps: RolloutSpec['steps'] = [
+  { weight: 10, pauseMs: 30_000 },
+  { weight: 50, pauseMs: 30_000 },
+]

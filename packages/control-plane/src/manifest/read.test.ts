@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { defaultRollout } from './defaults.js'
 import { appOf, listed, manifestPath, readFrom } from './reading.suite.js'
 
 const short = 'services:\n  users:\n    build: ./users\n'
@@ -18,6 +19,7 @@ describe('what is understood', () => {
       restart: 'always',
       dependsOn: {},
       drainTimeoutMs: 30_000,
+      rollout: defaultRollout,
       balancer: 'round_robin',
       routes: [],
       revision: {

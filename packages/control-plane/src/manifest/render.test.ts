@@ -32,6 +32,17 @@ services:
     stop_signal: SIGTERM
     stop_grace_period: 10s
     drain_timeout: 30s
+    rollout:
+      strategy: rolling
+      order: start-first
+      max_surge: 1
+      max_unavailable: 0
+      min_healthy_time: 3s
+      progress_deadline: 50s
+      min_requests: 20
+      max_error_increase: 1
+      max_p99_ratio: 3
+      auto_promote: true
     logs:
       max_size: 10M
       max_files: 5

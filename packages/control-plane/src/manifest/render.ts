@@ -12,6 +12,7 @@ import type {
 import { stringify } from 'yaml'
 import { escapeInterpolation } from './interpolation.js'
 import { isSecretName } from './names.js'
+import { renderRollout } from './rollout.js'
 import { formatDuration, formatSize } from './units.js'
 
 export interface RenderOptions {
@@ -106,6 +107,7 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
     stop_signal: revision.stopSignal,
     stop_grace_period: formatDuration(revision.stopGracePeriodMs),
     drain_timeout: formatDuration(service.drainTimeoutMs),
+    rollout: renderRollout(service.rollout),
     logs: { max_size: formatSize(revision.logs.maxBytes), max_files: revision.logs.maxFiles },
   }
 }

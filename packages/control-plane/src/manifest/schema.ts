@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaultLimits } from './defaults.js'
 import { containerFields, secretsSchema, volumesSchema } from './container-schema.js'
+import { rolloutSchema } from './rollout-schema.js'
 import { routeSchema } from './route-schema.js'
 import {
   duration,
@@ -200,6 +201,7 @@ export const serviceSchema = z
     drain_timeout: duration()
       .optional()
       .describe('The longest that an instance may finish what is in flight before it is asked to stop. Default: 30s.'),
+    rollout: rolloutSchema.optional().describe('How it goes from one revision to the next.'),
     logs: z
       .strictObject({
         max_size: size(1024, '1K').optional().describe('A log file is put aside at this size. Default: 10M.'),

@@ -4,6 +4,7 @@ import { defaultLogs, defaultService } from './defaults.js'
 import { readContainer } from './container.js'
 import { readHealthCheck } from './healthcheck.js'
 import { checkProgram, commandReader, readBuild, readCommand } from './program.js'
+import { readRollout } from './rollout.js'
 import { readRoute } from './route.js'
 import type { ServiceInput } from './schema.js'
 import { mistake, servicePath, type ServiceContext } from './service-context.js'
@@ -68,6 +69,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
     restart: readRestart(input.restart),
     dependsOn: readDependencies(input, context),
     drainTimeoutMs: millisecondsOf(input.drain_timeout, defaultService.drainTimeoutMs),
+    rollout: readRollout(input, context),
     balancer: input.balancer ?? defaultService.balancer,
     routes: readRoutes(input, context),
   }

@@ -20,7 +20,6 @@ const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     expose: 'not needed: every service reaches every other by its <NAME>_URL',
     links: 'not needed: every service reaches every other by its <NAME>_URL',
     autoscale: 'write "replicas"',
-    rollout: '',
     develop: '',
     extends: 'use a YAML anchor and a merge key: <<: *name',
     labels: '',

@@ -2,8 +2,9 @@ import type { Address, ExitReason } from '@pando/model'
 import type { InstanceReport } from '../drivers/driver.js'
 import type { Store } from '../store/store.js'
 import { historyAfterExit } from './backoff.js'
+import { rolloutSpecOf } from './rollout-state.js'
 import { slotKey } from './service-view.js'
-import type { BuildState, DesiredService, InstanceHealthRecord, Observed, SlotHistory } from './state.js'
+import type { BuildState, DesiredService, InstanceHealthRecord, Observed, Rollout, SlotHistory } from './state.js'
 
 /** One instance as the loop knows it. The record is durable here; everything else is the driver's to remember. */
 export interface Run {
@@ -32,12 +33,14 @@ export class Ledger {
   readonly runs = new Map<string, Run>()
   readonly builds = new Map<string, BuildState>()
   readonly slots: Map<string, SlotHistory>
+  readonly rollouts: Map<string, Rollout>
   desired: ReadonlyMap<string, DesiredService>
 
   constructor(store: Store) {
     this.#store = store
     this.desired = store.all('desired')
     this.slots = store.all('slot')
+    this.rollouts = store.all('rollout')
   }
 
   /** The health records of an earlier control plane, by instance id. */
@@ -51,14 +54,52 @@ export class Ledger {
       const service = key.slice(0, key.lastIndexOf('/'))
       return !desired.has(service) && !used.has(service)
     })
+    const goneRollouts = [...this.rollouts.keys()].filter((name) => !desired.has(name))
     this.#store.transaction(() => {
       for (const name of this.desired.keys()) if (!desired.has(name)) this.#store.delete('desired', name)
       for (const [name, service] of desired) this.#store.put('desired', name, service)
       for (const key of stale) this.#store.delete('slot', key)
+      for (const name of goneRollouts) this.#store.delete('rollout', name)
       alongside?.()
     })
     this.desired = new Map(desired)
     for (const key of stale) this.slots.delete(key)
+    for (const name of goneRollouts) this.rollouts.delete(name)
+  }
+
+  /**
+   * The next state of a service's rollout, with what is wanted when it goes back, both or neither. One that begins forgets how the
+   * revision fared when it was tried before. `tell` hears of it within the same transaction and may itself say what is wanted.
+   */
+  setRollout(name: string, next: Rollout, back: DesiredService | null, tell: () => void): void {
+    const before = this.rollouts.get(name)
+    const { slots } = this
+    const isNew = before?.revision !== next.revision || before.generation !== next.generation
+    const owed = [...slots].filter(
+      ([key, { of, ended }]) =>
+        isNew &&
+        key.slice(0, key.lastIndexOf('/')) === name &&
+        ended === null &&
+        of?.revision === next.revision &&
+        of.generation === next.generation,
+    )
+    const desired = this.desired
+    try {
+      this.#store.transaction(() => {
+        for (const [key] of owed) this.#store.delete('slot', key)
+        this.#store.put('rollout', name, next)
+        if (back !== null) this.#store.put('desired', name, back)
+        if (back !== null) this.desired = new Map(this.desired).set(name, back)
+        this.rollouts.set(name, next)
+        tell()
+      })
+    } catch (error) {
+      this.desired = desired
+      if (before === undefined) this.rollouts.delete(name)
+      else this.rollouts.set(name, before)
+      throw error
+    }
+    for (const [key] of owed) slots.delete(key)
   }
 
   /** A new run, or one that is adopted. */
@@ -112,6 +153,24 @@ export class Ledger {
       const record = anchored(run.record, now, leapMs)
       if (record !== run.record) this.setRecord(run, record)
     }
+    for (const [name, rollout] of this.rollouts) {
+      const { stepSince, waitsSince, switchedAt } = rollout
+      const latest = Math.max(stepSince ?? 0, waitsSince ?? 0, switchedAt ?? 0)
+      if (latest === 0 || (leapMs === 0 && latest <= now)) continue
+      const move = (at: number | null): number | null => (at === null ? null : Math.min(at + leapMs, now))
+      const moved = { stepSince: move(stepSince), waitsSince: move(waitsSince), switchedAt: move(switchedAt) }
+      this.setRollout(name, { ...rollout, ...moved }, null, () => {})
+    }
+  }
+
+  /** Nobody watched for a while: half of the time without progress is forgiven at most, so that a late one can still arrive. */
+  forgiveRollouts(now: number): void {
+    for (const [name, rollout] of this.rollouts) {
+      const service = this.desired.get(name)
+      if (rollout.waitsSince === null || service === undefined) continue
+      const waitsSince = Math.max(rollout.waitsSince, now - rolloutSpecOf(service).progressDeadlineMs / 2)
+      if (waitsSince !== rollout.waitsSince) this.setRollout(name, { ...rollout, waitsSince }, null, () => {})
+    }
   }
 
   observed(isDrained: (id: string) => boolean): Observed {
@@ -128,7 +187,7 @@ export class Ledger {
       record: run.record,
       isDrained: run.record.drain !== null && (run.address === null || isDrained(run.id)),
     }))
-    return { instances, builds: this.builds, slots: this.slots }
+    return { instances, builds: this.builds, slots: this.slots, rollouts: this.rollouts }
   }
 }
 

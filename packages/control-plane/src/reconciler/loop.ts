@@ -2,6 +2,7 @@ import { PandoError } from '@pando/model'
 import type { InstanceReport } from '../drivers/driver.js'
 import { HealthMonitor } from '../health/monitor.js'
 import type { ProbedHealth } from '../health/tracker.js'
+import { Alarm } from './alarm.js'
 import { Builds } from './builds.js'
 import { endpointsOf } from './endpoints.js'
 import { Executor } from './execute.js'
@@ -9,6 +10,8 @@ import { Inventory } from './inventory.js'
 import { Ledger } from './ledger.js'
 import { plan as realPlan } from './plan.js'
 import type { ReconcilerOptions } from './ports.js'
+import { aborted, advance, promoted, type Advance } from './rollout-advance.js'
+import { viewServices } from './service-view.js'
 import type { Desired, Observed } from './state.js'
 import type { Plan } from './step.js'
 import { Tasks } from './tasks.js'
@@ -19,6 +22,8 @@ const resyncMs = 5000
 const closeDeadlineMs = 5000
 /** The clock has leapt when so much more than a resync has gone by since the last tick. */
 const leapMs = 15_000
+/** How often a canary's figures are looked at. */
+const figuresMs = 1000
 /** A plan is carried out in a few rounds; more than this many are a fault of ours, and wait for the next tick. */
 const maxRounds = 50
 
@@ -41,6 +46,7 @@ export class Reconciler {
   readonly #monitor: HealthMonitor
   #lastPlan: Plan = { steps: [], wakeAt: null, waiting: new Map() }
   #lastTickAt: number
+  #rolloutWakeAt: number | null = null
   #state: 'new' | 'running' | 'closed' = 'new'
   #isTickDue = false
   #cancelTick = (): void => {}
@@ -91,6 +97,7 @@ export class Reconciler {
     await this.#inventory.open()
     if (this.#state === 'closed') return
     this.#state = 'running'
+    this.#ledger.forgiveRollouts(this.#options.clock.now())
     this.#publish()
     this.#scheduleResync()
     this.poke()
@@ -169,6 +176,7 @@ export class Reconciler {
 
   #reconcile(now: number): void {
     for (let round = 0; round < maxRounds; round++) {
+      this.#advanceRollouts(now)
       const next = this.#plan(this.#ledger.desired, this.observed(), now)
       this.#tellWaiting(next)
       this.#lastPlan = next
@@ -176,6 +184,63 @@ export class Reconciler {
       if (next.steps.length === 0 || !this.#executor.execute(next.steps, now)) return
     }
     throw new PandoError('internal', `the plan came to no end in ${maxRounds} rounds`)
+  }
+
+  #advanceRollouts(now: number): void {
+    const alarm = new Alarm(now)
+    for (const name of this.#ledger.desired.keys()) {
+      for (let round = 0; round < maxRounds; round++) {
+        const observed = this.observed()
+        const views = viewServices(this.#ledger.desired, observed)
+        const view = views.get(name)
+        const rollout = this.#ledger.rollouts.get(name)
+        if (view === undefined) break
+        const since = rollout?.stepSince ?? null
+        const figures =
+          since === null || rollout?.good == null
+            ? null
+            : (this.#options.figures?.(name, rollout.revision, rollout.good.revision, since) ?? null)
+        if (since !== null && rollout?.state === 'progressing') alarm.reached(now + figuresMs)
+        const next = advance(view, rollout, { views, observed, alarm, figures })
+        if (next === null) break
+        this.#take(name, next)
+      }
+    }
+    this.#rolloutWakeAt = alarm.wakeAt
+  }
+
+  /** Writes what has become of a rollout, and then tells of it. */
+  #take(service: string, next: Advance): void {
+    const { result } = next
+    this.#ledger.setRollout(service, next.rollout, next.back, () => {
+      if (result !== null) this.#options.onRolloutResult?.({ service, ...result })
+    })
+    for (const event of next.events) this.#options.emit(event)
+    if (next.back !== null) this.#builds.keepOnly(this.#ledger.desired)
+  }
+
+  /** Goes on to the end with what is under way, without waiting for its steps. False when nothing is that could. */
+  promote(service: string): boolean {
+    const desired = this.#ledger.desired.get(service)
+    return this.#takeOrder(
+      service,
+      desired === undefined ? null : promoted(desired, this.#ledger.rollouts.get(service)),
+    )
+  }
+
+  /** Goes back to the last good revision. False when nothing is under way, or there is none. */
+  abort(service: string): boolean {
+    const desired = this.#ledger.desired.get(service)
+    const rollout = this.#ledger.rollouts.get(service)
+    const next = desired === undefined ? null : aborted(desired, rollout, this.#options.clock.now())
+    return this.#takeOrder(service, next)
+  }
+
+  #takeOrder(service: string, next: Advance | null): boolean {
+    if (next === null) return false
+    this.#take(service, next)
+    this.poke()
+    return true
   }
 
   #tellWaiting(next: Plan): void {
@@ -190,7 +255,7 @@ export class Reconciler {
   /** A failure is the store's, and must not leave undone what has been written down already: every tick publishes again. */
   #publish(): void {
     try {
-      this.#options.endpoints.sync(endpointsOf({ instances: this.observed().instances }))
+      this.#options.endpoints.sync(endpointsOf(this.observed(), this.#ledger.desired))
     } catch (error) {
       this.#fault('could not make the endpoints known', error)
     }
@@ -198,7 +263,8 @@ export class Reconciler {
 
   #scheduleWake(now: number): void {
     this.#cancelWake()
-    const { wakeAt } = this.#lastPlan
+    const times = [this.#lastPlan.wakeAt, this.#rolloutWakeAt].filter((at) => at !== null)
+    const wakeAt = times.length === 0 ? null : Math.min(...times)
     this.#cancelWake =
       wakeAt === null ? () => {} : this.#options.clock.after(Math.min(wakeAt - now, resyncMs), () => this.poke())
   }

@@ -20,7 +20,7 @@ export function plan(desired: Desired, observed: Observed, now: number): Plan {
   const waiting = new Map<string, string>()
   for (const view of views.values()) {
     const arrival = planArrival(view, views, observed, alarm)
-    steps.push(...arrival.steps, ...planDeparture(view, views, arrival.isReady, alarm))
+    steps.push(...arrival.steps, ...planDeparture(view, views, observed, arrival.isReady, alarm))
     if (arrival.waiting !== null) waiting.set(view.name, arrival.waiting)
   }
   return { steps, wakeAt: alarm.wakeAt, waiting }
@@ -41,7 +41,8 @@ function planArrival(
   alarm: Alarm,
 ): Arrival {
   const { desired } = view
-  if (desired === null || missing(view) === 0) return { steps: [], isReady: true, waiting: null }
+  const rollout = observed.rollouts?.get(view.name)
+  if (desired === null || missing(view, rollout) === 0) return { steps: [], isReady: true, waiting: null }
   const { name, revision, generation } = desired
   const build = observed.builds.get(revision)
   if (build === undefined) {
@@ -59,7 +60,7 @@ function planArrival(
   const unmet = unmetDependency(view, views)
   if (unmet !== null) return { steps: [], isReady: false, waiting: unmet }
 
-  const slots = freeSlots(view, startsAllowed(view))
+  const slots = freeSlots(view, startsAllowed(view, rollout))
   const due = slots.filter((slot) =>
     alarm.reached(notBefore(observed.slots.get(slotKey(name, slot)), desired, alarm.now)),
   )
@@ -87,11 +88,12 @@ function whyHeldBack(slot: number | undefined, service: string, { slots }: Obser
 function planDeparture(
   view: ServiceView,
   views: ReadonlyMap<string, ServiceView>,
+  observed: Observed,
   isReady: boolean,
   alarm: Alarm,
 ): Step[] {
   const isHeld = isGoing(view) && !mayLeave(view, views)
-  const unwanted = isHeld ? [] : leavers(view, isReady)
+  const unwanted = isHeld ? [] : leavers(view, observed.rollouts?.get(view.name), isReady, alarm)
   const unwantedIds = new Set(unwanted.map((i) => i.id))
   const staying = view.active.filter((i) => !unwantedIds.has(i.id))
   const moved = view.instances.map((i) => leavingStep(i, alarm)).filter((step) => step !== null)

@@ -5,6 +5,7 @@ import type { Driver } from '../drivers/driver.js'
 import type { NewEvent } from '../events/events.js'
 import type { Prober } from '../health/prober.js'
 import type { Store } from '../store/store.js'
+import type { Comparison } from './judge.js'
 import type { plan } from './plan.js'
 import type { DesiredService } from './state.js'
 
@@ -36,6 +37,18 @@ export interface ReconcilerOptions {
   readonly emit: (event: NewEvent) => void
   /** Chosen anew for each start. May throw, for example when a fixed port is taken: then the start has failed. */
   readonly prepare: (service: DesiredService, slot: number, id: string) => Preparation
+  /** What the gateway has counted of two revisions of a service since `since` (Unix time, ms); null when nothing is known. */
+  readonly figures?: (service: string, fresh: string, old: string, since: number) => Comparison | null
+  /**
+   * How a rollout has ended. Called within the transaction that writes it; when it says itself what is wanted instead
+   * (`setDesired`), that holds.
+   */
+  readonly onRolloutResult?: (result: {
+    readonly service: string
+    readonly revision: string
+    readonly result: 'succeeded' | 'failed'
+    readonly reason: string
+  }) => void
   /** Builds under way at once; 4 by default. */
   readonly maxBuilds?: number
   /** Tests pass broken ones, to see that they are caught. */

@@ -346,7 +346,7 @@ export class World {
         this.#isGatewayStuck = act.isStuck
         return
       case 'want':
-        this.#want(changed(this.#acknowledged, act))
+        this.#want(changed(this.#reconciler.desired(), act))
     }
   }
 
@@ -417,9 +417,9 @@ export class World {
 
   /** Invariant 4. */
   #checkAcknowledged(): void {
-    const found = JSON.stringify([...this.#reconciler.desired().values()].sort(byName))
+    const found = this.#reconciler.desired()
     for (const possible of [this.#acknowledged, this.#attempted]) {
-      if (possible === null || JSON.stringify([...possible.values()].sort(byName)) !== found) continue
+      if (possible === null || this.#isReached(possible, found) !== null) continue
       this.#acknowledged = possible
       this.#attempted = null
       return
@@ -427,11 +427,32 @@ export class World {
     this.violations.push('an acknowledged desired state was lost')
   }
 
+  /** Null when `found` is what was wanted, but for services that have gone back as they should. */
+  #isReached(wanted: Desired, found: Desired): string | null {
+    if (wanted.size !== found.size) return 'other services are wanted'
+    for (const [name, service] of wanted) {
+      const now = found.get(name)
+      if (JSON.stringify(now) === JSON.stringify(service)) continue
+      const rollout = this.store.get('rollout', name)
+      const isBack = rollout?.isRollback === true && rollout.good?.revision === now?.revision
+      const { revision, spec, generation } = now ?? service
+      const isSameElse =
+        JSON.stringify({ ...now, revision, spec, generation }) ===
+        JSON.stringify({ ...service, revision, spec, generation })
+      if (!isBack || !isSameElse || !rollout.reason.startsWith(`${service.revision} failed`)) {
+        return `${name} is not wanted as it was: ${JSON.stringify(now)}`
+      }
+    }
+    return null
+  }
+
   /** Invariant 5: what is not as desired, or null. */
   #difference(): string | null {
     if (!this.#life.isAlive) return 'the control plane is down'
     const running = this.substrate.running()
-    for (const desired of this.#acknowledged.values()) {
+    const unwanted = this.#isReached(this.#acknowledged, this.#reconciler.desired())
+    if (unwanted !== null) return unwanted
+    for (const desired of this.#reconciler.desired().values()) {
       const mine = running.filter((order) => order.service === desired.name)
       if (mine.some((order) => order.revision !== desired.revision || order.generation !== desired.generation)) {
         return `an instance of ${desired.name} is not of the wanted revision`
@@ -474,8 +495,4 @@ export class World {
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((item, index) => item === b[index])
-}
-
-function byName(a: DesiredService, b: DesiredService): number {
-  return a.name < b.name ? -1 : 1
 }

@@ -1,4 +1,12 @@
-import type { Address, DependencyCondition, ExitReason, HealthCheck, RestartPolicy, RevisionSpec } from '@pando/model'
+import type {
+  Address,
+  DependencyCondition,
+  ExitReason,
+  HealthCheck,
+  RestartPolicy,
+  RevisionSpec,
+  RolloutSpec,
+} from '@pando/model'
 
 /** What is wanted of one service. Durable. */
 export interface DesiredService {
@@ -15,6 +23,8 @@ export interface DesiredService {
   readonly restart: RestartPolicy
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>
   readonly drainTimeoutMs: number
+  /** Absent in what was written before there were rollouts: one at a time, at once. */
+  readonly rollout?: RolloutSpec
 }
 
 /** Desired state: every service that should be there. One that is absent and still has instances is drained and stopped. */
@@ -56,6 +66,32 @@ export interface SlotHistory {
   readonly of?: { readonly revision: string; readonly generation: number }
 }
 
+/** The way of one service from one revision (or generation) to another. Durable; what is over is kept until the next begins. */
+export interface Rollout {
+  readonly revision: string
+  readonly generation: number
+  /** The last desired state that was reached in full, which a failed rollout goes back to; null before the first. */
+  readonly good: DesiredService | null
+  readonly state: 'progressing' | 'succeeded' | 'failed'
+  /** Goes back to `good` after a failure. Such a one is never gone back from. */
+  readonly isRollback: boolean
+  readonly startedAt: number
+  /** Canary: the step it is at; as many as there are steps when all are over and the rest starts. */
+  readonly step: number
+  /** Since when the step has all the instances it needs, and its pause runs. */
+  readonly stepSince: number | null
+  /** Somebody has said to go on to the end. */
+  readonly isPromoted: boolean
+  /** Since when the new revision has all the traffic while the old one is still kept. */
+  readonly switchedAt: number | null
+  /** The most new instances that were available at once. */
+  readonly best: number
+  /** Since when something is missing that only the new revision itself can bring; null while it waits for a build or a dependency. */
+  readonly waitsSince: number | null
+  /** Why it failed, or what was gone back from and why; empty. */
+  readonly reason: string
+}
+
 export type BuildState =
   | { readonly kind: 'building' }
   | { readonly kind: 'ready' }
@@ -86,4 +122,6 @@ export interface Observed {
   readonly builds: ReadonlyMap<string, BuildState>
   /** By `service/slot`. */
   readonly slots: ReadonlyMap<string, SlotHistory>
+  /** By service; absent before its first look. */
+  readonly rollouts?: ReadonlyMap<string, Rollout>
 }

@@ -1,5 +1,6 @@
 import { describeExit, type Address, type InstancePhase, type InstanceStatus, type ServiceStatus } from '@pando/model'
 import { failuresOwed } from './backoff.js'
+import { isStaged, rolloutSpecOf, shareOf } from './rollout-state.js'
 import { isHealthy, slotKey, viewServices, type ServiceView } from './service-view.js'
 import type { Desired, Observed, ObservedInstance, SlotHistory } from './state.js'
 import type { Plan } from './step.js'
@@ -43,6 +44,33 @@ function serviceStatus(view: ServiceView, input: StatusInput): ServiceStatus {
     address,
     routes,
     instances: instances.map((instance) => instanceStatus(instance, input)),
+    ...rolloutStatus(view, input),
+  }
+}
+
+function rolloutStatus({ name, desired }: ServiceView, { observed }: StatusInput): Pick<ServiceStatus, 'rollout'> {
+  const rollout = observed.rollouts?.get(name)
+  if (rollout === undefined || desired === null) return {}
+  const { strategy, steps } = rolloutSpecOf(desired)
+  const waits =
+    rollout.stepSince === null || !isStaged(desired, rollout)
+      ? rollout.reason
+      : steps[rollout.step]?.pauseMs == null
+        ? 'it waits for pando promote'
+        : 'it is looked at before it gets more requests'
+  return {
+    rollout: {
+      state: rollout.state,
+      strategy,
+      from: rollout.good?.revision ?? null,
+      to: rollout.revision,
+      since: rollout.startedAt,
+      step: Math.min(rollout.step, steps.length),
+      steps: steps.length,
+      weight: rollout.state === 'progressing' ? shareOf(desired, rollout) : null,
+      isRollback: rollout.isRollback,
+      reason: waits,
+    },
   }
 }
 

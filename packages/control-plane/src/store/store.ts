@@ -1,6 +1,6 @@
 import type { Deployment, Endpoint, EventKind, PandoEvent } from '@pando/model'
 import type { Revision } from '../deployments/revision.js'
-import type { DesiredService, InstanceHealthRecord, SlotHistory } from '../reconciler/state.js'
+import type { DesiredService, InstanceHealthRecord, Rollout, SlotHistory } from '../reconciler/state.js'
 
 /** Everything that must outlive the control plane, once, with its key. A new kind of record is added here. */
 export interface Records {
@@ -10,6 +10,8 @@ export interface Records {
   health: InstanceHealthRecord
   /** Key: `service/slot`. */
   slot: SlotHistory
+  /** Key: service name; its present or last rollout, and the last revision that was whole. */
+  rollout: Rollout
   /** Key: service name; the port of its stable mesh address. */
   mesh_port: { readonly port: number }
   /** Key: `service/id`; endpoints that registered themselves. */

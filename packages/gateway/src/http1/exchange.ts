@@ -736,6 +736,8 @@ export class Exchange implements WrittenHead {
       const metrics = service === null ? route.metrics : route.metricsFor(service)
       metrics.record(this.#status, durationMs / 1000, this.requestBody.passed, this.responseBody.passed)
     }
+    // Numbers that the gateway itself is to blame for are its own: only what asked an endpoint says something of one.
+    this.#endpoint?.counts?.record(this.#status, durationMs / 1000)
     if (traffic.accessLog !== null) this.#writeLog(durationMs)
     if (!this.#isOutLent) traffic.giveHead(this.#out)
     this.#out = noBytes

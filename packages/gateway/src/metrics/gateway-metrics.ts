@@ -38,6 +38,22 @@ export interface ServiceMetrics {
   readonly connectFailures: Counter
 }
 
+/** What is counted of one revision of a service, so that two can be compared: exchanges that reached one of its endpoints. */
+export class RevisionMetrics {
+  readonly #duration: Histogram
+  readonly #errors: Counter
+
+  constructor(duration: Histogram, errors: Counter) {
+    this.#duration = duration
+    this.#errors = errors
+  }
+
+  record(status: number, durationSeconds: number): void {
+    this.#duration.record(durationSeconds)
+    if (status >= 500) this.#errors.value++
+  }
+}
+
 /** Every metric of the gateway, once. */
 export class GatewayMetrics {
   readonly #registry = new MetricsRegistry()
@@ -61,6 +77,18 @@ export class GatewayMetrics {
     'pando_gateway_response_body_bytes_total',
     'Bytes of response bodies.',
     ['route', 'service'],
+  )
+
+  readonly #revisionDurations = this.#registry.histogram(
+    'pando_gateway_revision_request_duration_seconds',
+    'Durations of requests by the revision that was asked last.',
+    durationBounds,
+    ['service', 'revision'],
+  )
+  readonly #revisionErrors = this.#registry.counter(
+    'pando_gateway_revision_errors_total',
+    'Requests answered with 500 or above, by the revision that was asked last.',
+    ['service', 'revision'],
   )
 
   /** Client connections that are open. */
@@ -109,6 +137,13 @@ export class GatewayMetrics {
 
   exchange(route: string, service: string): ExchangeMetrics {
     return new ExchangeMetrics(this, route, service)
+  }
+
+  revision(service: string, revision: string): RevisionMetrics {
+    return new RevisionMetrics(
+      this.#revisionDurations.with(service, revision),
+      this.#revisionErrors.with(service, revision),
+    )
   }
 
   service(name: string): ServiceMetrics {

@@ -39,7 +39,7 @@ export function compileTable(
   previous: CompiledTable | null,
   metrics: GatewayMetrics = previous?.metrics ?? new GatewayMetrics(),
 ): CompiledTable {
-  const endpoints = takeEndpoints(table, previous)
+  const endpoints = takeEndpoints(table, previous, metrics)
   const services = takeServices(table, previous, endpoints)
   // Endpoints change far more often than routes: the same configuration keeps its index.
   if (previous !== null && previous.table.config === table.config && previous.metrics === metrics) {
@@ -68,16 +68,22 @@ export function compileTable(
   }
 }
 
-function takeEndpoints(table: RoutingTable, previous: CompiledTable | null): Map<string, UpstreamEndpoint> {
+function takeEndpoints(
+  table: RoutingTable,
+  previous: CompiledTable | null,
+  metrics: GatewayMetrics,
+): Map<string, UpstreamEndpoint> {
   const endpoints = new Map<string, UpstreamEndpoint>()
-  for (const { id, address, state, weight } of table.endpoints) {
+  for (const { id, service, revision, address, state, weight } of table.endpoints) {
     const before = previous?.endpoints.get(id)
     if (before !== undefined && before.host === address.host && before.port === address.port) {
       before.state = state
       before.weight = weight
       endpoints.set(id, before)
     } else {
-      endpoints.set(id, new UpstreamEndpoint(id, address, state, weight))
+      const endpoint = new UpstreamEndpoint(id, address, state, weight)
+      endpoint.counts = metrics.revision(service, revision ?? '')
+      endpoints.set(id, endpoint)
     }
   }
   return endpoints
