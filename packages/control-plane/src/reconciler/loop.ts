@@ -10,9 +10,10 @@ import { Inventory } from './inventory.js'
 import { Ledger } from './ledger.js'
 import { plan as realPlan } from './plan.js'
 import type { ReconcilerOptions } from './ports.js'
-import { aborted, advance, promoted, type Advance } from './rollout-advance.js'
+import { aborted, advance, isOver, promoted, type Advance } from './rollout-advance.js'
 import { viewServices } from './service-view.js'
-import type { Desired, Observed } from './state.js'
+import type { Comparison } from './judge.js'
+import type { Desired, Observed, Rollout } from './state.js'
 import type { Plan } from './step.js'
 import { Tasks } from './tasks.js'
 
@@ -188,25 +189,32 @@ export class Reconciler {
 
   #advanceRollouts(now: number): void {
     const alarm = new Alarm(now)
-    for (const name of this.#ledger.desired.keys()) {
+    let seen: { readonly observed: Observed; readonly views: ReturnType<typeof viewServices> } | null = null
+    for (const [name, service] of this.#ledger.desired) {
+      if (isOver(service, this.#ledger.rollouts.get(name))) continue
       for (let round = 0; round < maxRounds; round++) {
-        const observed = this.observed()
-        const views = viewServices(this.#ledger.desired, observed)
-        const view = views.get(name)
+        if (seen === null) {
+          const observed = this.observed()
+          seen = { observed, views: viewServices(this.#ledger.desired, observed) }
+        }
+        const view = seen.views.get(name)
         const rollout = this.#ledger.rollouts.get(name)
         if (view === undefined) break
-        const since = rollout?.stepSince ?? null
-        const figures =
-          since === null || rollout?.good == null
-            ? null
-            : (this.#options.figures?.(name, rollout.revision, rollout.good.revision, since) ?? null)
-        if (since !== null && rollout?.state === 'progressing') alarm.reached(now + figuresMs)
-        const next = advance(view, rollout, { views, observed, alarm, figures })
+        const figures = this.#figures(name, rollout, alarm)
+        const next = advance(view, rollout, { ...seen, alarm, figures })
         if (next === null) break
         this.#take(name, next)
+        seen = null
       }
     }
     this.#rolloutWakeAt = alarm.wakeAt
+  }
+
+  /** Of the step that a canary is at; looked at again soon. */
+  #figures(service: string, rollout: Rollout | undefined, alarm: Alarm): Comparison | null {
+    if (rollout === undefined || rollout.good === null || rollout.stepSince === null) return null
+    alarm.reached(alarm.now + figuresMs)
+    return this.#options.figures?.(service, rollout.revision, rollout.good.revision, rollout.stepSince) ?? null
   }
 
   /** Writes what has become of a rollout, and then tells of it. */

@@ -48,6 +48,11 @@ export function advance(view: ServiceView, before: Rollout | undefined, around: 
   return awaited(view, before, around) ?? staged(view, before, around)
 }
 
+/** True when nothing can change in it until something else is wanted. */
+export function isOver({ revision, generation }: DesiredService, rollout: Rollout | undefined): boolean {
+  return rollout?.state === 'succeeded' && rollout.revision === revision && rollout.generation === generation
+}
+
 /** Goes on to the end without waiting for its steps. Null when nothing is under way that could. */
 export function promoted(desired: DesiredService, rollout: Rollout | undefined): Advance | null {
   if (rollout === undefined || rollout.state !== 'progressing' || !isStaged(desired, rollout)) return null
