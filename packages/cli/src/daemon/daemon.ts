@@ -8,6 +8,11 @@ import { ControlClient } from '@pando/control-plane/client'
 import { daemonLogOf, lastLines } from './log-tail.js'
 
 const answersWithinMs = 30_000
+/**
+ * The control plane makes little garbage, slowly: by V8's defaults its young generation may grow to 48 MB before it is collected.
+ * Running the shop it peaked at 93 MB resident without this, at 81 MB with it (VmHWM in /proc/PID/status).
+ */
+const memoryFlags = ['--max-semi-space-size=2']
 const pollMs = 50
 
 export interface DaemonOptions {
@@ -94,6 +99,7 @@ export class Daemon {
         return spawn(
           process.execPath,
           [
+            ...memoryFlags,
             this.#program ?? programs.controlPlane(),
             '--state-dir',
             this.stateDir,
