@@ -208,6 +208,22 @@ describe('an app from up to down', () => {
     expect(answer.body).toMatch(/pando_instances\{[^}]*service="back"[^}]*\} 2/)
   })
 
+  test('two up at the same moment, with nothing running, come to one control plane', async () => {
+    expect((await app.run('down')).code).toBe(0)
+    const results = await Promise.all([app.run('up', '-d'), app.run('up', '-d')])
+    expect(results.map(({ code, stderr }) => ({ code, stderr }))).toEqual([
+      { code: 0, stderr: '' },
+      { code: 0, stderr: '' },
+    ])
+    const { pid } = await app.status()
+    const daemons = (): number[] =>
+      app.processes().filter((one) => commandLine(one).some((word) => word.endsWith('/pandod.js')))
+    // The one that came second ends as soon as it has found the first.
+    await until('one control plane is left', () => daemons().length === 1)
+    expect(daemons()).toEqual([pid])
+    await app.settled('back', 2)
+  })
+
   test('down leaves no process, and says so when there is nothing to take down', async () => {
     expect((await app.run('down')).code).toBe(0)
     expect(app.processes()).toEqual([])
@@ -218,3 +234,11 @@ describe('an app from up to down', () => {
     expect(existsSync(join(app.stateDir, 'control.sock'))).toBe(false)
   })
 })
+
+function commandLine(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
+}

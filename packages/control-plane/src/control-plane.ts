@@ -246,7 +246,8 @@ export class ControlPlane implements AppControl {
       const { app, desired } = await this.#deployer.wishOf(request)
       await this.#assertGatewayPort(app)
       await this.#api?.listen(app.api)
-      await this.#mesh.ensure(app)
+      const isIdle = this.#gateway.pid === null && this.#reconciler.observed().instances.length === 0
+      await this.#mesh.ensure(app, { isIdle })
       this.#containers.keep(await this.#containers.connect(app))
       const before = this.#reconciler.desired()
       await this.#deployer.want(app, desired, 'up')
@@ -262,7 +263,7 @@ export class ControlPlane implements AppControl {
     return this.#inTurn(async () => {
       this.#assertRunning()
       const { app, desired, services } = await this.#deployer.partOf(request)
-      await this.#mesh.ensure(app)
+      await this.#mesh.ensure(app, { isIdle: false })
       this.#containers.keep(await this.#containers.connect(app))
       const before = this.#reconciler.desired()
       await this.#deployer.want(app, desired, 'deploy')
@@ -289,7 +290,7 @@ export class ControlPlane implements AppControl {
       this.#assertRunning()
       const before = this.#reconciler.desired()
       const app = this.#deployer.goBack()
-      await this.#mesh.ensure(app)
+      await this.#mesh.ensure(app, { isIdle: false })
       this.#containers.keep(await this.#containers.connect(app))
       this.#serve(app)
       return [...this.#reconciler.desired().values()]

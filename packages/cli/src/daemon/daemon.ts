@@ -14,6 +14,8 @@ const answersWithinMs = 30_000
  */
 const memoryFlags = ['--max-semi-space-size=2']
 const pollMs = 50
+/** How the control plane ends when another one has its state directory. */
+const otherHasIt = 3
 
 export interface DaemonOptions {
   readonly stateDir: string
@@ -65,10 +67,9 @@ export class Daemon {
     const child = this.#spawn([])
     const deadline = Date.now() + answersWithinMs
     while (!(await this.answers())) {
-      // Another one may have been first: then ours ends, and the other answers in a moment.
-      if (child.exitCode !== null || child.signalCode !== null) {
-        await delay(10 * pollMs)
-        if (await this.answers()) break
+      // Another one may have been first: then ours ends, and the other answers as soon as it has adopted what runs.
+      const hasEnded = child.exitCode !== null || child.signalCode !== null
+      if (hasEnded && child.exitCode !== otherHasIt) {
         throw this.#failed(`the control plane ended at its start (${endOf(child)})`)
       }
       if (Date.now() > deadline) {
