@@ -17,6 +17,7 @@ const service = (name: string) => `
       context: ./${name}
       command: echo compiling; cp source.txt word.txt
     command: exec node main.mjs
+    rollout: { min_healthy_time: 0s }
     environment: { API_TOKEN: hush, LEVEL: low }
     routes: [/${name}]`
 
