@@ -161,3 +161,27 @@ describe('an edit of a header that the gateway writes too', () => {
     expect(text.match(/^date: .*$/gim)).toEqual(['Date: then'])
   })
 })
+
+describe('what frames a body', () => {
+  it.each([
+    ['Content-Length: \t2\t ', '42', 'Content-Length: 2'],
+    ['content-length:2', '42', 'Content-Length: 2'],
+    ['Transfer-Encoding:\tchunked', '0\r\n\r\n', 'Transfer-Encoding: chunked'],
+    ['Transfer-Encoding: chunked\t', '0\r\n\r\n', 'Transfer-Encoding: chunked'],
+    ['Transfer-Encoding: Chunked', '0\r\n\r\n', 'Transfer-Encoding: chunked'],
+    ['transfer-encoding: chunked', '0\r\n\r\n', 'transfer-encoding: chunked'],
+  ])('is passed on in a spelling that every server reads alike: %j', async (line, body, expected) => {
+    let head = ''
+    const upstream = await rawServer(
+      answering((text) => {
+        // The chunked body's end looks like a head too.
+        head += text
+        return ok
+      }),
+    )
+    const { port } = await serve({ endpoints: [endpoint('web', upstream.port)] })
+    await exchange(port, `POST / HTTP/1.1\r\nHost: a\r\nA: b\r\n${line}\r\nConnection: close\r\nC: d\r\n\r\n${body}`)
+    expect(head).toContain(`\r\nA: b\r\n${expected}\r\nC: d\r\n`)
+    expect(head.match(/^(content-length|transfer-encoding):/gim)).toHaveLength(1)
+  })
+})

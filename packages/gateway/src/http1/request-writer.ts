@@ -6,7 +6,17 @@ import { tokenChars } from './chars.js'
 import { copy } from './chunk-decoder.js'
 import * as kind from './field-kinds.js'
 import type { HeadParser } from './head-parser.js'
-import { crlf, hostName, httpVersion, put, requestIdName, traceparentName, upgradeName } from './text.js'
+import {
+  chunkedLine,
+  contentLengthName,
+  crlf,
+  hostName,
+  httpVersion,
+  put,
+  requestIdName,
+  traceparentName,
+  upgradeName,
+} from './text.js'
 
 const longestRequestId = 128
 
@@ -33,7 +43,7 @@ export interface WrittenHead {
 /**
  * Writes the head that goes upstream and returns its length. Kept header lines are copied in runs, in their order; what follows:
  * hop-by-hop fields and those that Connection names are left out (RFC 9110 section 7.6.1), but Connection cannot name away what the gateway
- * writes itself; who the client is said to be is replaced, unless the route's own edit says otherwise; the framing stays the client's, which the parser has found unambiguous.
+ * writes itself; who the client is said to be is replaced, unless the route's own edit says otherwise; the framing stays the client's, which the parser has found unambiguous, in its plain spelling.
  */
 export function writeRequest(
   parser: HeadParser,
@@ -116,7 +126,11 @@ function writeKeptLines(
   let runStart = -1
   for (let index = 0; index < headerCount; index++) {
     const lineStart = headers[index * 4]
-    if (
+    if (isOddFraming(parser, index)) {
+      if (runStart !== -1) to = copy(bytes, runStart, lineStart, out, to)
+      runStart = -1
+      to = writeFraming(parser, index, out, to)
+    } else if (
       isKept(kinds[index], replacesIdentity) &&
       (edit === null || !edit.drops(bytes, lineStart, headers[index * 4 + 1])) &&
       (!checksConnection || kinds[index] !== kind.plain || !parser.isNominated(index))
@@ -129,6 +143,30 @@ function writeKeptLines(
   }
   // The head ends with an empty line, which is not part of the last run.
   return runStart === -1 ? to : copy(bytes, runStart, parser.end - 2, out, to)
+}
+
+/**
+ * Whether the line says how the body ends in a spelling (letters, white space) that is right and that yet not every server reads so: some do not
+ * know `chunked` in capitals or with a tab behind it, and would find the next request in the middle of this one.
+ */
+function isOddFraming({ bytes, headers, kinds }: HeadParser, index: number): boolean {
+  const fieldKind = kinds[index]
+  if (fieldKind !== kind.contentLength && fieldKind !== kind.transferEncoding) return false
+  const nameEnd = headers[index * 4 + 1]
+  const start = headers[index * 4 + 2]
+  const end = headers[index * 4 + 3]
+  if (start !== nameEnd + 2 || bytes[start - 1] !== 0x20 || bytes[end] !== 0x0d) return true
+  if (fieldKind === kind.contentLength) return false
+  // The parser lets only "chunked" pass: it is plain when no letter is a capital.
+  for (let at = start; at < end; at++) if ((bytes[at] & 0x20) === 0) return true
+  return false
+}
+
+function writeFraming(parser: HeadParser, index: number, out: Uint8Array, to: number): number {
+  if (parser.kinds[index] === kind.transferEncoding) return put(out, to, chunkedLine)
+  to = put(out, to, contentLengthName)
+  to = copy(parser.bytes, parser.headers[index * 4 + 2], parser.headers[index * 4 + 3], out, to)
+  return put(out, to, crlf)
 }
 
 function isKept(fieldKind: number, replacesIdentity: boolean): boolean {
