@@ -17,12 +17,6 @@ export const reasons = {
     title: 'The request is malformed',
     hint: 'Send a request that follows RFC 9112; the detail says what was wrong with this one.',
   },
-  bad_path: {
-    status: 400,
-    code: 'usage',
-    title: 'The path has no one meaning',
-    hint: 'Leave out encoded slashes, backslashes, null bytes and dot segments that climb above the root.',
-  },
   no_route: {
     status: 404,
     code: 'not_found',
@@ -41,12 +35,6 @@ export const reasons = {
     title: 'The request took too long to arrive',
     hint: 'Send the whole request without pauses.',
   },
-  length_required: {
-    status: 411,
-    code: 'usage',
-    title: 'The length of the body is unknown',
-    hint: 'Send Content-Length or chunked transfer coding.',
-  },
   body_too_large: {
     status: 413,
     code: 'too_large',
@@ -59,29 +47,11 @@ export const reasons = {
     title: 'The request target is too long',
     hint: "Shorten path and query, or raise the gateway's maxTargetBytes.",
   },
-  expectation_failed: {
-    status: 417,
-    code: 'unsupported',
-    title: 'The expectation cannot be met',
-    hint: 'Leave out the Expect header, or send "100-continue".',
-  },
-  upgrade_unsupported: {
-    status: 501,
-    code: 'unsupported',
-    title: 'This upgrade is not supported',
-    hint: 'Send the request without Upgrade.',
-  },
   head_too_large: {
     status: 431,
     code: 'too_large',
     title: 'The head of the request is too large',
     hint: "Send fewer or shorter headers (cookies are the usual cause), or raise the gateway's maxHeadBytes or maxHeaders.",
-  },
-  internal: {
-    status: 500,
-    code: 'internal',
-    title: 'The gateway failed',
-    hint: "This is Pando's fault: the gateway's log has the cause under this request's id.",
   },
   not_implemented: {
     status: 501,
@@ -102,7 +72,7 @@ export const reasons = {
     hint: 'Check the protocol of the service in the manifest.',
   },
   connect_failed: {
-    status: 502,
+    status: 503,
     code: 'unavailable',
     title: 'No connection to the service could be opened',
     hint: 'Run "pando ps" to see whether its instances listen on the $PORT that they were given.',
@@ -124,12 +94,6 @@ export const reasons = {
     code: 'limit_reached',
     title: 'Too many requests wait for the service',
     hint: 'Try again later, or give the service more replicas.',
-  },
-  shutting_down: {
-    status: 503,
-    code: 'unavailable',
-    title: 'The gateway is shutting down',
-    hint: 'Try again on a new connection.',
   },
   upstream_timeout: {
     status: 504,
@@ -170,12 +134,9 @@ const statusTexts: Readonly<Record<number, string>> = {
   404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',
-  411: 'Length Required',
   413: 'Content Too Large',
   414: 'URI Too Long',
-  417: 'Expectation Failed',
   431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
   501: 'Not Implemented',
   502: 'Bad Gateway',
   503: 'Service Unavailable',
