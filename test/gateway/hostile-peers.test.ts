@@ -185,3 +185,27 @@ describe('what frames a body', () => {
     expect(head.match(/^(content-length|transfer-encoding):/gim)).toHaveLength(1)
   })
 })
+
+describe('an upgraded connection', () => {
+  it.each(['the service', 'the client'])(
+    'that %s breaks off is broken off on the other side, not ended',
+    async (side) => {
+      const upstream = await rawServer((socket) => {
+        socket.once('data', () => socket.write('HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhalf'))
+        socket.on('data', () => {})
+      })
+      const { plane, port } = await serve({ endpoints: [endpoint('web', upstream.port)] })
+      const client = new Client(port)
+      client.send(get('/', 'Connection: Upgrade\r\nUpgrade: x\r\n'))
+      await client.until((text) => text.endsWith('half'))
+      const inside = upstream.sockets[0] as Socket
+      const [breaks, told] = side === 'the service' ? [inside, client.socket] : [client.socket, inside]
+      const failures: string[] = []
+      told.on('error', (error: NodeJS.ErrnoException) => failures.push(error.code ?? ''))
+      breaks.resetAndDestroy()
+      await eventually(() => told.destroyed || told.readableEnded)
+      expect(failures).toEqual(['ECONNRESET'])
+      await eventually(() => plane.connections === 0 && plane.inFlight().size === 0)
+    },
+  )
+})

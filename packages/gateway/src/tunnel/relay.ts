@@ -1,11 +1,12 @@
 import type { Traffic } from '../http1/traffic.js'
+import { breakOff } from '../http1/shared-read.js'
 import type { Wire } from '../http1/wire.js'
 import { WheelTimer } from '../timer-wheel.js'
 
 /**
  * Two connections that carry each other's bytes, whatever they mean: an upgraded HTTP/1.1 connection or a TCP tunnel. What one cannot
  * take stops the reading of the other. One side's end of sending is passed on while the other way goes on; it is over when both have
- * ended, or at once when either breaks. A relay with both sides open may be silent for as long as it likes; with one side ended it may
+ * ended, or at once when either breaks: then the other is reset, as an ordinary end could pass for the end of what was being sent. A relay with both sides open may be silent for as long as it likes; with one side ended it may
  * not, as a peer that ended because it has gone looks no different.
  */
 export class Relay {
@@ -57,7 +58,7 @@ export class Relay {
 
   onClose(from: Wire): void {
     const other = from === this.#a ? this.#b : this.#a
-    if (!this.#hasAEnded || !this.#hasBEnded || from.socket.errored !== null) other.socket.destroy()
+    if (!this.#hasAEnded || !this.#hasBEnded || from.socket.errored !== null) breakOff(other.socket)
     if (this.#isOver) return
     this.#isOver = true
     this.#traffic.wheel.cancel(this.#timer)
@@ -70,8 +71,8 @@ export class Relay {
 
   /** Breaks both off. */
   cut(): void {
-    this.#a.socket.destroy()
-    this.#b.socket.destroy()
+    breakOff(this.#a.socket)
+    breakOff(this.#b.socket)
   }
 }
 
