@@ -12,7 +12,8 @@ import { ControlPlane } from './control-plane.js'
  *   pandod --state-dir DIR --gateway-entry FILE [--down]
  *
  * `--down`: take over what an earlier control plane left, stop all of it, end. SIGTERM and SIGINT end the control plane only:
- * instances and gateway go on, as after any other end of it. Exit code 3: another control plane has this state directory.
+ * instances and gateway go on, as after any other end of it. Exit code 75 (EX_TEMPFAIL of sysexits(3)): another control plane has
+ * this state directory.
  */
 const { values } = parseArgs({
   options: {
@@ -80,5 +81,5 @@ main().catch((error: unknown) => {
     log(`${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`)
   else fault('could not start', error)
   // Told apart, so that whoever started us can wait for the other one to answer.
-  process.exit(error instanceof PandoError && error.code === 'conflict' ? 3 : 1)
+  process.exit(error instanceof PandoError && error.code === 'conflict' ? 75 : 1)
 })

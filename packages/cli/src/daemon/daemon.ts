@@ -14,8 +14,8 @@ const answersWithinMs = 30_000
  */
 const memoryFlags = ['--max-semi-space-size=2']
 const pollMs = 50
-/** How the control plane ends when another one has its state directory. */
-const otherHasIt = 3
+/** Exit code of a control plane that finds its state directory taken by another. */
+const otherHasIt = 75
 
 export interface DaemonOptions {
   readonly stateDir: string
