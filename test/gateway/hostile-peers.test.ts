@@ -1,6 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { answering, Client, endpoint, eventually, exchange, ok, rawServer, route, serve } from './plane.js'
+import { answering, cleanUp, Client, endpoint, eventually, exchange, ok, rawServer, route, serve } from './plane.js'
 
 const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`
 
@@ -208,4 +211,24 @@ describe('an upgraded connection', () => {
       await eventually(() => plane.connections === 0 && plane.inFlight().size === 0)
     },
   )
+})
+
+describe('an answer that was broken off', () => {
+  it('is counted, and its line in the access log says so, however odd the request', async () => {
+    const upstream = await rawServer((socket) => {
+      socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf'))
+    })
+    const folder = mkdtempSync(join(tmpdir(), 'pando-cut-'))
+    cleanUp(() => rmSync(folder, { recursive: true }))
+    const accessLog = join(folder, 'access.log')
+    const { plane, port } = await serve({ endpoints: [endpoint('web', upstream.port)], accessLog })
+    await exchange(port, get('/a"b%22%0d%0a\xff', 'X-Request-Id: "x"\r\n'))
+    await exchange(port, get('/a%22%0d%0aHTTP', 'X-Request-Id: a{"b\r\n'))
+    await plane.close(1_000)
+    const lines = readFileSync(accessLog, 'latin1').trimEnd().split('\n')
+    const cut = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(cut).toEqual([expect.objectContaining({ status: 200, cut: true, responseBytes: 4, service: 'web' })])
+    const counted = plane.metrics().families.find(({ name }) => name === 'pando_gateway_answers_cut_total')
+    expect(counted?.series[0]?.values).toEqual([1])
+  })
 })

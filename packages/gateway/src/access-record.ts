@@ -24,6 +24,8 @@ export class AccessRecord {
   endpoint = ''
   /** Why the gateway answered by itself, or empty. */
   reason = ''
+  /** The answer was broken off after its head had gone out. */
+  isCut = false
   /** How often it was sent again. */
   retries = 0
   requestId: Uint8Array = noBytes
@@ -76,13 +78,13 @@ export function writeRecord(record: AccessRecord, time: string, out: Buffer, at:
     at = writeAscii(out, at, '","reason":"')
     at = writeText(out, at, record.reason)
   }
+  at = writeAscii(out, at, '"')
+  if (record.isCut) at = writeAscii(out, at, ',"cut":true')
   if (record.retries > 0) {
-    at = writeAscii(out, at, '","retries":')
+    at = writeAscii(out, at, ',"retries":')
     at = writeNumber(out, at, record.retries)
-    at = writeAscii(out, at, ',"requestId":"')
-  } else {
-    at = writeAscii(out, at, '","requestId":"')
   }
+  at = writeAscii(out, at, ',"requestId":"')
   at = writeBytes(out, at, record.requestId, record.requestIdStart, record.requestIdEnd)
   return writeAscii(out, at, '"}\n')
 }

@@ -83,6 +83,7 @@ export class Exchange implements WrittenHead {
   /** Status sent to the client, 0 before. */
   #status = 0
   #reason: Reason | '' = ''
+  #isCut = false
   #startedAt = 0
   #lastActivity = 0
   /** On the wheel's clock; 0 is none. */
@@ -126,6 +127,7 @@ export class Exchange implements WrittenHead {
     this.#retries = 0
     this.#status = 0
     this.#reason = ''
+    this.#isCut = false
     this.#startedAt = performance.now()
     this.#lastActivity = wheel.now
     this.#deadline = 0
@@ -698,6 +700,8 @@ export class Exchange implements WrittenHead {
 
   /** The client has part of a response that will not be whole: its connection breaks, so that it can tell. */
   #cut(): void {
+    this.#isCut = true
+    this.#traffic.metrics.cut.inc()
     this.#drop()
     this.#close()
     this.#client.cut()
@@ -768,6 +772,7 @@ export class Exchange implements WrittenHead {
     record.service = this.#service === null ? '' : this.#service.name
     record.endpoint = this.#endpoint === null || this.#reason !== '' ? '' : this.#endpoint.id
     record.reason = this.#reason
+    record.isCut = this.#isCut
     record.retries = this.#retries
     record.requestId = this.#out
     record.requestIdStart = this.requestIdStart

@@ -105,6 +105,12 @@ export class GatewayMetrics {
   readonly pending: Gauge = this.#registry
     .gauge('pando_gateway_requests_pending', 'Requests that wait for a connection or an endpoint.')
     .with()
+  readonly cut: Counter = this.#registry
+    .counter(
+      'pando_gateway_answers_cut_total',
+      'Answers broken off after their head had gone out: the rest did not come.',
+    )
+    .with()
   readonly accessLogDropped: Counter = this.#registry
     .counter('pando_gateway_access_log_dropped_total', 'Access log lines left out because the disk could not keep up.')
     .with()
