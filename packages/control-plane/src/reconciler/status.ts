@@ -2,7 +2,7 @@ import { describeExit, type Address, type InstancePhase, type InstanceStatus, ty
 import { failuresOwed } from './backoff.js'
 import { isStaged, rolloutSpecOf, shareOf } from './rollout-state.js'
 import { isHealthy, slotKey, viewServices, type ServiceView } from './service-view.js'
-import type { Desired, Observed, ObservedInstance, SlotHistory } from './state.js'
+import type { Desired, DesiredService, Observed, ObservedInstance, Rollout, SlotHistory } from './state.js'
 import type { Plan } from './step.js'
 
 /** What the reconciler does not know of a service, and its status shows all the same. */
@@ -52,12 +52,6 @@ function rolloutStatus({ name, desired }: ServiceView, { observed }: StatusInput
   const rollout = observed.rollouts?.get(name)
   if (rollout === undefined || desired === null) return {}
   const { strategy, steps } = rolloutSpecOf(desired)
-  const waits =
-    rollout.stepSince === null || !isStaged(desired, rollout)
-      ? rollout.reason
-      : steps[rollout.step]?.pauseMs == null
-        ? 'it waits for pando promote'
-        : 'it is looked at before it gets more requests'
   return {
     rollout: {
       state: rollout.state,
@@ -65,13 +59,23 @@ function rolloutStatus({ name, desired }: ServiceView, { observed }: StatusInput
       from: rollout.good?.revision ?? null,
       to: rollout.revision,
       since: rollout.startedAt,
-      step: Math.min(rollout.step, steps.length),
+      step: Math.min(rollout.step + 1, steps.length),
       steps: steps.length,
       weight: rollout.state === 'progressing' ? shareOf(desired, rollout) : null,
       isRollback: rollout.isRollback,
-      reason: waits,
+      reason: rolloutReason(desired, rollout),
     },
   }
+}
+
+/** What a rollout waits for, or why it ended as it did. */
+function rolloutReason(desired: DesiredService, rollout: Rollout): string {
+  const { steps, autoPromote } = rolloutSpecOf(desired)
+  if (rollout.switchedAt !== null && rollout.state === 'progressing') return 'the old instances finish what they have'
+  if (rollout.stepSince === null || !isStaged(desired, rollout)) return rollout.reason
+  const step = steps[rollout.step]
+  const isManual = step === undefined ? !(autoPromote || rollout.isPromoted) : step.pauseMs === null
+  return isManual ? 'it waits for pando promote' : 'it is looked at before it gets more requests'
 }
 
 function stateOf(view: ServiceView, { observed, plan }: StatusInput): Pick<ServiceStatus, 'state' | 'reason'> {
