@@ -27,12 +27,12 @@ export interface ReadHead {
 export function readHead(text: string, cuts: readonly number[] = [], isRequest = true, limits = headLimits): ReadHead {
   const bytes = Buffer.from(text, 'latin1')
   const reader = new HeadReader(new Parsers(isRequest, limits))
-  const shared = Buffer.alloc(Math.max(1, bytes.length) + 7)
+  const shared = Buffer.alloc(Math.max(1, bytes.length) + 8)
   let from = 0
   for (const to of [...cuts, bytes.length]) {
     if (to <= from) continue
-    // Not always at the start of the buffer: offsets must be right wherever it lies.
-    const at = from % 7
+    // Not always at the start of the buffer, and the first piece never: offsets must be right wherever it lies.
+    const at = 1 + (from % 7)
     bytes.copy(shared, at, from, to)
     const outcome = reader.read(shared, at, at + to - from)
     from = to

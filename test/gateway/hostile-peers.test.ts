@@ -232,3 +232,32 @@ describe('an answer that was broken off', () => {
     expect(counted?.series[0]?.values).toEqual([1])
   })
 })
+
+it('a request that begins behind another in one read and ends in the next is read as if it had come whole', async () => {
+  const targets: string[] = []
+  const upstream = await rawServer(
+    answering((head) => {
+      targets.push(head.split(' ')[1] ?? '')
+      return ok
+    }),
+  )
+  const { port } = await serve({
+    endpoints: [endpoint('web', upstream.port)],
+    routes: [route('web/0', 'web', '/second')],
+  })
+  // The first is answered at once, so the second one's head is not moved to the start of a buffer before it is looked at.
+  for (const target of ['/second/x', '/second/x?a=b']) {
+    const second = get(target, 'Connection: close\r\n')
+    for (let cut = 1; cut < second.length; cut++) {
+      const client = new Client(port)
+      client.send(get('/none?a=b') + second.slice(0, cut))
+      await client.until((text) => text.endsWith('}\n'))
+      client.send(second.slice(cut))
+      expect((await client.ended()).match(/^HTTP\/1\.1 \d+/gm), second.slice(0, cut)).toEqual([
+        'HTTP/1.1 404',
+        'HTTP/1.1 200',
+      ])
+      expect(targets.splice(0)).toEqual([target])
+    }
+  }
+})

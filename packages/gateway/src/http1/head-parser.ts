@@ -163,8 +163,8 @@ export class HeadParser implements RequestView {
     this.methodEnd -= by
     this.targetStart -= by
     this.targetEnd -= by
-    this.queryStart -= by
-    this.queryEnd -= by
+    // 0 says that there is no query yet. Its end, and where the host is, are found when the head is whole.
+    if (this.queryStart !== 0) this.queryStart -= by
     this.reasonStart -= by
     this.reasonEnd -= by
     this.#at -= by
