@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { PandoError } from '@pando/model'
 import type { Clock } from '../clock.js'
 import { containerKey } from '../drivers/container/labels.js'
 import { EngineClient, EngineError } from '../drivers/container/engine-client.js'
 import type { Program } from '../drivers/driver.js'
+import { revisionFolder } from '../revisions/revision-folder.js'
 import { readContext } from './build-context.js'
 import type { BuildOrder, Builder } from './builder.js'
 import { tarOf } from './tar.js'
@@ -16,7 +18,8 @@ export function imageBuilderFor(options: {
   readonly clock: Clock
   readonly environment: Readonly<Record<string, string | undefined>>
 }): ImageBuilder {
-  return new ImageBuilder({ engine: new EngineClient(options), key: containerKey(options.stateDir) })
+  const { stateDir } = options
+  return new ImageBuilder({ engine: new EngineClient(options), stateDir, key: containerKey(stateDir) })
 }
 
 interface Image {
@@ -26,11 +29,13 @@ interface Image {
 /** Gets a service's image ready: the one that it names, fetched when the engine does not have it, or one built from its Dockerfile. */
 class ImageBuilder implements Builder {
   readonly #engine: EngineClient
+  readonly #stateDir: string
   readonly #key: string
 
   /** `key` names this state directory to the engine. */
-  constructor(options: { readonly engine: EngineClient; readonly key: string }) {
+  constructor(options: { readonly engine: EngineClient; readonly stateDir: string; readonly key: string }) {
     this.#engine = options.engine
+    this.#stateDir = options.stateDir
     this.#key = options.key
   }
 
@@ -79,7 +84,7 @@ class ImageBuilder implements Builder {
   /** The tag is the digest of all that goes in, so an image that is there already is the one that would be made. */
   async #make(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<string> {
     const { spec, service } = order
-    const context = await readContext(spec, service)
+    const context = await readContext({ ...spec, context: this.#folderOf(order) }, service)
     const tag = `pando-${this.#key}/${service}:${context.digest}`
     const there = await this.#find(tag)
     if (there !== null) return there
@@ -98,6 +103,16 @@ class ImageBuilder implements Builder {
     const made = await this.#find(tag)
     if (made === null) throw new EngineError(404, 'the engine says that it built it, and does not have it')
     return made
+  }
+
+  /** The snapshot itself: the engine only reads it, so no copy is needed, and it is never used up as one that is built in is. */
+  #folderOf({ service, source = null, spec }: BuildOrder): string {
+    if (source === null) return spec.context
+    const folder = revisionFolder(this.#stateDir, { service, source, build: spec }).source
+    if (existsSync(folder)) return folder
+    throw new PandoError('build_failed', `service ${service}: the snapshot of its folder is gone`, {
+      hint: 'take it again with: pando up',
+    })
   }
 
   async #find(name: string): Promise<string | null> {
