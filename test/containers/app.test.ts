@@ -21,7 +21,7 @@ const services = `
     healthcheck: /healthz
     routes: [/outside]
   built:
-    build: { context: ./image, kind: dockerfile }
+    build: { context: ./image, dockerfile: recipes/web, args: { FILE: relay.mjs }, target: run }
     healthcheck: /healthz
     routes: [/built]
 secrets:
@@ -38,8 +38,9 @@ describe.skipIf(!hasEngine)('an app of processes and containers', () => {
     app.environment['DOCKER_HOST'] = engine.host
     writeFileSync(app.file('echo/relay.mjs'), readFileSync(relay))
     writeFileSync(app.file('token.txt'), 'hush', { mode: 0o600 })
-    mkdirSync(app.file('image'))
-    writeFileSync(app.file('image/Dockerfile'), 'FROM node\nCOPY relay.mjs /app.mjs\nCMD ["/bin/node", "/app.mjs"]\n')
+    mkdirSync(app.file('image/recipes'), { recursive: true })
+    const run = 'FROM node AS run\nARG FILE=absent\nCOPY $FILE /app.mjs\nCMD ["/bin/node", "/app.mjs"]\n'
+    writeFileSync(app.file('image/recipes/web'), `${run}FROM node\nCOPY absent /absent\n`)
     writeFileSync(app.file('image/relay.mjs'), readFileSync(relay))
     await app.up()
   }, 300_000)

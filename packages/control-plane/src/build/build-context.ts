@@ -25,12 +25,14 @@ export interface BuildContext {
   entries(): Generator<TarEntry>
 }
 
-/** Reads a service's folder, but for what its .dockerignore names. Rejects with `build_failed`. */
-export async function readContext(spec: BuildSpec, service: string): Promise<BuildContext> {
-  const folder = spec.context
+/** Reads `folder`, the service's own or a copy of it, but for what its .dockerignore names. Rejects with `build_failed`. */
+export async function readContext(spec: BuildSpec, service: string, folder: string): Promise<BuildContext> {
   const dockerfile = spec.dockerfile ?? ['Dockerfile', 'Containerfile'].find((name) => existsSync(join(folder, name)))
   if (dockerfile === undefined || !existsSync(join(folder, dockerfile))) {
-    throw new PandoError('build_failed', `service ${service}: there is no ${dockerfile ?? 'Dockerfile'} in ${folder}`)
+    throw new PandoError(
+      'build_failed',
+      `service ${service}: there is no ${dockerfile ?? 'Dockerfile'} in ${spec.context}`,
+    )
   }
   const isIgnored = ignoring(await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => ''))
   const found: Found[] = []
@@ -50,7 +52,7 @@ export async function readContext(spec: BuildSpec, service: string): Promise<Bui
         found.push({ name, kind: 'file', mode: (mode & 0o111) === 0 ? 0o644 : 0o755, size, target: '' })
       }
       if (found.length > maxEntries) {
-        throw new PandoError('build_failed', `service ${service}: ${folder} has more than ${maxEntries} files`, {
+        throw new PandoError('build_failed', `service ${service}: ${spec.context} has more than ${maxEntries} files`, {
           hint: 'name what the build does not need in .dockerignore',
         })
       }

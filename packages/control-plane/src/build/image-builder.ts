@@ -84,7 +84,7 @@ class ImageBuilder implements Builder {
   /** The tag is the digest of all that goes in, so an image that is there already is the one that would be made. */
   async #make(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<string> {
     const { spec, service } = order
-    const context = await readContext({ ...spec, context: this.#folderOf(order) }, service)
+    const context = await readContext(spec, service, this.#folderOf(order))
     const tag = `pando-${this.#key}/${service}:${context.digest}`
     const there = await this.#find(tag)
     if (there !== null) return there

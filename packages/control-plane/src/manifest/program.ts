@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { BuildSpec } from '@pando/model'
 import { isGivenTo } from './environment.js'
 import { detectKind } from './folder.js'
+import { readImageBuild, saysImage } from './image-build.js'
 import { interpolate } from './interpolation.js'
 import type { ServiceInput } from './schema.js'
 import { mistake, servicePath, type ServiceContext } from './service-context.js'
@@ -65,18 +66,19 @@ export function readBuild(input: ServiceInput, context: ServiceContext): Build {
       'paths are seen from the folder of the manifest',
     )
   }
-  const kind = written.kind ?? null
-  const snapshot: Partial<BuildSpec> = {
+  const kind = written.kind ?? (saysImage(written) ? 'dockerfile' : null)
+  const rest: Partial<BuildSpec> = {
+    ...readImageBuild(written, folder, context),
     ...(written.ignore === undefined || written.ignore.length === 0 ? {} : { ignore: written.ignore }),
     ...(input.build === undefined || String(written.snapshot) === 'false' ? { isLive: true } : {}),
   }
   if (kind !== null || input.build === undefined) {
-    return { spec: { kind: kind ?? 'none', context: folder, command, ...snapshot }, unknown: null }
+    return { spec: { kind: kind ?? 'none', context: folder, command, ...rest }, unknown: null }
   }
   const detected = facts === null || facts === undefined ? null : detectKind(facts)
   if (facts === null || facts === undefined || detected !== null) {
     return {
-      spec: { kind: detected?.kind ?? 'none', context: folder, command, ...snapshot },
+      spec: { kind: detected?.kind ?? 'none', context: folder, command, ...rest },
       unknown: facts ? null : { message: '', hint: '' },
     }
   }
@@ -85,7 +87,7 @@ export function readBuild(input: ServiceInput, context: ServiceContext): Build {
       ? 'it is empty'
       : `it holds ${facts.entries.slice(0, 6).join(', ')}${facts.entries.length > 6 ? ', ...' : ''}`
   return {
-    spec: { kind: 'none', context: folder, command, ...snapshot },
+    spec: { kind: 'none', context: folder, command, ...rest },
     unknown: {
       message: `what kind of program is in ${quote(folder)} cannot be told: ${found}`,
       hint: 'write how to start it under "command", or one of python, node, go, rust, java-maven, dockerfile under "build.kind"',

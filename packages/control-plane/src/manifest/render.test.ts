@@ -83,6 +83,17 @@ it('hides what is secret unless it is asked for', () => {
   expect(renderConfig(app, { showSecrets: true })).toContain('db_password: p')
 })
 
+it('shows how an image is built so that it reads the same, but for what is secret', () => {
+  const app = appOf(
+    'services:\n  a: { build: { dockerfile: d/$$x, args: { A: $$1, API_KEY: hush }, target: run }, routes: [/a] }\n',
+  )
+  expect(renderConfig(app)).toContain('API_KEY: "****"')
+  expect(renderConfig(app)).not.toContain('hush')
+  const again = appOf(renderConfig(app, { showSecrets: true }))
+  expect(again.services['a']?.revision.build).toEqual(app.services['a']?.revision.build)
+  expect(again.services['a']?.revision.build).toMatchObject({ dockerfile: 'd/$x', args: { A: '$1' }, target: 'run' })
+})
+
 const some = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined })
 /** Text with all that YAML, the shell and the variables take for their own. */
 const text = fc

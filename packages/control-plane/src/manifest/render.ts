@@ -68,6 +68,15 @@ function renderCommand(command: string | readonly string[]): string | string[] {
   return command.map((word) => escapeInterpolation(word, 'command'))
 }
 
+function renderVariables(variables: Readonly<Record<string, string>>, showSecrets: boolean): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [
+      name,
+      showSecrets || !isSecretName(name) ? plain(value) : '****',
+    ]),
+  )
+}
+
 function renderService(service: ServiceSpec, showSecrets: boolean): object {
   const { revision } = service
   const { build, resources } = revision
@@ -80,18 +89,16 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
             context: plain(build.context),
             kind: build.kind,
             ...(build.command === null ? {} : { command: renderCommand(build.command) }),
+            ...(build.dockerfile === undefined ? {} : { dockerfile: plain(build.dockerfile) }),
+            ...(build.args === undefined ? {} : { args: renderVariables(build.args, showSecrets) }),
+            ...(build.target === undefined ? {} : { target: plain(build.target) }),
             ...(build.ignore === undefined ? {} : { ignore: build.ignore.map(plain) }),
             ...(build.isLive === true ? { snapshot: false } : {}),
           },
         }),
     ...(revision.command === null ? {} : { command: renderCommand(revision.command) }),
     ...(revision.workdir === '' ? {} : { working_dir: plain(revision.workdir) }),
-    environment: Object.fromEntries(
-      Object.entries(revision.environment).map(([name, value]) => [
-        name,
-        showSecrets || !isSecretName(name) ? plain(value) : '****',
-      ]),
-    ),
+    environment: renderVariables(revision.environment, showSecrets),
     protocol: revision.protocol,
     ...(revision.port === null ? {} : { port: revision.port }),
     routes: service.routes.map(renderRoute),

@@ -34,6 +34,18 @@ const command = () =>
 
 export const buildKinds = ['python', 'node', 'go', 'rust', 'java-maven', 'dockerfile', 'none'] as const
 
+const environmentValue = z.union([z.string(), z.number(), z.boolean(), z.null()], {
+  error: 'expected text, a number, true, false, or nothing (to hand the variable on)',
+})
+
+const environment = z.union(
+  [
+    z.record(z.string().regex(variablePattern, { error: 'this is not a name of a variable' }), environmentValue),
+    z.array(filled('NAME=value')),
+  ],
+  { error: 'expected a map of names and values, or a list of NAME=value' },
+)
+
 const build = z.union(
   [
     filled('a folder'),
@@ -46,6 +58,13 @@ const build = z.union(
           'How it is built and what starts it. Default: found out from the files in the folder. none: nothing is built.',
         ),
       command: filled('a command').optional().describe('Your own build command, run in a copy of the folder by sh -c.'),
+      dockerfile: filled('a file')
+        .optional()
+        .describe('The recipe of the image, seen from the context. Default: Dockerfile, else Containerfile.'),
+      args: environment
+        .optional()
+        .describe("Values of the recipe's ARGs; one without a value is taken from the environment of pando."),
+      target: filled('a stage').optional().describe('The stage of the recipe to stop at. Default: the last.'),
       ignore: z
         .array(filled('a pattern'))
         .optional()
@@ -56,18 +75,6 @@ const build = z.union(
     }),
   ],
   { error: 'expected a folder or a map with context, kind and command' },
-)
-
-const environmentValue = z.union([z.string(), z.number(), z.boolean(), z.null()], {
-  error: 'expected text, a number, true, false, or nothing (to hand the variable on)',
-})
-
-const environment = z.union(
-  [
-    z.record(z.string().regex(variablePattern, { error: 'this is not a name of a variable' }), environmentValue),
-    z.array(filled('NAME=value')),
-  ],
-  { error: 'expected a map of names and values, or a list of NAME=value' },
 )
 
 const envFile = z.union(

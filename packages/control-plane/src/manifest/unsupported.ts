@@ -76,10 +76,7 @@ const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = 
   },
   'services.*.build': Object.fromEntries(
     [
-      'dockerfile',
       'dockerfile_inline',
-      'args',
-      'target',
       'cache_from',
       'cache_to',
       'secrets',
