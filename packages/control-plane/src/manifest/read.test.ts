@@ -39,34 +39,6 @@ describe('what is understood', () => {
     })
   })
 
-  it('of an image that is built: which recipe, to which stage, with what', () => {
-    const text = `
-services:
-  a:
-    build:
-      context: a
-      dockerfile: ./docker/web
-      args: { VERSION: 1.10, HANDED: , NONE: }
-      target: run
-  b: { build: { args: [VERSION=1=2, HANDED] } }
-`
-    const result = readFrom(text, { variables: { HANDED: 'on' } })
-    const services = result.kind === 'read' ? result.app.services : {}
-    expect(services['a']?.revision.build).toEqual({
-      kind: 'dockerfile',
-      context: '/app/a',
-      command: null,
-      dockerfile: 'docker/web',
-      args: { VERSION: '1.10', HANDED: 'on' },
-      target: 'run',
-    })
-    expect(services['a']?.revision.container?.image).toBeNull()
-    expect(services['b']?.revision.build.args).toEqual({ VERSION: '1=2', HANDED: 'on' })
-    expect(result.kind === 'read' && result.warnings.map(({ message }) => message)).toEqual([
-      'NONE is to be handed on, and is not set',
-    ])
-  })
-
   it('of a service that says all', () => {
     const app = appOf(`
 name: shop
@@ -438,15 +410,6 @@ gateway:
     ['services:\n  a: { command: [] }\n', 'services.a.command: expected a program'],
     ['services:\n  a: { command: 3 }\n', 'services.a.command: expected a command or a list of its words, got "3"'],
     ['services:\n  a: { build: { context: ., cache_from: [D] } }\n', '"cache_from" is not supported yet'],
-    [
-      'services:\n  a: { build: { kind: node, target: test } }\n',
-      '2:29 services.a.build.target: "target" is for images, and kind node builds none',
-    ],
-    [
-      'services:\n  a: { build: { context: a, dockerfile: ../Dockerfile } }\n',
-      '"../Dockerfile" is no file inside "/app/a"',
-    ],
-    ['services:\n  a: { build: { args: [1A=x] } }\n', 'services.a.build.args[0]: "1A" is not a name of an argument'],
     [
       'services:\n  a: { command: x, ports: ["80:80"] }\n',
       '2:20 services.a.ports: "ports" is not supported yet (write "routes"',
