@@ -35,6 +35,7 @@ for (const { name, lacks } of programs) if (lacks !== null) console.warn(`left o
 
 describe('a folder of services in several languages', () => {
   let app: TemporaryApp
+  let written: string
 
   beforeAll(async () => {
     app = await TemporaryApp.create('  {}')
@@ -43,9 +44,11 @@ describe('a folder of services in several languages', () => {
     }
     const init = await app.run('init', '--force')
     if (init.code !== 0) throw new Error(`pando init failed: ${init.stderr}`)
-    const written = readFileSync(app.file('pando.yaml'), 'utf8')
+    written = readFileSync(app.file('pando.yaml'), 'utf8')
+    // What runs in a container needs an engine, which is not everywhere that this runs.
+    const withoutImage = written.replace(/\n {2}legacy-app:\n(?: {4}.*\n)+/, '\n')
     const ports = `  port: ${app.gatewayPort}\n  workers: 1\napi:\n  port: ${app.apiPort}\n`
-    writeFileSync(app.file('pando.yaml'), written.replace('  port: 8080\n', ports))
+    writeFileSync(app.file('pando.yaml'), withoutImage.replace('  port: 8080\n', ports))
     // Compilers start cold here, two at a time.
     await app.up()
   }, 300_000)
@@ -69,10 +72,7 @@ describe('a folder of services in several languages', () => {
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(expected))
   })
 
-  test('what only a container could run is left out and said to be', async () => {
-    expect(readFileSync(app.file('pando.yaml'), 'utf8')).toMatch(/# Left out: .*\n {2}# legacy-app:/)
-    expect((await app.status()).services.map(({ name }) => name).toSorted()).toEqual(
-      here.map(({ name }) => name).toSorted(),
-    )
+  test('what only a container can run is written as one, with what it needs', () => {
+    expect(written).toMatch(/# Container image: .*\n {2}# Note: .* needs Docker or Podman .*\n {2}legacy-app:\n/)
   })
 })

@@ -70,6 +70,7 @@ it('recognises services in every language that it knows, and writes a manifest t
     api: 'node lib/index.js',
     fast: 'uvicorn main:api --host $HOST --port $PORT',
     'flask-app': 'flask --app app run --host $HOST --port $PORT',
+    legacy: null,
     site: 'python manage.py runserver --noreload $HOST:$PORT',
     web: null,
     go: null,
@@ -77,9 +78,8 @@ it('recognises services in every language that it knows, and writes a manifest t
     spring: null,
   })
   expect(app.services['web']?.routes[0]?.matches[0]?.path).toEqual({ type: 'prefix', value: '/web' })
-  expect(text).toContain(
-    '  # Left out: only a Dockerfile tells how to run it, and containers are not available in this version.\n  # legacy:',
-  )
+  expect(app.services['legacy']?.revision).toMatchObject({ build: { kind: 'dockerfile' }, container: { image: null } })
+  expect(text).toMatch(/# Container image: Dockerfile\n {2}# Note: .* needs Docker or Podman here; .*\n {2}legacy:\n/)
 })
 
 it('writes a folder that is one service itself, which gets all the traffic', async () => {
@@ -112,8 +112,16 @@ it('gives services of the same folder name different names', async () => {
   expect(Object.keys(loaded.services)).toEqual(['st', 'unicode-app', 'service', 'api', 'team-api'])
 })
 
-it('writes a manifest that loads even when only images were found', async () => {
-  await put({ 'a/Dockerfile': '', 'b/Dockerfile': '' })
+it('takes an image for a service, but not one of a folder that holds others', async () => {
+  await put({ Dockerfile: '', 'a/Dockerfile': '', 'b/app.py': '' })
+  expect((await initAndLoad()).services.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+    'a dockerfile',
+    'b python',
+  ])
+})
+
+it('writes a manifest that loads even when nothing tells how to start what was found', async () => {
+  await put({ 'a/requirements.txt': '', 'b/requirements.txt': '' })
   const { app, services } = await initAndLoad()
   expect(services).toHaveLength(2)
   expect(app.services).toEqual({})

@@ -87,9 +87,10 @@ export function findServices(root: string, folders: readonly FolderFacts[]): Fou
     const recognition = recognise(facts)
     if (recognition !== null) recognised.push({ path: facts.path, recognition })
   }
-  // A root that cannot be run as it is only holds the others together.
+  // A root that cannot be run as it is only holds the others together; so does one whose image is of all of them.
   const kept = recognised.filter(
-    ({ path, recognition }) => path !== root || recognised.length === 1 || recognition.obstacle === null,
+    ({ path, recognition: { obstacle, kind } }) =>
+      path !== root || recognised.length === 1 || (obstacle === null && kind !== 'dockerfile'),
   )
   const names = new Set<string>()
   return kept.map(({ path, recognition }) => {

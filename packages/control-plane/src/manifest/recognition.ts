@@ -35,9 +35,7 @@ export function recognise(facts: FolderFacts): Recognition | null {
     case 'java-maven':
       return recogniseMaven(facts, evidence)
     case 'dockerfile':
-      return program('dockerfile', evidence, {
-        obstacle: 'only a Dockerfile tells how to run it, and containers are not available in this version',
-      })
+      return program('dockerfile', evidence, { advice: inContainer })
   }
 }
 
@@ -49,6 +47,8 @@ export function isWorkspaceRoot(facts: FolderFacts): boolean {
 }
 
 const listensOn = 'it must listen on $HOST:$PORT, which it finds in its environment'
+const inContainer =
+  'it runs in a container, which needs Docker or Podman here; when it does not listen on $HOST:$PORT, write its port under "port"'
 
 function program(kind: Recognition['kind'], evidence: string, rest: Partial<Recognition> = {}): Recognition {
   return { kind, evidence, command: null, obstacle: null, advice: null, ...rest }

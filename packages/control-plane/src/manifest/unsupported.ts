@@ -9,7 +9,7 @@ const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     models: '',
   },
   'services.*': {
-    dockerfile: 'name its folder under "build" with "kind: dockerfile"',
+    dockerfile: 'write it under "build", beside the "context"',
     entrypoint: 'write the whole command under "command"',
     networks: 'every service reaches every other by its <NAME>_URL',
     network_mode: '',

@@ -19,7 +19,7 @@ export function plainRecipe(room: BuildRoom): BuildKindRecipe {
 export function dockerfileRecipe(room: BuildRoom): BuildKindRecipe {
   throw new PandoError(
     'unsupported',
-    `service ${room.order.service}: its folder holds only a Dockerfile, and services run here as processes of this machine, which needs no image`,
-    { hint: 'set "command" to what starts it and "build.kind: none" (with "build.command" if it must be built first)' },
+    `service ${room.order.service}: its folder holds only a Dockerfile, and this revision of it was deployed to run as processes of this machine`,
+    { hint: 'deploy it again, to run in a container, with: pando up' },
   )
 }
