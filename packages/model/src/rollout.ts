@@ -34,6 +34,19 @@ export interface RolloutSpec {
   readonly autoPromote: boolean
 }
 
+/** What a service goes by whose manifest says nothing of it. */
+export const defaultRollout: RolloutSpec = {
+  strategy: 'rolling',
+  order: 'start-first',
+  maxSurge: { count: 1 },
+  maxUnavailable: { count: 0 },
+  minHealthyMs: 3000,
+  progressDeadlineMs: 50_000,
+  steps: [],
+  judge: { minRequests: 20, maxErrorIncrease: 1, maxP99Ratio: 3 },
+  autoPromote: true,
+}
+
 /** A rollout as status shows it. Times are milliseconds since the epoch. */
 export interface RolloutStatus {
   readonly state: 'progressing' | 'succeeded' | 'failed'

@@ -1,6 +1,5 @@
-import type { AppSpec, RevisionSpec, ServiceSpec } from '@pando/model'
+import { defaultRollout, type AppSpec, type RevisionSpec, type ServiceSpec } from '@pando/model'
 import { describe, expect, test } from 'vitest'
-import { defaultRollout } from '../manifest/defaults.js'
 import { changesBetween, desiredFrom, withService } from './desired-state.js'
 import { environmentOf } from './environment.js'
 

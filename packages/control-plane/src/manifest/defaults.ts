@@ -48,18 +48,6 @@ export const defaultService = {
   drainTimeoutMs: 30_000,
 } as const
 
-export const defaultRollout: RolloutSpec = {
-  strategy: 'rolling',
-  order: 'start-first',
-  maxSurge: { count: 1 },
-  maxUnavailable: { count: 0 },
-  minHealthyMs: 3000,
-  progressDeadlineMs: 50_000,
-  steps: [],
-  judge: { minRequests: 20, maxErrorIncrease: 1, maxP99Ratio: 3 },
-  autoPromote: true,
-}
-
 export const defaultSteps: RolloutSpec['steps'] = [
   { weight: 10, pauseMs: 30_000 },
   { weight: 50, pauseMs: 30_000 },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defaultRollout } from './defaults.js'
+import { defaultRollout } from '@pando/model'
 import { appOf, listed, manifestPath, readFrom } from './reading.suite.js'
 
 const short = 'services:\n  users:\n    build: ./users\n'

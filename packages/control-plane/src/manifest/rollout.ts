@@ -1,5 +1,5 @@
-import type { CanaryStep, InstanceCount, RolloutSpec } from '@pando/model'
-import { defaultRollout, defaultSteps } from './defaults.js'
+import { defaultRollout, type CanaryStep, type InstanceCount, type RolloutSpec } from '@pando/model'
+import { defaultSteps } from './defaults.js'
 import type { ServiceInput } from './schema.js'
 import { mistake, type ServiceContext } from './service-context.js'
 import { formatDuration, isMistake, parseDuration } from './units.js'

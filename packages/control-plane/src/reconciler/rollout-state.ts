@@ -1,18 +1,8 @@
-import type { InstanceCount, RolloutSpec } from '@pando/model'
+import { defaultRollout, type InstanceCount, type RolloutSpec } from '@pando/model'
 import type { DesiredService, Rollout } from './state.js'
 
 /** For what was wanted before there were rollouts. */
-const plainRollout: RolloutSpec = {
-  strategy: 'rolling',
-  order: 'start-first',
-  maxSurge: { count: 1 },
-  maxUnavailable: { count: 0 },
-  minHealthyMs: 0,
-  progressDeadlineMs: 50_000,
-  steps: [],
-  judge: { minRequests: 20, maxErrorIncrease: 1, maxP99Ratio: 3 },
-  autoPromote: true,
-}
+const plainRollout: RolloutSpec = { ...defaultRollout, minHealthyMs: 0 }
 
 export function rolloutSpecOf(service: DesiredService): RolloutSpec {
   return service.rollout ?? plainRollout
