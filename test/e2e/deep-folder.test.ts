@@ -9,18 +9,39 @@ const below = `a folder/${'deep-'.repeat(30)}/söme #1%`
 
 let app: TemporaryApp
 
-beforeAll(async () => {
-  const services = `
+const services = (version: string): string => `
   back:
     build: ./echo
     command: exec node echo.mjs
     healthcheck: /healthz
-    routes: [/back]`
-  app = await TemporaryApp.create(services, { below })
+    environment: { VERSION: ${version} }
+    routes: [/back]
+    rollout:
+      strategy: canary
+      min_healthy_time: 200ms
+      min_requests: 1
+      steps: [{ weight: 50, pause: 4s }]`
+
+beforeAll(async () => {
+  app = await TemporaryApp.create(services('one'), { below })
   await app.up()
 }, 120_000)
 
 afterAll(() => app?.dispose(), 60_000)
+
+test('a canary in a deep folder is judged by the figures of its gateway', async () => {
+  await until('the first revision is one to go back to', async () => {
+    return JSON.parse((await app.run('history', 'back', '--json')).stdout)[0]?.result === 'healthy'
+  })
+  app.writeManifest(services('two'))
+  const up = app.run('up', '-d')
+  const passed = await until('the canary has passed its step', async () => {
+    for (let i = 0; i < 10; i++) await app.fetch('/back')
+    return /has passed step 1 of 1: .*/.exec((await app.run('events')).stdout)?.[0]
+  })
+  expect(passed).not.toMatch(/without figures|unjudged/)
+  expect((await up).code).toBe(0)
+}, 60_000)
 
 test('an app in a deep folder with an odd name is served, measured, and goes on after its control plane was killed', async () => {
   expect((await app.fetch('/back')).status).toBe(200)

@@ -21,7 +21,7 @@ import { socketAddressOf } from './api/socket-path.js'
 import { BuilderRouter } from './build/builder-router.js'
 import type { Clock } from './clock.js'
 import { ContainerSide } from './container-side.js'
-import { Deployer } from './deployer.js'
+import { appKey, Deployer } from './deployer.js'
 import { changesBetween, describeChanges, withService } from './desired/desired-state.js'
 import { environmentOf } from './desired/environment.js'
 import { gatewayConfigOf } from './desired/gateway-config.js'
@@ -72,7 +72,6 @@ interface Change {
 
 /** Instances and the mesh are for this machine only. */
 const loopback = '127.0.0.1'
-const appKey = 'app'
 /** What the gateway calls itself when it watches and reports. */
 const gatewayName = 'gateway'
 /** What a gateway may take to finish what is in flight when everything goes down. */
@@ -151,7 +150,8 @@ export class ControlPlane implements AppControl {
     ]
     this.#rotation = new LogRotation({ driver: { list }, clock })
     this.#ports = new PortPool({ host: loopback, range: instancePorts, size: poolSize, random })
-    const figures = RevisionFigures.ofGateway(stateDir, clock)
+    const adminSocket = socketAddressOf(join(stateDir, 'gateway.sock'))
+    const figures = RevisionFigures.ofGateway(adminSocket, clock)
     this.#reconciler = new Reconciler({
       driver: this.#driver,
       builder: new BuilderRouter({ stateDir, clock, environment: options.environment }),
@@ -165,7 +165,6 @@ export class ControlPlane implements AppControl {
       onRolloutResult: (result) => this.#deployer.deployments.onRolloutResult(result),
       prepare: (service, _slot, id) => this.#prepare(service, id),
     })
-    const adminSocket = socketAddressOf(join(stateDir, 'gateway.sock'))
     this.#deployer = new Deployer({
       stateDir,
       store,
@@ -218,7 +217,7 @@ export class ControlPlane implements AppControl {
     // Before anybody is answered, too: a manifest must not find its own port taken by a gateway that we do not know yet.
     await this.#gateway.adopt()
     if (this.#gateway.pid === null) this.#registry.gatewayEnded(gatewayName)
-    if (this.#app !== null) this.#registry.setConfig(this.#gatewayConfig(this.#app))
+    if (this.#app !== null) this.#serve(this.#app)
     this.#rotation.start()
     const { onFault, socketPath, version } = this.#options
     const app = createControlApi({
@@ -247,8 +246,7 @@ export class ControlPlane implements AppControl {
       await this.#assertGatewayPort(app)
       await this.#api?.listen(app.api)
       const isIdle = this.#gateway.pid === null && this.#reconciler.observed().instances.length === 0
-      await this.#mesh.ensure(app, { isIdle })
-      this.#containers.keep(await this.#containers.connect(app))
+      await this.#connect(app, { isIdle })
       const before = this.#reconciler.desired()
       await this.#deployer.want(app, desired, 'up')
       this.#serve(app)
@@ -263,8 +261,7 @@ export class ControlPlane implements AppControl {
     return this.#inTurn(async () => {
       this.#assertRunning()
       const { app, desired, services } = await this.#deployer.partOf(request)
-      await this.#mesh.ensure(app, { isIdle: false })
-      this.#containers.keep(await this.#containers.connect(app))
+      await this.#connect(app, { isIdle: false })
       const before = this.#reconciler.desired()
       await this.#deployer.want(app, desired, 'deploy')
       this.#serve(app)
@@ -290,8 +287,7 @@ export class ControlPlane implements AppControl {
       this.#assertRunning()
       const before = this.#reconciler.desired()
       const app = this.#deployer.goBack()
-      await this.#mesh.ensure(app, { isIdle: false })
-      this.#containers.keep(await this.#containers.connect(app))
+      await this.#connect(app, { isIdle: false })
       this.#serve(app)
       return [...this.#reconciler.desired().values()]
         .filter(({ name, revision }) => before.get(name)?.revision !== revision)
@@ -444,16 +440,15 @@ export class ControlPlane implements AppControl {
     for (const error of newErrors) this.#events.emit({ kind: 'gateway.listener_failed', message: error })
   }
 
+  /** Gives the app's services their stable addresses, on the machine and, where it has containers, on their network. */
+  async #connect(app: AppSpec, options: { readonly isIdle: boolean }): Promise<void> {
+    await this.#mesh.ensure(app, options)
+    this.#containers.keep(await this.#containers.connect(app))
+  }
+
   #serve(app: AppSpec): void {
-    this.#registry.setConfig(this.#gatewayConfig(app))
-  }
-
-  #gatewayConfig(app: AppSpec): ReturnType<typeof gatewayConfigOf> {
-    return gatewayConfigOf(app, this.#mesh.of(app), this.#accessLog(), this.#containers.network)
-  }
-
-  #accessLog(): string {
-    return join(this.#options.stateDir, 'logs', 'access.log')
+    const accessLog = join(this.#options.stateDir, 'logs', 'access.log')
+    this.#registry.setConfig(gatewayConfigOf(app, this.#mesh.of(app), accessLog, this.#containers.network))
   }
 
   /** A gateway that already listens there is ours. */

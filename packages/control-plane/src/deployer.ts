@@ -21,7 +21,8 @@ const keptRevisions = 10
 /** States of the whole app that can be gone back to. */
 const keptStates = 5
 const foldersAtOnce = 4
-const appKey = 'app'
+/** Where the store keeps the present app, among `meta`. */
+export const appKey = 'app'
 const pastKey = 'past'
 const joinedKey = 'joined'
 

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Clock } from '../clock.js'
 import { adminRequest } from './admin-request.js'
 import { readMetrics, type RevisionCount } from './revision-metrics.js'
@@ -25,9 +24,9 @@ export class RevisionFigures {
   #isReading = false
   readonly #bases = new Map<string, { since: number; counts: ReadonlyMap<string, RevisionCount> }>()
 
-  static ofGateway(stateDir: string, clock: Pick<Clock, 'now'>): RevisionFigures {
+  static ofGateway(adminSocket: string, clock: Pick<Clock, 'now'>): RevisionFigures {
     return new RevisionFigures({
-      read: () => adminRequest(join(stateDir, 'gateway.sock'), '/metrics'),
+      read: () => adminRequest(adminSocket, '/metrics'),
       now: () => clock.now(),
     })
   }
