@@ -36,6 +36,7 @@ import { InstanceLogs } from './logs/instance-logs.js'
 import { LogRotation } from './logs/log-rotation.js'
 import { nearest } from './manifest/nearest.js'
 import { instancePorts } from './ports/free-port.js'
+import { namesOfTheMesh } from './ports/mesh-names.js'
 import { MeshAddresses } from './ports/mesh-addresses.js'
 import { holderOf } from './ports/port-holder.js'
 import { PortPool } from './ports/port-pool.js'
@@ -137,7 +138,7 @@ export class ControlPlane implements AppControl {
         stateDir,
         clock,
         environment: options.environment,
-        meshNames: () => Object.keys(this.#app?.services ?? {}),
+        meshNames: () => namesOfTheMesh(this.#app),
       },
     })
     this.#containers = new ContainerSide({ store, driver: this.#driver, emit })

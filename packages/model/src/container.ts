@@ -1,3 +1,4 @@
+import type { ContainerNetworking } from './container-network.js'
 import type { RevisionSpec } from './service.js'
 
 /** What instances run on. */
@@ -5,7 +6,13 @@ export type DriverKind = 'process' | 'container'
 
 /** A place of the host or of the engine that a container sees at `target`, an absolute path inside. */
 export type ContainerMount =
-  | { readonly kind: 'bind'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
+  | {
+      readonly kind: 'bind'
+      readonly source: string
+      readonly target: string
+      readonly isReadOnly: boolean
+      /** A folder that is not there is made. */ readonly isMade?: boolean
+    }
   /** `source` is the volume's name in the manifest; empty for one that lives only as long as the container. */
   | { readonly kind: 'volume'; readonly source: string; readonly target: string; readonly isReadOnly: boolean }
   /** Memory; `sizeBytes` null leaves the limit to the engine. */
@@ -26,8 +33,10 @@ export interface ContainerSecurity {
   readonly capAdd: readonly string[]
   /** Null takes the image's. */
   readonly user: string | null
-  /** Processes and threads. */
+  /** Processes and threads; 0 means no limit. */
   readonly pidsLimit: number
+  /** Present: what is not said is as the engine has it (its usual capabilities, new privileges), and not as strict as it can be. */
+  readonly isEngineDefault?: boolean
 }
 
 /** What only a container has. */
@@ -37,6 +46,8 @@ export interface ContainerSpec {
   readonly mounts: readonly ContainerMount[]
   readonly secrets: readonly ContainerSecret[]
   readonly security: ContainerSecurity
+  /** Absent: it is found through the mesh alone. */
+  readonly network?: ContainerNetworking
 }
 
 /** Which driver runs it. */

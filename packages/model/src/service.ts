@@ -1,4 +1,5 @@
 import type { ContainerSpec } from './container.js'
+import type { Address } from './endpoint.js'
 import type { RolloutSpec } from './rollout.js'
 import type { RouteSpec } from './route.js'
 
@@ -101,6 +102,8 @@ export interface ServiceSpec {
   /** Requests are balanced over this service's endpoints so. */
   readonly balancer: BalancerPolicy
   readonly routes: readonly RouteSpec[]
+  /** Further addresses of the gateway, each of which leads to this service alone. No part of the revision. */
+  readonly listen?: readonly Address[]
 }
 
 export type BalancerPolicy = 'round_robin' | 'least_request'

@@ -28,7 +28,9 @@ export function environmentOf(input: EnvironmentInput): Record<string, string> {
     const value = input.host[name]
     if (value !== undefined) environment[name] = value
   }
-  for (const [name, address] of input.mesh) {
+  // One that finds others by their names is told nothing: what it is not told it may take for unset.
+  const isTold = input.service.spec.container?.network === undefined
+  for (const [name, address] of isTold ? input.mesh : []) {
     const host = isContainer ? (input.containerGateway ?? null) : address.host
     if (host !== null) Object.assign(environment, discoveryOf(name, { ...address, host }, input.app))
   }
@@ -39,7 +41,7 @@ export function environmentOf(input: EnvironmentInput): Record<string, string> {
   environment['PANDO_SERVICE'] = input.service.name
   environment['PANDO_INSTANCE'] = input.instance
   environment['PANDO_REVISION'] = input.service.revision
-  if (input.address !== null) {
+  if (input.address !== null && isTold) {
     // Inside a container only the outermost port is on loopback, and it may be another one.
     environment['HOST'] = isContainer ? '0.0.0.0' : input.address.host
     environment['PORT'] = String((isContainer ? input.service.spec.port : null) ?? input.address.port)

@@ -19,9 +19,18 @@ export function gatewayConfigOf(
     const address = mesh.get(service.name)
     if (address === undefined) return []
     const own: Listener = { kind: 'mesh', name: `mesh/${service.name}`, address, service: service.name }
-    if (containers === null) return [own]
+    const published = (service.listen ?? []).map((at): Listener => ({
+      ...own,
+      name: `published/${service.name}/${at.host}:${at.port}`,
+      address: at,
+    }))
+    if (containers === null) return [own, ...published]
     const name = `mesh/${service.name}/containers`
-    return [own, { ...own, name, address: { ...address, host: containers.gateway }, from: containers.subnet }]
+    return [
+      own,
+      ...published,
+      { ...own, name, address: { ...address, host: containers.gateway }, from: containers.subnet },
+    ]
   })
   return {
     app: app.name,

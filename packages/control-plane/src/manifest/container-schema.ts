@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { filled, flag, whole } from './schema-values.js'
+import { filled, flag, size, whole } from './schema-values.js'
 
 const mount = z.union(
   [
@@ -13,6 +13,16 @@ const mount = z.union(
         .describe('The folder, seen from that of the manifest, or the name of the volume.'),
       target: filled('a path').describe('Where the container finds it.'),
       read_only: flag().optional().describe('Default: false.'),
+      bind: z
+        .strictObject({
+          create_host_path: flag().optional().describe('true: a folder that is not there is made. Default: false.'),
+        })
+        .optional()
+        .describe('More of a folder of this machine.'),
+      tmpfs: z
+        .strictObject({ size: size().optional().describe('The most that it holds.') })
+        .optional()
+        .describe('More of one in memory.'),
     }),
   ],
   { error: 'expected source:target, or a map with type, source and target' },

@@ -1,10 +1,12 @@
 import { isAbsolute, resolve } from 'node:path'
 import type { BuildSpec, ContainerMount, ContainerSecret, ContainerSpec } from '@pando/model'
 import { containerFields } from './container-schema.js'
+import { networkFields } from './network-schema.js'
+import { readNetworking } from './network.js'
 import type { ServiceInput } from './schema.js'
 import { mistake, type ServiceContext } from './service-context.js'
 import type { Path } from './source.js'
-import { quote } from './units.js'
+import { isMistake, parseSize, quote } from './units.js'
 
 const defaultPidsLimit = 256
 
@@ -15,7 +17,8 @@ export function readContainer(
   context: ServiceContext,
 ): ContainerSpec | undefined {
   if (input.image === undefined && build.kind !== 'dockerfile') {
-    for (const key of Object.keys(containerFields) as (keyof typeof containerFields)[]) {
+    const words = { ...containerFields, ...networkFields }
+    for (const key of Object.keys(words) as (keyof typeof words)[]) {
       if (input[key] === undefined) continue
       const message = `"${key}" is for containers, and this service runs as processes of this machine`
       mistake(context, [key], 'key', message, 'take it out, or say "image", or "build.kind: dockerfile"')
@@ -31,6 +34,8 @@ export function readContainer(
       'an image that is built is named after its contents',
     )
   }
+  const isEngineDefault = String(input.engine_defaults ?? false) === 'true'
+  const network = readNetworking(input, context)
   const tmpfs = typeof input.tmpfs === 'string' ? [input.tmpfs] : (input.tmpfs ?? [])
   return {
     image: input.image ?? null,
@@ -43,8 +48,10 @@ export function readContainer(
       isRootReadOnly: String(input.read_only ?? true) === 'true',
       capAdd: (input.cap_add ?? []).map((name) => name.toUpperCase().replace(/^CAP_/, '')),
       user: input.user ?? null,
-      pidsLimit: Number(input.pids_limit ?? defaultPidsLimit),
+      pidsLimit: Number(input.pids_limit ?? (isEngineDefault ? 0 : defaultPidsLimit)),
+      ...(isEngineDefault ? { isEngineDefault } : {}),
     },
+    ...(network === undefined ? {} : { network }),
   }
 }
 
@@ -64,12 +71,15 @@ function readMount(written: WrittenMount, path: Path, context: ServiceContext): 
     return []
   }
   if (typeof written !== 'string') {
-    const { type, source = '', target, read_only } = written
+    const { type, source = '', target, read_only, bind: more } = written
     if (!isAbsolute(target)) return wrong('the target is an absolute path inside the container')
     const isReadOnly = String(read_only ?? false) === 'true'
-    if (type === 'tmpfs') return [{ kind: 'tmpfs', target, sizeBytes: null }]
+    if (type === 'tmpfs') {
+      const size = written.tmpfs?.size === undefined ? null : parseSize(written.tmpfs.size)
+      return [{ kind: 'tmpfs', target, sizeBytes: isMistake(size) ? null : size }]
+    }
     return type === 'bind'
-      ? bind(source, target, isReadOnly, context)
+      ? bind(source, target, isReadOnly, context, String(more?.create_host_path ?? false) === 'true')
       : volume(source, target, isReadOnly, path, context)
   }
   const [first = '', second, mode, ...more] = written.split(':')
@@ -84,8 +94,15 @@ function readMount(written: WrittenMount, path: Path, context: ServiceContext): 
   return volume(first, target, isReadOnly, path, context)
 }
 
-function bind(source: string, target: string, isReadOnly: boolean, context: ServiceContext): ContainerMount[] {
-  return [{ kind: 'bind', source: resolve(context.folder, source), target, isReadOnly }]
+function bind(
+  source: string,
+  target: string,
+  isReadOnly: boolean,
+  context: ServiceContext,
+  isMade = false,
+): ContainerMount[] {
+  const mount = { kind: 'bind', source: resolve(context.folder, source), target, isReadOnly } as const
+  return [isMade ? { ...mount, isMade } : mount]
 }
 
 function volume(

@@ -16,6 +16,8 @@ export interface Interpolation {
   readonly mode: 'value' | 'command'
   /** Names that the program's environment will hold; left to the shell in commands, and worth a hint elsewhere. */
   readonly isGiven: (name: string) => boolean
+  /** Present: a name that is not set is told here, and stands for nothing, as in Compose; absent: it is a mistake. */
+  readonly onUnset?: (name: string, snippet: string) => void
 }
 
 export interface InterpolationMistake {
@@ -46,6 +48,10 @@ export function interpolate(text: string, options: Interpolation): Interpolated 
     return value
   }
   const missing = (name: string, snippet: string): string => {
+    if (options.onUnset !== undefined) {
+      options.onUnset(name, snippet)
+      return ''
+    }
     mistakes.push({ snippet, message: `the variable ${name} is not set`, hint: missingHint(name, options) })
     return ''
   }

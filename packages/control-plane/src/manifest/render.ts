@@ -1,5 +1,6 @@
 import type {
   AppSpec,
+  ContainerMount,
   ContainerSpec,
   GatewayLimits,
   HealthCheck,
@@ -12,6 +13,7 @@ import type {
 import { stringify } from 'yaml'
 import { escapeInterpolation } from './interpolation.js'
 import { isSecretName } from './names.js'
+import { renderListen, renderPublished } from './network.js'
 import { renderRollout } from './rollout.js'
 import { formatDuration, formatSize } from './units.js'
 
@@ -102,6 +104,7 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
     protocol: revision.protocol,
     ...(revision.port === null ? {} : { port: revision.port }),
     routes: service.routes.map(renderRoute),
+    ...(service.listen === undefined ? {} : { listen: service.listen.map(renderListen) }),
     depends_on: mapValues(service.dependsOn, (condition) => ({ condition })),
     healthcheck: renderHealthCheck(revision.healthcheck),
     replicas: service.replicas,
@@ -119,19 +122,37 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
   }
 }
 
-function renderContainer({ image, mounts, secrets, security }: ContainerSpec): object {
+function renderContainer({ image, mounts, secrets, security, network }: ContainerSpec): object {
   return {
     ...(image === null ? {} : { image: plain(image) }),
-    volumes: mounts.map((mount) =>
-      mount.kind === 'tmpfs'
-        ? { type: 'tmpfs', target: plain(mount.target) }
-        : { type: mount.kind, source: plain(mount.source), target: plain(mount.target), read_only: mount.isReadOnly },
-    ),
+    volumes: mounts.map(renderMount),
     secrets: secrets.map(({ name }) => name),
     read_only: security.isRootReadOnly,
     cap_add: security.capAdd,
-    pids_limit: security.pidsLimit,
+    ...(security.pidsLimit === 0 ? {} : { pids_limit: security.pidsLimit }),
+    ...(security.isEngineDefault === true ? { engine_defaults: true } : {}),
+    ...(network === undefined
+      ? {}
+      : {
+          aliases: network.aliases,
+          published: network.published.map(renderPublished),
+          ...(network.hostname === null ? {} : { hostname: plain(network.hostname) }),
+        }),
     ...(security.user === null ? {} : { user: plain(security.user) }),
+  }
+}
+
+function renderMount(mount: ContainerMount): object {
+  const target = plain(mount.target)
+  if (mount.kind === 'tmpfs') {
+    return { type: 'tmpfs', target, ...(mount.sizeBytes === null ? {} : { tmpfs: { size: mount.sizeBytes } }) }
+  }
+  return {
+    type: mount.kind,
+    ...(mount.source === '' ? {} : { source: plain(mount.source) }),
+    target,
+    read_only: mount.isReadOnly,
+    ...(mount.kind === 'bind' && mount.isMade === true ? { bind: { create_host_path: true } } : {}),
   }
 }
 

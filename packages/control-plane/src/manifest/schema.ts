@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaultLimits } from './defaults.js'
 import { containerFields, secretsSchema, volumesSchema } from './container-schema.js'
+import { listenFields, networkFields } from './network-schema.js'
 import { rolloutSchema } from './rollout-schema.js'
 import { routeSchema } from './route-schema.js'
 import {
@@ -154,6 +155,8 @@ export const serviceSchema = z
   .strictObject({
     build: build.optional().describe("The service's folder, or more about how it is built."),
     ...containerFields,
+    ...networkFields,
+    ...listenFields,
     command: command()
       .optional()
       .describe(

@@ -4,6 +4,7 @@ import { defaultLogs, defaultService } from './defaults.js'
 import { readContainer } from './container.js'
 import { readHealthCheck } from './healthcheck.js'
 import { checkProgram, commandReader, readBuild, readCommand } from './program.js'
+import { readListen } from './network.js'
 import { readRollout } from './rollout.js'
 import { readRoute } from './route.js'
 import type { ServiceInput } from './schema.js'
@@ -38,6 +39,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
   }
   const memory = input.resources?.memory ?? input.mem_limit
   const cpus = input.resources?.cpus ?? input.cpus
+  const listen = readListen(input, context)
   return {
     name,
     revision: {
@@ -72,6 +74,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
     rollout: readRollout(input, context),
     balancer: input.balancer ?? defaultService.balancer,
     routes: readRoutes(input, context),
+    ...(listen === undefined ? {} : { listen }),
   }
 }
 

@@ -36,6 +36,8 @@ export interface SourceOptions {
   readonly isRaw: (path: Path) => boolean
   /** Maps at these paths hold the user's own names, so that `x-` at their beginning means nothing. */
   readonly isFreeForm: (path: Path) => boolean
+  /** Present: a variable that is not set is told here and stands for nothing; absent: it is a mistake. */
+  readonly onUnset?: (diagnostic: Diagnostic) => void
 }
 
 /** One YAML file as plain values, with variables replaced, and the place of each of them. */
@@ -166,7 +168,18 @@ export function parseSource(file: string, text: string, options: SourceOptions):
     const { value } = yaml as Scalar
     if (typeof value === 'bigint') return Number(value)
     if (typeof value !== 'string' || options.isRaw(path)) return value
-    const result = interpolate(value, { variables: options.variables, isGiven: options.isGiven, mode: 'value' })
+    const { variables, isGiven, onUnset } = options
+    const result = interpolate(value, {
+      variables,
+      isGiven,
+      mode: 'value',
+      ...(onUnset === undefined
+        ? {}
+        : {
+            onUnset: (name, snippet) =>
+              onUnset(mistake(path, 'value', `the variable ${name} is not set`, 'it stands for nothing', snippet)),
+          }),
+    })
     for (const name of result.used) used.add(name)
     for (const { snippet, message, hint } of result.mistakes) report(mistake(path, 'value', message, hint, snippet))
     const spot = spots.get(spotKey(path))

@@ -28,7 +28,6 @@ const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     group_add: '',
     privileged: '',
     container_name: 'instances are named after their service',
-    hostname: '',
     domainname: '',
     dns: '',
     extra_hosts: '',

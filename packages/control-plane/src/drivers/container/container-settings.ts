@@ -3,6 +3,7 @@ import type { StartOrder } from '../driver.js'
 import { shell } from '../process/launcher.js'
 import type { AppNetwork } from './app-network.js'
 import { appLabel } from './labels.js'
+import { networkingOf, portBindings } from './container-ports.js'
 
 /** Copy of a secret that a container may see. */
 export interface SecretFile {
@@ -33,6 +34,7 @@ export function containerSettings(input: {
   const { address, program, spec } = order
   const { security } = container
   const port = insidePort(order)
+  const bindings = portBindings(container, port === null ? null : address, port)
   const memoryBytes = spec.resources.memoryBytes
   return {
     Image: input.image,
@@ -44,24 +46,24 @@ export function containerSettings(input: {
     StopSignal: spec.stopSignal,
     // What the image asks about its health would run beside our own checks.
     Healthcheck: { Test: ['NONE'] },
-    ...(port === null ? {} : { ExposedPorts: { [`${port}/tcp`]: {} } }),
+    ...networkingOf(container.network, network.name),
+    ExposedPorts: Object.fromEntries(bindings.map(([name]) => [name, {}])),
     HostConfig: {
       NetworkMode: network.name,
-      ...(address === null || port === null
-        ? {}
-        : { PortBindings: { [`${port}/tcp`]: [{ HostIp: address.host, HostPort: String(address.port) }] } }),
+      PortBindings: Object.fromEntries(bindings),
       ExtraHosts: network.isLocal ? input.meshNames.map((name) => `${name}:${network.gateway}`) : [],
       RestartPolicy: { Name: 'no' },
       Init: true,
       Privileged: false,
       ReadonlyRootfs: security.isRootReadOnly,
-      CapDrop: ['ALL'],
+      CapDrop: security.isEngineDefault === true ? [] : ['ALL'],
       CapAdd: security.capAdd,
-      SecurityOpt: ['no-new-privileges:true'],
+      SecurityOpt: security.isEngineDefault === true ? [] : ['no-new-privileges:true'],
       PidsLimit: security.pidsLimit,
       // No swap beside it: a limit that swaps is none.
       ...(memoryBytes === null ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes }),
       ...(spec.resources.cpus === null ? {} : { NanoCpus: Math.round(spec.resources.cpus * 1e9) }),
+      Binds: container.mounts.flatMap(madeFolder),
       Mounts: [...container.mounts.flatMap((mount) => mountOf(mount, input)), ...input.secrets.map(secretMount)],
       Tmpfs: tmpfsOf(container),
       LogConfig: {
@@ -89,6 +91,7 @@ function mountOf(
 ): object[] {
   switch (mount.kind) {
     case 'bind':
+      if (mount.isMade === true) return []
       return [{ Type: 'bind', Source: mount.source, Target: mount.target, ReadOnly: mount.isReadOnly }]
     case 'volume':
       return [
@@ -103,6 +106,12 @@ function mountOf(
     case 'tmpfs':
       return []
   }
+}
+
+/** Of the two ways to bind only this one makes a folder that is not there. */
+function madeFolder(mount: ContainerMount): string[] {
+  if (mount.kind !== 'bind' || mount.isMade !== true) return []
+  return [`${mount.source}:${mount.target}:${mount.isReadOnly ? 'ro' : 'rw'}`]
 }
 
 /** A named volume is its app's, and outlives `pando down`. */
