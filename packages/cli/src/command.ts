@@ -27,7 +27,10 @@ export function newCommand(name: string, description: string, { follows = false 
 export function addGlobalOptions(command: Command, { follows }: { readonly follows: boolean }): void {
   command
     .addOption(
-      new Option(follows ? '--file <file>' : '-f, --file <file>', 'the manifest (default: the nearest pando.yaml)'),
+      new Option(
+        follows ? '--file <file>' : '-f, --file <file>',
+        'the manifest (default: the nearest pando.yaml, else compose.yaml)',
+      ),
     )
     .addOption(new Option('--state-dir <dir>', 'where Pando keeps its state (default: .pando beside the manifest)'))
     .addOption(new Option('--json', 'answer in JSON'))

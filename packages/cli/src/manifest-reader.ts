@@ -17,9 +17,10 @@ export interface ReadManifest {
 export async function readManifest(
   path: string,
   env: Readonly<Record<string, string | undefined>>,
+  profiles: readonly string[] = [],
 ): Promise<ReadManifest> {
   const { loadManifest } = await manifestRoom()
-  const { app, usedVariables, warnings } = await loadManifest({ path, variables: env })
+  const { app, usedVariables, warnings } = await loadManifest({ path, variables: env, profiles })
   return { app, variables: usedVariables, warnings }
 }
 

@@ -5,6 +5,9 @@ import type { GlobalOptions } from './context.js'
 
 export const manifestNames = ['pando.yaml', 'pando.yml'] as const
 
+/** Read when there is no manifest of ours, as Compose finds them. */
+const composeNames = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'] as const
+
 /** Where a command works: both paths are absolute. */
 export interface Project {
   readonly manifest: string
@@ -24,13 +27,15 @@ export function findStateDir(cwd: string, options: GlobalOptions): string {
   for (const folder of foldersUpwards(cwd)) {
     if (manifestIn(folder) !== undefined || isFolder(join(folder, '.pando'))) return join(folder, '.pando')
   }
+  const compose = nearest(cwd, composeIn)
+  if (compose !== undefined) return join(dirname(compose), '.pando')
   throw noManifest(cwd)
 }
 
 function namedManifest(cwd: string, file: string): string {
   const path = resolve(cwd, file)
   if (isFolder(path)) {
-    const inside = manifestIn(path)
+    const inside = manifestIn(path) ?? composeIn(path)
     if (inside !== undefined) return inside
     throw new PandoError('usage', `there is no ${manifestNames[0]} in ${path}`, { hint: 'write one with: pando init' })
   }
@@ -41,11 +46,18 @@ function namedManifest(cwd: string, file: string): string {
 }
 
 function nearestManifest(cwd: string): string {
-  for (const folder of foldersUpwards(cwd)) {
-    const manifest = manifestIn(folder)
-    if (manifest !== undefined) return manifest
-  }
+  // One of ours further up goes before a Compose file beside a service of it.
+  const manifest = nearest(cwd, manifestIn) ?? nearest(cwd, composeIn)
+  if (manifest !== undefined) return manifest
   throw noManifest(cwd)
+}
+
+function nearest(cwd: string, find: (folder: string) => string | undefined): string | undefined {
+  for (const folder of foldersUpwards(cwd)) {
+    const found = find(folder)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 function noManifest(cwd: string): PandoError {
@@ -61,6 +73,10 @@ function noManifest(cwd: string): PandoError {
 
 function manifestIn(folder: string): string | undefined {
   return manifestNames.map((name) => join(folder, name)).find((path) => existsSync(path))
+}
+
+function composeIn(folder: string): string | undefined {
+  return composeNames.map((name) => join(folder, name)).find((path) => existsSync(path))
 }
 
 /** From `cwd`, one or two folders down, as in a repository with examples; undefined when there is none. Looks at 500 at most. */

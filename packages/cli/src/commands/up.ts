@@ -12,21 +12,25 @@ import { LineView, QuietView, type View, type ViewOptions } from '../up/view.js'
 
 interface UpOptions {
   readonly detach?: boolean
+  readonly profile: readonly string[]
   readonly timeout: string
 }
 
 const failureLines = 12
 
+const collect = (name: string, before: readonly string[]): readonly string[] => [...before, name]
+
 export function upCommand(attach: Attach): Command {
   const command = newCommand('up', 'run everything that the manifest describes; Ctrl-C stops it')
     .option('-d, --detach', 'come back when all is ready, and leave it running')
+    .option('--profile <name>', 'with the services of this profile; may be given more than once', collect, [])
     .option('--timeout <time>', 'with -d: wait at most so long', '10m')
   return attach<UpOptions>(command, async (invocation) => {
     const { context, options } = invocation
     const timeoutMs = parseDuration(options.timeout, '--timeout')
     const project = projectOf(invocation)
     // Every mistake is said before anything is started or touched.
-    const { app, variables, warnings } = await readManifest(project.manifest, context.env)
+    const { app, variables, warnings } = await readManifest(project.manifest, context.env, options.profile)
     if (warnings.length > 0) note(context, await renderDiagnostics(warnings, context))
     const daemon = daemonAt(project.stateDir, context)
     const stops = new StopRequests({ env: context.env, now: () => context.now() })

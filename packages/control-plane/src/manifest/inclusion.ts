@@ -1,6 +1,9 @@
 import { dirname, resolve } from 'node:path'
 import type { Diagnostic } from '@pando/model'
 import { z } from 'zod'
+import { translateCompose } from './compose/document.js'
+import { isComposeFile } from './compose/recognition.js'
+import type { Written } from './compose/written.js'
 import { isGivenTo } from './environment.js'
 import type { Facts } from './facts.js'
 import type { Interpolation } from './interpolation.js'
@@ -22,15 +25,8 @@ export interface ManifestFile {
 }
 
 /** The manifest and every file that it includes, the manifest first. Mistakes of the files themselves are reported. */
-export function collectFiles(
-  path: string,
-  options: {
-    readonly variables: Interpolation['variables']
-    readonly facts: Facts
-    readonly report: (diagnostic: Diagnostic) => void
-  },
-): ManifestFile[] {
-  const { facts, report } = options
+export function collectFiles(path: string, options: Opening): ManifestFile[] {
+  const { facts, report, warn } = options
   const files: ManifestFile[] = []
   const seen = new Set<string>()
 
@@ -38,18 +34,24 @@ export function collectFiles(
     file: string,
     trail: readonly string[],
     reportMissing: (message: string, hint?: string) => void,
+    isCompose: boolean = isComposeFile(file),
   ): void => {
     const fact = facts.file(file)
     if (fact === undefined) return
     if (fact.kind === 'mistake') return reportMissing(fact.message)
     seen.add(file)
-    const source = parseSource(file, fact.text, {
-      variables: options.variables,
-      isGiven: (name) => isGivenTo(name, []),
-      isRaw,
-      isFreeForm,
-    })
-    for (const diagnostic of source.diagnostics) report(diagnostic)
+    const parsed = isCompose ? openCompose(file, fact.text, options) : openManifest(file, fact.text, options)
+    for (const diagnostic of parsed.diagnostics) report(diagnostic)
+    const isMap = parsed.value !== null && typeof parsed.value === 'object' && !Array.isArray(parsed.value)
+    const source =
+      isCompose && isMap
+        ? translateCompose(parsed, {
+            isMain: trail.length === 0,
+            report,
+            warn,
+            open: (other, at) => openOther(other, at, options),
+          })
+        : parsed
     if (source.value === null || typeof source.value !== 'object' || Array.isArray(source.value)) {
       if (source.diagnostics.length === 0) {
         const isEmpty = source.value === null
@@ -74,7 +76,7 @@ export function collectFiles(
         )
       } else if (files.length >= mostFiles) at(`more than ${mostFiles} files are included`)
       // A file that two others include is read once.
-      else if (!seen.has(included)) collect(included, [...trail, file], at)
+      else if (!seen.has(included)) collect(included, [...trail, file], at, isCompose || isComposeFile(included))
     }
   }
 
@@ -82,6 +84,42 @@ export function collectFiles(
     report({ file: path, line: 1, column: 1, path: '', message, ...(hint === undefined ? {} : { hint }) }),
   )
   return files
+}
+
+interface Opening {
+  readonly variables: Interpolation['variables']
+  readonly facts: Facts
+  readonly report: (diagnostic: Diagnostic) => void
+  readonly warn: (diagnostic: Diagnostic) => void
+}
+
+function openManifest(file: string, text: string, { variables }: Opening): Source {
+  return parseSource(file, text, { variables, isGiven: (name) => isGivenTo(name, []), isRaw, isFreeForm })
+}
+
+/** Compose replaces variables everywhere, also in commands, and what begins with `x-` is looked at one by one. */
+function openCompose(file: string, text: string, { variables, warn }: Opening): Source {
+  const everywhere = (): boolean => true
+  return parseSource(file, text, {
+    variables,
+    isGiven: () => false,
+    isRaw: () => false,
+    isFreeForm: everywhere,
+    onUnset: warn,
+  })
+}
+
+/** A file that a service of a Compose file extends. */
+function openOther(file: string, at: Written, options: Opening): Source | null {
+  const fact = options.facts.file(file)
+  if (fact === undefined) return null
+  if (fact.kind === 'mistake') {
+    options.report(at.source.mistake(at.path, 'value', fact.message))
+    return null
+  }
+  const source = openCompose(file, fact.text, options)
+  for (const diagnostic of source.diagnostics) options.report(diagnostic)
+  return source
 }
 
 /** What every file may say for itself; `name`, `gateway` and `api` are said once in an app. */

@@ -3,6 +3,7 @@ import type { AppSpec, Diagnostic, GatewaySpec, ServiceSpec } from '@pando/model
 import type { z } from 'zod'
 import { secretsSchema, volumesSchema } from './container-schema.js'
 import { checkApp, type PlacedService } from './app-checks.js'
+import { composeVariables, isComposeFile } from './compose/recognition.js'
 import { Facts, type KnownFacts } from './facts.js'
 import { readApi, readGateway, type Check } from './gateway.js'
 import { checkTopLevel, collectFiles, type ManifestFile } from './inclusion.js'
@@ -56,7 +57,9 @@ export function readManifest(request: ReadRequest): ReadResult {
   const warn = (diagnostic: Diagnostic): void => void warnings.push(diagnostic)
   const facts = new Facts(request)
 
-  const files = collectFiles(request.path, { variables: request.variables, facts, report })
+  const isCompose = isComposeFile(request.path)
+  const variables = isCompose ? composeVariables(request.path, request.variables, facts) : request.variables
+  const files = collectFiles(request.path, { variables, facts, report, warn })
   for (const { source } of files) for (const name of source.used) used.add(name)
   checkTopLevel(files, report, warn)
 
@@ -71,7 +74,7 @@ export function readManifest(request: ReadRequest): ReadResult {
   const [api, apiSource] = readPart<ApiInput, AppSpec['api']>('api', apiSchema, files, report, readApi)
 
   const written = collectServices(files, report)
-  const asked = askedProfiles(request)
+  const asked = askedProfiles(request.profiles, variables, isCompose)
   const isWanted = ({ profiles }: WrittenService): boolean =>
     profiles.length === 0 || asked.has('*') || profiles.some((profile) => asked.has(profile))
   const wanted = written.filter(isWanted)
@@ -86,7 +89,7 @@ export function readManifest(request: ReadRequest): ReadResult {
       isWhole: service.isWhole,
       source: service.file.source,
       folder: service.file.folder,
-      variables: request.variables,
+      variables,
       services: names,
       facts,
       named,
@@ -143,7 +146,7 @@ export function readManifest(request: ReadRequest): ReadResult {
     kind: 'read',
     app: { name, manifest: request.path, services: Object.fromEntries(specs), gateway, api },
     usedVariables: {
-      ...Object.fromEntries([...used].sort().map((variable) => [variable, request.variables[variable] ?? ''])),
+      ...usedOf(used, request.variables),
       ...(asked.size === 0 ? {} : { [profilesVariable]: [...asked].join(',') }),
     },
     warnings: inFileOrder(warnings, files),
@@ -169,10 +172,28 @@ function readNamed(files: readonly ManifestFile[], report: (diagnostic: Diagnost
   return { secrets, volumes }
 }
 
+/** Those of a file beside the manifest are found there again. */
+function usedOf(used: ReadonlySet<string>, variables: ReadRequest['variables']): Record<string, string> {
+  return Object.fromEntries(
+    [...used].sort().flatMap((name): [string, string][] => {
+      const value = Object.hasOwn(variables, name) ? variables[name] : undefined
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+}
+
 const profilesVariable = 'PANDO_PROFILES'
 
-function askedProfiles({ profiles, variables }: ReadRequest): ReadonlySet<string> {
-  const named = (variables[profilesVariable] ?? '').split(',').map((name) => name.trim())
+function askedProfiles(
+  profiles: readonly string[],
+  variables: ReadRequest['variables'],
+  isCompose: boolean,
+): ReadonlySet<string> {
+  const own = variables[profilesVariable] ?? ''
+  const named = [own, isCompose ? (variables['COMPOSE_PROFILES'] ?? '') : '']
+    .join(',')
+    .split(',')
+    .map((name) => name.trim())
   return new Set([...profiles, ...named].filter((name) => name !== ''))
 }
 

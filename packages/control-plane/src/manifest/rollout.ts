@@ -7,7 +7,10 @@ import { formatDuration, isMistake, parseDuration } from './units.js'
 /** How the service rolls out. Contradictions are reported. */
 export function readRollout(input: ServiceInput, context: ServiceContext): RolloutSpec {
   const written = input.rollout ?? {}
-  const { port } = input
+  // A container's port is inside it, but for those that the engine opens.
+  const isContainer =
+    input.image !== undefined || (typeof input.build === 'object' && input.build.kind === 'dockerfile')
+  const port = isContainer ? input.published?.[0] : input.port
   const strategy = written.strategy ?? defaultRollout.strategy
   const order = written.order ?? (port === undefined ? defaultRollout.order : 'stop-first')
   if (port !== undefined && written.order === 'start-first') {

@@ -11,9 +11,11 @@ import { quote } from './units.js'
 /** All variables that the manifest gives a service: from its files, then from its own map, which has the last word. */
 export function readEnvironment(
   input: ServiceInput,
-  protocol: Protocol,
+  written: Protocol,
   context: ServiceContext,
 ): Record<string, string> {
+  // With names in its network a container is told no address, so that it may have its own PORT and HOST.
+  const protocol = input.aliases === undefined ? written : 'none'
   const environment: Record<string, string> = {}
   readEnvironmentFiles(input, protocol, context, environment)
   const set = (name: string, value: string | null, path: Path): void => {
