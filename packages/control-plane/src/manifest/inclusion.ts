@@ -99,12 +99,11 @@ function openManifest(file: string, text: string, { variables }: Opening): Sourc
 
 /** Compose replaces variables everywhere, also in commands, and what begins with `x-` is looked at one by one. */
 function openCompose(file: string, text: string, { variables, warn }: Opening): Source {
-  const everywhere = (): boolean => true
   return parseSource(file, text, {
     variables,
     isGiven: () => false,
     isRaw: () => false,
-    isFreeForm: everywhere,
+    isFreeForm: () => true,
     onUnset: warn,
   })
 }

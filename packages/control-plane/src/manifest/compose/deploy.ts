@@ -129,7 +129,6 @@ function durationText(written: Written): string {
 
 /** What is left of variables belongs to the shell inside. */
 export function escaped(written: Written): unknown {
-  const escape = (text: string): string => escapeInterpolation(text, 'command')
-  if (!written.isList) return escape(written.text)
-  return written.items().map((item) => escape(item.text))
+  if (!written.isList) return escapeInterpolation(written.text, 'command')
+  return written.items().map((item) => escapeInterpolation(item.text, 'command'))
 }

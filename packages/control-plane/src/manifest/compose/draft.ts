@@ -1,8 +1,5 @@
-import type { Diagnostic } from '@pando/model'
 import type { Path, Source } from '../source.js'
 import type { Written } from './written.js'
-
-export type Report = (diagnostic: Diagnostic) => void
 
 /**
  * A manifest in Pando's words that is made from a Compose file, with the place that each of its values comes from, so that a mistake
