@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
 import { isAlive } from '../support/processes.js'
+import { seededRandom } from '../support/seeded-random.js'
 import { TemporaryApp } from '../support/temporary-app.js'
 
 const services = ['front', 'back', 'side'] as const
@@ -24,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => app?.dispose(), 60_000)
 
 test(`any processes killed or held at any moment: it converges, and down leaves nothing (seed ${seed})`, async () => {
-  const random = randomOf(seed)
+  const random = seededRandom(seed)
   for (let round = 0; round < rounds; round++) {
     const held: number[] = []
     const candidates = app.processes()
@@ -75,16 +76,5 @@ function send(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal)
   } catch {
     // It has ended meanwhile.
-  }
-}
-
-/** Numbers from 0 up to 1 (mulberry32). */
-function randomOf(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

@@ -12,6 +12,8 @@ export interface LoadResult {
   readonly servedBy: Map<string, number>
   /** Longest time to an answer, milliseconds. */
   readonly slowestMs: number
+  /** Of those that were answered well, milliseconds, shortest first. */
+  readonly latenciesMs: readonly number[]
 }
 
 /**
@@ -24,6 +26,7 @@ export class NumberedLoad {
   private next = 0
   private succeeded = 0
   private slowestMs = 0
+  private readonly latenciesMs: number[] = []
   private readonly failedIdempotent: string[] = []
   private readonly failedOther: string[] = []
   private readonly acknowledged = new Set<string>()
@@ -49,23 +52,31 @@ export class NumberedLoad {
     return this.succeeded
   }
 
+  /** What has failed so far. */
+  get failures(): Pick<LoadResult, 'failedIdempotent' | 'failedOther'> {
+    return { failedIdempotent: this.failedIdempotent, failedOther: this.failedOther }
+  }
+
   async stop(): Promise<LoadResult> {
     this.isStopping = true
     await Promise.all(this.loops)
     this.agent.destroy()
     const { succeeded, failedIdempotent, failedOther, acknowledged, servedBy, slowestMs } = this
-    return { sent: this.next, succeeded, failedIdempotent, failedOther, acknowledged, servedBy, slowestMs }
+    const latenciesMs = this.latenciesMs.toSorted((a, b) => a - b)
+    return { sent: this.next, succeeded, failedIdempotent, failedOther, acknowledged, servedBy, slowestMs, latenciesMs }
   }
 
   private async loop(): Promise<void> {
     while (!this.isStopping && this.next < this.options.maxRequests) {
       const number = String(++this.next)
       const isPost = this.options.postEvery > 0 && this.next % this.options.postEvery === 0
-      const startedAt = Date.now()
+      const startedAt = performance.now()
       const failure = await this.send(number, isPost)
-      this.slowestMs = Math.max(this.slowestMs, Date.now() - startedAt)
+      const tookMs = performance.now() - startedAt
+      this.slowestMs = Math.max(this.slowestMs, tookMs)
       if (failure === null) {
         this.succeeded++
+        this.latenciesMs.push(tookMs)
         if (isPost) this.acknowledged.add(number)
       } else (isPost ? this.failedOther : this.failedIdempotent).push(`${number}: ${failure}`)
       if (this.options.pauseMs !== undefined) await new Promise((resolve) => setTimeout(resolve, this.options.pauseMs))

@@ -1,0 +1,116 @@
+import { cpSync, mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ControlClient } from '@pando/control-plane/client'
+import type { ServiceStatus } from '@pando/model'
+import { Daemon } from '../../packages/cli/src/daemon/daemon.js'
+import { until } from '../support/condition.js'
+import { isAlive } from '../support/processes.js'
+import { TemporaryApp } from '../support/temporary-app.js'
+
+const program = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/soak.mjs')
+const webSocketPackage = dirname(createRequire(import.meta.url).resolve('ws/package.json'))
+
+export const replicas = 3
+/** A drain with a WebSocket in it takes all of this. */
+const drainTimeout = '1s'
+export const rollbackWithinMs = 60_000
+
+export interface Version {
+  readonly name: string
+  readonly bad?: 'crash' | 'unhealthy' | '500'
+  readonly rollout?: string
+}
+
+/** The app under test: one service of three instances, and what is done to it. */
+export class SoakApp {
+  readonly app: TemporaryApp
+  readonly control: ControlClient
+  readonly #driver: 'process' | 'container'
+  readonly #daemon: Daemon
+
+  static async create(driver: 'process' | 'container', engineHost: string | null): Promise<SoakApp> {
+    const app = await TemporaryApp.create('  none: { command: "true" }')
+    if (engineHost !== null) app.environment['DOCKER_HOST'] = engineHost
+    mkdirSync(app.file('out'))
+    cpSync(program, app.file('soak/soak.mjs'))
+    for (const part of ['package.json', 'index.js', 'wrapper.mjs', 'lib'])
+      cpSync(join(webSocketPackage, part), app.file(`soak/ws/${part}`), { recursive: true })
+    const recipe = 'FROM node\nCOPY . /app\nCMD ["/bin/node", "/app/soak.mjs"]\n'
+    if (driver === 'container') writeFileSync(app.file('soak/Dockerfile'), recipe)
+    return new SoakApp(app, driver)
+  }
+
+  private constructor(app: TemporaryApp, driver: 'process' | 'container') {
+    this.app = app
+    this.#driver = driver
+    this.#daemon = new Daemon({ stateDir: app.stateDir, env: { ...process.env, ...app.environment } })
+    this.control = this.#daemon.control()
+  }
+
+  /** Writes the manifest of this version and applies it, as a person does; waits for no more than that. */
+  async deploy(version: Version): Promise<void> {
+    this.write(version)
+    await this.app.run('up', '-d', '--timeout', '1s')
+  }
+
+  write({ name, bad, rollout = '{ min_healthy_time: 300ms }' }: Version): void {
+    const isProcess = this.#driver === 'process'
+    const start = isProcess
+      ? '\n    build: ./soak\n    command: exec node soak.mjs'
+      : '\n    build: { context: ./soak, kind: dockerfile }\n    volumes: [./out:/out]'
+    const text = `
+  work:${start}
+    healthcheck: { http: /healthz, interval: 500ms }
+    replicas: ${replicas}
+    drain_timeout: ${drainTimeout}
+    rollout: ${rollout}
+    environment: { VERSION: ${name}, OUT: ${isProcess ? this.app.file('out') : '/out'}${bad === undefined ? '' : `, BAD: "${bad}"`} }
+    routes: [/work]`
+    this.app.writeManifest(text, { gateway: '  workers: 2' })
+  }
+
+  service(): Promise<ServiceStatus> {
+    return this.control.service('work')
+  }
+
+  when(what: string, is: (now: ServiceStatus) => boolean, timeoutMs = 70_000): Promise<ServiceStatus> {
+    return until(
+      what,
+      async () => {
+        const now = await this.service()
+        return is(now) && now
+      },
+      { timeoutMs, everyMs: 50 },
+    )
+  }
+
+  /** Everything runs one revision, is well, and nothing else is left. */
+  settled(what: string, is: (now: ServiceStatus) => boolean = () => true, timeoutMs = 90_000): Promise<ServiceStatus> {
+    return this.when(what, (now) => isSettled(now) && is(now), timeoutMs)
+  }
+
+  /** Kills the control plane; resolves when it is gone. */
+  async killPlane(): Promise<void> {
+    const { pid } = await this.control.status()
+    process.kill(pid, 'SIGKILL')
+    await until('the control plane is gone', () => !isAlive(pid))
+  }
+
+  /** Starts the control plane as it was, and applies nothing. */
+  startPlane(): Promise<void> {
+    return this.#daemon.start()
+  }
+
+  /** Numbers that the service has taken, in order. */
+  taken(file: 'processed' | 'messages'): string[] {
+    const path = this.app.file(`out/${file}`)
+    return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
+  }
+}
+
+export function isSettled({ instances, revision, rollout }: ServiceStatus): boolean {
+  const isOne = instances.every((one) => one.revision === revision && one.phase === 'healthy')
+  return rollout?.state === 'succeeded' && rollout.to === revision && instances.length === replicas && isOne
+}

@@ -1,0 +1,174 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { cpus, release, totalmem } from 'node:os'
+import type { AppStatus } from '@pando/model'
+import type { LoadResult } from '../support/numbered-load.js'
+import type { TemporaryApp } from '../support/temporary-app.js'
+import type { MessageResult } from './message-load.js'
+import type { SoakOptions } from './soak-options.js'
+
+/** What the control plane holds of the machine. */
+export interface Footprint {
+  readonly planeMiB: number
+  readonly planeFiles: number
+  readonly gatewayFiles: number
+  readonly snapshots: number
+}
+
+export function footprintOf(app: TemporaryApp, { pid, gateway }: AppStatus): Footprint {
+  const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return {
+    planeMiB: Math.round(Number(rss) / 1024),
+    planeFiles: readdirSync(`/proc/${pid}/fd`).length,
+    gatewayFiles: readdirSync(`/proc/${gateway.pid}/fd`).length,
+    snapshots: namesIn(`${app.stateDir}/revisions/work`).length,
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+interface Seen {
+  readonly options: SoakOptions
+  readonly isCutShort: boolean
+  readonly tookMs: number
+  readonly done: ReadonlyMap<string, number>
+  readonly rollbacksMs: ReadonlyMap<string, readonly number[]>
+  readonly deploysMs: readonly number[]
+  readonly load: LoadResult
+  readonly messages: MessageResult
+  readonly processed: readonly string[]
+  readonly taken: readonly string[]
+  readonly wrongPosts: readonly string[]
+  readonly violations: readonly string[]
+  readonly before: Footprint
+  readonly after: Footprint
+}
+
+export interface SoakOutcome {
+  readonly violations: readonly string[]
+  readonly isCutShort: boolean
+  /** What was measured, as rows of a table. */
+  readonly rows: readonly (readonly [string, string])[]
+  readonly options: SoakOptions
+}
+
+/** A canary that is bad on purpose says so in its answers: they are its own, and its share is a tenth. */
+export const isOfBadCanary = (failure: string): boolean => failure.includes(': 500 {"isBad":true')
+
+/** Judges what was seen by what is promised. */
+export function outcomeOf(seen: Seen): SoakOutcome {
+  const { load, messages, done } = seen
+  const failed = load.failedIdempotent.filter((failure) => !isOfBadCanary(failure))
+  const lostPosts = load.failedOther.filter((failure) => !isOfBadCanary(failure))
+  const duplicates = repeated(seen.processed)
+  const processed = new Set(seen.processed)
+  const lost = [...load.acknowledged].filter((number) => !processed.has(number))
+  const taken = new Set(seen.taken)
+  const lostMessages = messages.acknowledged.filter((number) => !taken.has(number))
+  const violations = [
+    ...seen.violations,
+    ...messages.wrong,
+    ...none(failed, 'GETs failed'),
+    ...none(duplicates, 'POSTs were processed twice'),
+    ...none(lost, 'POSTs were acknowledged and are not there'),
+    ...none(lostMessages, 'messages were acknowledged and are not there'),
+    ...none(repeated(messages.acknowledged), 'messages were acknowledged twice'),
+    ...none(seen.wrongPosts, 'POSTs failed although no instance was killed'),
+  ]
+  const count = (what: string): string => String(done.get(what) ?? 0)
+  const canaryAnswers = load.failedIdempotent.length + load.failedOther.length - failed.length - lostPosts.length
+  const rows: [string, string][] = [
+    ['deploys that went through', `${count('deploy')} of ${seen.options.deploys}`],
+    ['instances killed (SIGKILL)', `${count('kill')} of ${seen.options.kills}`],
+    [
+      'control planes killed in mid-rollout',
+      `${count('plane kill')} of ${seen.options.planeKills} (in a deploy ${count('plane kill in a deploy')}, a promote ${count('plane kill in a promote')}, an abort ${count('plane kill in an abort')})`,
+    ],
+    ['bad deploys', `${count('bad deploy')} of ${seen.options.badDeploys}`],
+    ['requests answered', String(load.succeeded)],
+    ['GETs that failed', String(failed.length)],
+    ['POSTs processed twice', String(duplicates.length)],
+    ['POSTs acknowledged and lost', String(lost.length)],
+    [
+      'POSTs that failed with a killed instance, and were not sent again',
+      String(lostPosts.length - seen.wrongPosts.length),
+    ],
+    ['POSTs that failed otherwise', String(seen.wrongPosts.length)],
+    ['answers of 500 by bad canaries', String(canaryAnswers)],
+    ['WebSocket messages acknowledged', String(messages.acknowledged.length)],
+    ['of them lost', String(lostMessages.length)],
+    [
+      'WebSockets closed properly by a drain / broken by a kill / otherwise',
+      `${messages.closedProperly} / ${messages.brokenByKill} / ${messages.wrong.length}`,
+    ],
+    ['latency of all requests, p50 / p99 / max', `${quantiles(load.latenciesMs, 1)} ms`],
+    ['a deploy, from `pando up` to the last old one gone, p50 / p99 / max', `${quantiles(seen.deploysMs, 0)} ms`],
+    ...[...seen.rollbacksMs].map(([kind, times]): [string, string] => [
+      `rolled back: ${nameOf(kind)}, p50 / p99 / max of ${times.length}`,
+      `${quantiles(times, 0)} ms`,
+    ]),
+    ['control plane’s memory, before → after', `${seen.before.planeMiB} → ${seen.after.planeMiB} MiB`],
+    ['its open files; the gateway’s', `${filesOf(seen.before)} → ${filesOf(seen.after)}`],
+    ['revisions on disk', `${seen.before.snapshots} → ${seen.after.snapshots}`],
+    ['time', `${Math.round(seen.tookMs / 1000)} s`],
+  ]
+  return { violations, isCutShort: seen.isCutShort, rows, options: seen.options }
+}
+
+const filesOf = ({ planeFiles, gatewayFiles }: Footprint): string => `${planeFiles}; ${gatewayFiles}`
+
+function nameOf(kind: string): string {
+  return kind === 'crash' ? 'ends at its start' : kind === 'unhealthy' ? 'never healthy' : 'answers 500 as a canary'
+}
+
+function none(list: readonly string[], what: string): string[] {
+  return list.length === 0 ? [] : [`${list.length} ${what}: ${list.slice(0, 5).join('; ')}`]
+}
+
+function repeated(numbers: readonly string[]): string[] {
+  const seen = new Set<string>()
+  return numbers.filter((number) => number !== '' && (seen.has(number) || !seen.add(number)))
+}
+
+function quantiles(values: readonly number[], digits: number): string {
+  if (values.length === 0) return '–'
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number): string =>
+    (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number).toFixed(digits)
+  return `${at(0.5)} / ${at(0.99)} / ${at(1)}`
+}
+
+/** A section of markdown: when, where, what, and what was wrong. */
+export function markdownOf(outcome: SoakOutcome, now: Date, load: string): string {
+  const { options, rows, violations } = outcome
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`
+  const kind = options.driver === 'process' ? 'processes' : 'containers'
+  const verdict =
+    violations.length > 0 ? 'Not held:' : outcome.isCutShort ? 'All held, in as much as was done.' : 'All held.'
+  return [
+    `## On ${kind}`,
+    '',
+    `${now.toISOString().slice(0, 10)}, ${machine}; load average ${load} before it began; seed ${options.seed}. ${verdict}`,
+    '',
+    ...(violations.length > 0 ? [...violations.slice(0, 20).map((each) => `- ${each}`), ''] : []),
+    '| | |',
+    '| --- | --- |',
+    ...rows.map(([name, value]) => `| ${name} | ${value} |`),
+    '',
+  ].join('\n')
+}
+
+export function tableOf({ rows, violations, isCutShort }: SoakOutcome): string {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`)
+  const end =
+    violations.length === 0
+      ? [isCutShort ? 'all held; the time was over before all was done' : 'all held']
+      : violations.map((each) => `NOT HELD: ${each}`)
+  return [...lines, ...end].join('\n')
+}
