@@ -7,7 +7,7 @@ import type { ServiceStatus } from '@pando/model'
 import { Daemon } from '../../packages/cli/src/daemon/daemon.js'
 import { until } from '../support/condition.js'
 import { isAlive } from '../support/processes.js'
-import { TemporaryApp } from '../support/temporary-app.js'
+import { TemporaryApp, type CommandResult } from '../support/temporary-app.js'
 
 const program = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/soak.mjs')
 const webSocketPackage = dirname(createRequire(import.meta.url).resolve('ws/package.json'))
@@ -27,6 +27,8 @@ export interface Version {
 export class SoakApp {
   readonly app: TemporaryApp
   readonly control: ControlClient
+  /** What the last `pando up` said; none waits for the end of its rollout. */
+  lastDeploy: CommandResult | null = null
   readonly #driver: 'process' | 'container'
   readonly #daemon: Daemon
 
@@ -52,7 +54,7 @@ export class SoakApp {
   /** Writes the manifest of this version and applies it, as a person does; waits for no more than that. */
   async deploy(version: Version): Promise<void> {
     this.write(version)
-    await this.app.run('up', '-d', '--timeout', '1s')
+    this.lastDeploy = await this.app.run('up', '-d', '--timeout', '1s')
   }
 
   write({ name, bad, rollout = '{ min_healthy_time: 300ms }' }: Version): void {

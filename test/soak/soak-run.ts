@@ -64,7 +64,9 @@ export class SoakRun {
     if (broke !== null) {
       this.#violations.push(broke)
       const { stdout } = await this.#soak.app.run('events')
-      this.#say(`${broke}; the last events:\n${stdout.trimEnd().split('\n').slice(-40).join('\n')}`)
+      const said = this.#soak.lastDeploy
+      this.#say(`${broke}; the last \`pando up\` (code ${said?.code}): ${said?.stdout}${said?.stderr}`)
+      this.#say(`the last events:\n${stdout.trimEnd().split('\n').slice(-40).join('\n')}`)
     }
     return this.#end(before, startedAt, done < steps.length)
   }
