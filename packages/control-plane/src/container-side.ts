@@ -19,9 +19,14 @@ export class ContainerSide {
     this.#emit = options.emit
   }
 
-  /** Before anything of an app starts: the gateway listens in the network of its containers. Null when it has none. */
+  /**
+   * Before anything of an app starts: the gateway listens in the network of its containers. An app that has no containers any more
+   * keeps the network that it had, as an older revision that is gone back to may be one. Null when there was never one.
+   */
   async connect(app: AppSpec): Promise<AppNetwork | null> {
-    if (!Object.values(app.services).some(({ revision }) => driverOf(revision) === 'container')) return null
+    if (!Object.values(app.services).some(({ revision }) => driverOf(revision) === 'container')) {
+      return this.#kept
+    }
     const network = await (await this.#driver.containers()).network(app.name)
     if (!network.isLocal) {
       const message = `containers cannot call other services here: ${network.gateway}, as they see this machine, is no address of it`
@@ -30,14 +35,18 @@ export class ContainerSide {
     return network
   }
 
-  /** Written with the app that it belongs to. */
+  /** Written with the app that it belongs to; null when the network is gone. */
   keep(network: AppNetwork | null): void {
     this.#store.put('meta', networkKey, network)
   }
 
   /** Null when nothing can listen there. */
   get network(): AppNetwork | null {
-    const network = (this.#store.get('meta', networkKey) as AppNetwork | null | undefined) ?? null
+    const network = this.#kept
     return network?.isLocal === true ? network : null
+  }
+
+  get #kept(): AppNetwork | null {
+    return (this.#store.get('meta', networkKey) as AppNetwork | null | undefined) ?? null
   }
 }

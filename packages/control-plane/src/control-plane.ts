@@ -22,19 +22,18 @@ import { BuilderRouter } from './build/builder-router.js'
 import type { Clock } from './clock.js'
 import { ContainerSide } from './container-side.js'
 import { appKey, Deployer } from './deployer.js'
-import { changesBetween, describeChanges, withService } from './desired/desired-state.js'
+import { changesBetween, describeChanges } from './desired/desired-state.js'
 import { environmentOf } from './desired/environment.js'
 import { gatewayConfigOf } from './desired/gateway-config.js'
 import type { InstanceReport } from './drivers/driver.js'
 import { DriverRouter } from './drivers/driver-router.js'
 import { ProcessDriver } from './drivers/process-driver.js'
-import { Events, type NewEvent } from './events/events.js'
+import { Events } from './events/events.js'
 import { RevisionFigures } from './gateway-process/revision-figures.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
 import { LocalProber } from './health/local-prober.js'
 import { InstanceLogs } from './logs/instance-logs.js'
 import { LogRotation } from './logs/log-rotation.js'
-import { nearest } from './manifest/nearest.js'
 import { instancePorts } from './ports/free-port.js'
 import { namesOfTheMesh } from './ports/mesh-names.js'
 import { MeshAddresses } from './ports/mesh-addresses.js'
@@ -42,8 +41,9 @@ import { holderOf } from './ports/port-holder.js'
 import { PortPool } from './ports/port-pool.js'
 import { Reconciler } from './reconciler/loop.js'
 import type { Preparation } from './reconciler/ports.js'
-import type { Desired, DesiredService } from './reconciler/state.js'
+import type { DesiredService } from './reconciler/state.js'
 import { Registry } from './registry/registry.js'
+import { knownService, ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
 
 export interface ControlPlaneOptions {
@@ -65,19 +65,12 @@ export interface ControlPlaneOptions {
   readonly onFault: (what: string, error: unknown) => void
 }
 
-/** What becomes of a service, and what is told of it once that is durable. */
-interface Change {
-  readonly service: DesiredService
-  readonly event?: NewEvent
-}
-
 /** Instances and the mesh are for this machine only. */
 const loopback = '127.0.0.1'
 /** What the gateway calls itself when it watches and reports. */
 const gatewayName = 'gateway'
 /** What a gateway may take to finish what is in flight when everything goes down. */
 const gatewayGraceMs = 10_000
-const maxReplicas = 100
 /** Ports kept ready: a service can be scaled all the way at once. */
 const poolSize = 128
 
@@ -106,6 +99,7 @@ export class ControlPlane implements AppControl {
   readonly #token: string
   readonly #ports: PortPool
   readonly #deployer: Deployer
+  readonly #orders: ServiceOrders
   #finish!: () => void
   #app: AppSpec | null
   #isStopping = false
@@ -177,6 +171,15 @@ export class ControlPlane implements AppControl {
         this.#app = app
       },
     })
+    this.#orders = new ServiceOrders({
+      reconciler: this.#reconciler,
+      deployer: this.#deployer,
+      emit,
+      inTurn: (work) => this.#inTurn(work),
+      connect: (app) => this.#connect(app, { isIdle: false }),
+      serve: (app) => this.#serve(app),
+      app: () => this.#app,
+    })
     this.#view = new AppView({
       clock,
       adminSocket,
@@ -242,7 +245,6 @@ export class ControlPlane implements AppControl {
 
   apply(request: ApplyRequest): Promise<ApplyResult> {
     return this.#inTurn(async () => {
-      this.#assertRunning()
       const { app, desired } = await this.#deployer.wishOf(request)
       await this.#assertGatewayPort(app)
       await this.#api?.listen(app.api)
@@ -258,58 +260,11 @@ export class ControlPlane implements AppControl {
     })
   }
 
-  deploy(request: DeployRequest): Promise<readonly Deployed[]> {
-    return this.#inTurn(async () => {
-      this.#assertRunning()
-      const { app, desired, services } = await this.#deployer.partOf(request)
-      await this.#connect(app, { isIdle: false })
-      const before = this.#reconciler.desired()
-      await this.#deployer.want(app, desired, 'deploy')
-      this.#serve(app)
-      return services.map((service) => {
-        const revision = desired.get(service)?.revision ?? ''
-        return { service, revision, isNew: before.get(service)?.revision !== revision }
-      })
-    })
-  }
-
-  rollback(service: string, to: string | null): Promise<Deployed> {
-    return this.#inTurn(async () => {
-      this.#assertRunning()
-      this.#known(service, this.#reconciler.desired())
-      const { revision } = this.#deployer.deployments.rollback(service, to, 'rolled back by hand')
-      if (this.#app !== null) this.#serve(this.#app)
-      return { service, revision, isNew: true }
-    })
-  }
-
-  rollbackApp(): Promise<readonly Deployed[]> {
-    return this.#inTurn(async () => {
-      this.#assertRunning()
-      const before = this.#reconciler.desired()
-      const app = this.#deployer.goBack()
-      await this.#connect(app, { isIdle: false })
-      this.#serve(app)
-      return [...this.#reconciler.desired().values()]
-        .filter(({ name, revision }) => before.get(name)?.revision !== revision)
-        .map(({ name, revision }) => ({ service: name, revision, isNew: true }))
-    })
-  }
-
-  diff(request: ApplyRequest): Promise<readonly ServiceDiff[]> {
-    return this.#deployer.diff(request)
-  }
-
-  async history(service: string | null): Promise<readonly Deployment[]> {
-    if (service !== null) this.#known(service, this.#reconciler.desired())
-    return this.#deployer.deployments.history(service)
-  }
-
   async down(): Promise<void> {
     if (this.#isStopping) return
     this.#isStopping = true
     this.#events.emit({ kind: 'app.stopping', message: 'stopping everything' })
-    void this.#inTurn(() => this.#bringDown())
+    void this.#afterTurn(() => this.#bringDown())
   }
 
   async #bringDown(): Promise<void> {
@@ -320,71 +275,57 @@ export class ControlPlane implements AppControl {
       .removeNetwork()
       .catch((error: unknown) => this.#options.onFault('could not remove the network', error))
     this.#store.delete('meta', appKey)
+    this.#containers.keep(null)
     await this.close()
     this.#finish()
   }
 
-  scale(name: string, replicas: number): Promise<void> {
-    return this.#change(name, (service) => {
-      if (!Number.isInteger(replicas) || replicas < 0 || replicas > maxReplicas) {
-        throw new PandoError('usage', `${replicas} is not a replica count`, {
-          hint: `give a whole number from 0 to ${maxReplicas}`,
-        })
-      }
-      if (replicas > 1 && service.spec.port !== null && driverOf(service.spec) === 'process') {
-        throw new PandoError('conflict', `${name} insists on port ${service.spec.port}, so only one instance can run`, {
-          hint: 'leave out its `port` and let it listen on $PORT',
-        })
-      }
-      return {
-        service: { ...service, replicas, isStopped: false },
-        event: { kind: 'service.scaled', message: `${name}: ${service.replicas} → ${replicas} replicas` },
-      }
-    })
+  deploy(request: DeployRequest): Promise<readonly Deployed[]> {
+    return this.#orders.deploy(request)
   }
 
-  restart(name: string): Promise<void> {
-    return this.#change(name, (service) => ({
-      service: { ...service, generation: service.generation + 1, isStopped: false },
-      event: { kind: 'service.restarting', message: `${name}: restarting one by one` },
-    }))
+  rollback(service: string, to: string | null): Promise<Deployed> {
+    return this.#orders.rollback(service, to)
   }
 
-  stop(name: string): Promise<void> {
-    return this.#change(name, (service) => ({ service: { ...service, isStopped: true } }))
+  rollbackApp(): Promise<readonly Deployed[]> {
+    return this.#orders.rollbackApp()
   }
 
-  start(name: string): Promise<void> {
-    return this.#change(name, (service) => ({ service: { ...service, isStopped: false } }))
+  scale(service: string, replicas: number): Promise<void> {
+    return this.#orders.scale(service, replicas)
   }
 
-  promote(name: string): Promise<void> {
-    return this.#steer(name, 'promoted', () => this.#reconciler.promote(name))
+  restart(service: string): Promise<void> {
+    return this.#orders.restart(service)
   }
 
-  abort(name: string): Promise<void> {
-    return this.#steer(name, 'aborted', () => this.#reconciler.abort(name))
+  stop(service: string): Promise<void> {
+    return this.#orders.stop(service)
   }
 
-  #steer(name: string, done: string, order: () => boolean): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#assertRunning()
-      this.#known(name, this.#reconciler.desired())
-      if (!order()) throw new PandoError('conflict', `${name} has no rollout that could be ${done}`)
-    })
+  start(service: string): Promise<void> {
+    return this.#orders.start(service)
   }
 
-  #change(name: string, change: (service: DesiredService) => Change): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#assertRunning()
-      const desired = this.#reconciler.desired()
-      const { service, event } = change(this.#known(name, desired))
-      this.#reconciler.setDesired(withService(desired, name, () => service))
-      if (event !== undefined) this.#events.emit({ ...event, service: name })
-    })
+  promote(service: string): Promise<void> {
+    return this.#orders.promote(service)
+  }
+
+  abort(service: string): Promise<void> {
+    return this.#orders.abort(service)
   }
 
   // What is
+
+  diff(request: ApplyRequest): Promise<readonly ServiceDiff[]> {
+    return this.#deployer.diff(request)
+  }
+
+  async history(service: string | null): Promise<readonly Deployment[]> {
+    if (service !== null) knownService(service, this.#reconciler.desired())
+    return this.#deployer.deployments.history(service)
+  }
 
   status(): Promise<AppStatus> {
     return this.#view.status()
@@ -395,7 +336,7 @@ export class ControlPlane implements AppControl {
   }
 
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
-    for (const name of query.services) this.#known(name, this.#reconciler.desired())
+    for (const name of query.services) knownService(name, this.#reconciler.desired())
     return this.#logs.read(query, signal)
   }
 
@@ -464,25 +405,19 @@ export class ControlPlane implements AppControl {
     })
   }
 
-  #known(name: string, desired: Desired): DesiredService {
-    const service = desired.get(name)
-    if (service !== undefined) return service
-    const names = [...desired.keys()]
-    const close = nearest(name, names)
-    throw new PandoError('not_found', `there is no service ${name}`, {
-      hint: close === null ? `the services are ${names.join(', ')}` : `did you mean ${close}?`,
+  /** One order after the other; none once everything is being stopped. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#afterTurn(async () => {
+      if (this.#isStopping) {
+        throw new PandoError('conflict', 'everything is being stopped', {
+          hint: 'wait until `pando ps` says that nothing runs',
+        })
+      }
+      return await work()
     })
   }
 
-  #assertRunning(): void {
-    if (this.#isStopping) {
-      throw new PandoError('conflict', 'everything is being stopped', {
-        hint: 'wait until `pando ps` says that nothing runs',
-      })
-    }
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+  #afterTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work)
     this.#turn = result.catch(() => undefined)
     return result

@@ -1,0 +1,146 @@
+import { driverOf, PandoError, type AppSpec } from '@pando/model'
+import type { Deployed, DeployRequest } from './api/deployment-control.js'
+import type { Deployer } from './deployer.js'
+import { withService } from './desired/desired-state.js'
+import type { NewEvent } from './events/events.js'
+import { suggest } from './manifest/nearest.js'
+import type { Reconciler } from './reconciler/loop.js'
+import type { Desired, DesiredService } from './reconciler/state.js'
+
+const maxReplicas = 100
+
+export interface ServiceOrdersOptions {
+  readonly reconciler: Pick<Reconciler, 'desired' | 'setDesired' | 'promote' | 'abort'>
+  readonly deployer: Pick<Deployer, 'partOf' | 'want' | 'goBack' | 'deployments'>
+  readonly emit: (event: NewEvent) => void
+  /** Orders happen one after the other; rejects with `conflict` when everything is being stopped. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
+  /** Gives the app's services their stable addresses. */
+  readonly connect: (app: AppSpec) => Promise<void>
+  /** Tells the gateway of the app as it is now. */
+  readonly serve: (app: AppSpec) => void
+  readonly app: () => AppSpec | null
+}
+
+/** What becomes of a service, and what is told of it once that is durable. */
+interface Change {
+  readonly service: DesiredService
+  readonly event?: NewEvent
+}
+
+/** What somebody orders of single services while the app runs. Each order is durable before it is answered. */
+export class ServiceOrders {
+  readonly #options: ServiceOrdersOptions
+
+  constructor(options: ServiceOrdersOptions) {
+    this.#options = options
+  }
+
+  deploy(request: DeployRequest): Promise<readonly Deployed[]> {
+    const { inTurn, connect, deployer, reconciler, serve } = this.#options
+    return inTurn(async () => {
+      const { app, desired, services } = await deployer.partOf(request)
+      await connect(app)
+      const before = reconciler.desired()
+      await deployer.want(app, desired, 'deploy')
+      serve(app)
+      return services.map((service) => {
+        const revision = desired.get(service)?.revision ?? ''
+        return { service, revision, isNew: before.get(service)?.revision !== revision }
+      })
+    })
+  }
+
+  rollback(service: string, to: string | null): Promise<Deployed> {
+    const { app, connect, deployer, inTurn, reconciler, serve } = this.#options
+    return inTurn(async () => {
+      knownService(service, reconciler.desired())
+      const { revision } = deployer.deployments.rollback(service, to, 'rolled back by hand')
+      const now = app()
+      // The older revision may run on another driver, and so need addresses that this one did not.
+      if (now !== null) await connect(now)
+      if (now !== null) serve(now)
+      return { service, revision, isNew: true }
+    })
+  }
+
+  rollbackApp(): Promise<readonly Deployed[]> {
+    const { connect, deployer, inTurn, reconciler, serve } = this.#options
+    return inTurn(async () => {
+      const before = reconciler.desired()
+      const app = deployer.goBack()
+      await connect(app)
+      serve(app)
+      return [...reconciler.desired().values()]
+        .filter(({ name, revision }) => before.get(name)?.revision !== revision)
+        .map(({ name, revision }) => ({ service: name, revision, isNew: true }))
+    })
+  }
+
+  scale(name: string, replicas: number): Promise<void> {
+    return this.#change(name, (service) => {
+      if (!Number.isInteger(replicas) || replicas < 0 || replicas > maxReplicas) {
+        throw new PandoError('usage', `${replicas} is not a replica count`, {
+          hint: `give a whole number from 0 to ${maxReplicas}`,
+        })
+      }
+      if (replicas > 1 && service.spec.port !== null && driverOf(service.spec) === 'process') {
+        throw new PandoError('conflict', `${name} insists on port ${service.spec.port}, so only one instance can run`, {
+          hint: 'leave out its `port` and let it listen on $PORT',
+        })
+      }
+      return {
+        service: { ...service, replicas, isStopped: false },
+        event: { kind: 'service.scaled', message: `${name}: ${service.replicas} → ${replicas} replicas` },
+      }
+    })
+  }
+
+  restart(name: string): Promise<void> {
+    return this.#change(name, (service) => ({
+      service: { ...service, generation: service.generation + 1, isStopped: false },
+      event: { kind: 'service.restarting', message: `${name}: restarting one by one` },
+    }))
+  }
+
+  stop(name: string): Promise<void> {
+    return this.#change(name, (service) => ({ service: { ...service, isStopped: true } }))
+  }
+
+  start(name: string): Promise<void> {
+    return this.#change(name, (service) => ({ service: { ...service, isStopped: false } }))
+  }
+
+  promote(name: string): Promise<void> {
+    return this.#steer(name, 'promoted', () => this.#options.reconciler.promote(name))
+  }
+
+  abort(name: string): Promise<void> {
+    return this.#steer(name, 'aborted', () => this.#options.reconciler.abort(name))
+  }
+
+  #steer(name: string, done: string, order: () => boolean): Promise<void> {
+    return this.#options.inTurn(async () => {
+      knownService(name, this.#options.reconciler.desired())
+      if (!order()) throw new PandoError('conflict', `${name} has no rollout that could be ${done}`)
+    })
+  }
+
+  #change(name: string, change: (service: DesiredService) => Change): Promise<void> {
+    const { emit, inTurn, reconciler } = this.#options
+    return inTurn(async () => {
+      const desired = reconciler.desired()
+      const { service, event } = change(knownService(name, desired))
+      reconciler.setDesired(withService(desired, name, () => service))
+      if (event !== undefined) emit({ ...event, service: name })
+    })
+  }
+}
+
+/** The service of that name; throws `not_found` with the nearest one. */
+export function knownService(name: string, desired: Desired): DesiredService {
+  const service = desired.get(name)
+  if (service !== undefined) return service
+  const hint = suggest(name, [...desired.keys()])
+  throw new PandoError('not_found', `there is no service ${name}`, hint === undefined ? {} : { hint })
+}
