@@ -1,4 +1,5 @@
 export * from './api.js'
+export * from './autoscale.js'
 export * from './container-network.js'
 export * from './container.js'
 export * from './deployment.js'

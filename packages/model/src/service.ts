@@ -1,3 +1,4 @@
+import type { AutoscaleSpec } from './autoscale.js'
 import type { ContainerSpec } from './container.js'
 import type { Address } from './endpoint.js'
 import type { RolloutSpec } from './rollout.js'
@@ -93,7 +94,10 @@ export interface RevisionSpec {
 export interface ServiceSpec {
   readonly name: string
   readonly revision: RevisionSpec
+  /** With `autoscale`: how many it begins with. */
   readonly replicas: number
+  /** Absent: the count is changed by hand only. */
+  readonly autoscale?: AutoscaleSpec
   readonly restart: RestartPolicy
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>
   /** How long a draining instance may finish what is in flight before it is told to stop. */

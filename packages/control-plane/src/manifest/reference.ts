@@ -11,6 +11,7 @@ export function manifestReference(): string {
   }
   add('The top level', schema)
   add('services.*', definitions['service'])
+  add('autoscale', definitions['autoscale'])
   add('rollout', definitions['rollout'])
   add('services.*.routes[]', objectForm(definitions['route'], definitions))
   add('gateway', definitions['gateway'])

@@ -14,6 +14,7 @@ import { stringify } from 'yaml'
 import { escapeInterpolation } from './interpolation.js'
 import { isSecretName } from './names.js'
 import { renderListen, renderPublished } from './network.js'
+import { renderAutoscale } from './autoscale.js'
 import { renderRollout } from './rollout.js'
 import { formatDuration, formatSize } from './units.js'
 
@@ -108,6 +109,7 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
     depends_on: mapValues(service.dependsOn, (condition) => ({ condition })),
     healthcheck: renderHealthCheck(revision.healthcheck),
     replicas: service.replicas,
+    ...(service.autoscale === undefined ? {} : { autoscale: renderAutoscale(service.autoscale) }),
     restart: service.restart,
     resources: {
       ...(resources.memoryBytes === null ? {} : { memory: formatSize(resources.memoryBytes) }),

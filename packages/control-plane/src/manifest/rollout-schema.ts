@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { duration, durationOfAtLeast, flag, positive, whole } from './schema-values.js'
 
 /** A number of instances, or a percentage of them. */
-const share = () =>
+export const share = () =>
   z
     .union([z.number(), z.string()], { error: 'expected a number of instances or a percentage such as 25%' })
     .refine((value) => /^(\d{1,3}|(100|\d{1,2})%)$/.test(String(value)), {

@@ -85,13 +85,13 @@ function stepOf({ weight, pause }: { weight: string | number; pause?: string | n
   return { weight: Number(weight), pauseMs: pause === undefined ? null : millisecondsOf(pause, 0) }
 }
 
-function countOf(written: string | number | undefined, fallback: InstanceCount): InstanceCount {
+export function countOf(written: string | number | undefined, fallback: InstanceCount): InstanceCount {
   if (written === undefined) return fallback
   const text = String(written)
   return text.endsWith('%') ? { percent: Number(text.slice(0, -1)) } : { count: Number(text) }
 }
 
-function renderCount(count: InstanceCount): string | number {
+export function renderCount(count: InstanceCount): string | number {
   return 'percent' in count ? `${count.percent}%` : count.count
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defaultLimits } from './defaults.js'
 import { containerFields, secretsSchema, volumesSchema } from './container-schema.js'
 import { listenFields, networkFields } from './network-schema.js'
+import { autoscaleSchema } from './autoscale-schema.js'
 import { rolloutSchema } from './rollout-schema.js'
 import { routeSchema } from './route-schema.js'
 import {
@@ -183,7 +184,10 @@ export const serviceSchema = z
     healthcheck: healthcheck
       .optional()
       .describe('How to ask whether an instance is well. Text is a path. Default: a connection to its port.'),
-    replicas: whole(0, 100).optional().describe('How many instances run. Default: 1.'),
+    replicas: whole(0, 100)
+      .optional()
+      .describe('How many instances run; with autoscale, how many it begins with. Default: 1.'),
+    autoscale: autoscaleSchema.optional().describe('Changes the replicas by the load.'),
     restart: z
       .enum(['no', 'always', 'on-failure', 'unless-stopped'])
       .optional()

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { DependencyCondition, RestartPolicy, RouteSpec, ServiceSpec } from '@pando/model'
 import { defaultLogs, defaultService } from './defaults.js'
+import { readAutoscale } from './autoscale.js'
 import { readContainer } from './container.js'
 import { readHealthCheck } from './healthcheck.js'
 import { checkProgram, commandReader, readBuild, readCommand } from './program.js'
@@ -40,6 +41,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
   const memory = input.resources?.memory ?? input.mem_limit
   const cpus = input.resources?.cpus ?? input.cpus
   const listen = readListen(input, context)
+  const autoscale = readAutoscale(input, { protocol, isContainer: container !== undefined }, context)
   return {
     name,
     revision: {
@@ -67,7 +69,8 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
         maxFiles: Number(input.logs?.max_files ?? defaultLogs.maxFiles),
       },
     },
-    replicas: Number(input.replicas ?? defaultService.replicas),
+    replicas: Number(input.replicas ?? Math.max(defaultService.replicas, autoscale?.min ?? 0)),
+    ...(autoscale === null ? {} : { autoscale }),
     restart: readRestart(input.restart),
     dependsOn: readDependencies(input, context),
     drainTimeoutMs: millisecondsOf(input.drain_timeout, defaultService.drainTimeoutMs),

@@ -19,7 +19,6 @@ const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     ports: 'write "routes" to reach it through the gateway, or "port" when the program insists on one',
     expose: 'not needed: every service reaches every other by its <NAME>_URL',
     links: 'not needed: every service reaches every other by its <NAME>_URL',
-    autoscale: 'write "replicas"',
     develop: '',
     extends: 'use a YAML anchor and a merge key: <<: *name',
     labels: '',
