@@ -66,7 +66,7 @@ export class Deployer {
       store,
       clock,
       emit,
-      redeploy: (revision) => this.#redeploy(revision),
+      redeploy: (revision, alongside) => this.#redeploy(revision, alongside),
       isKept: (revision) => this.#isKept(revision),
     })
   }
@@ -207,16 +207,20 @@ export class Deployer {
     return sources
   }
 
-  #redeploy({ service, revision, spec, source }: Revision): void {
+  #redeploy({ service, revision, spec, source }: Revision, alongside: () => void): void {
     const { app, setApp, store, reconciler } = this.#options
     const change = (before: DesiredService): DesiredService => ({ ...before, revision, spec, source, isStopped: false })
     const present = app()
     const part = present?.services[service]
-    reconciler.setDesired(withService(reconciler.desired(), service, change))
-    if (present === null || part === undefined) return
-    const now = { ...present, services: { ...present.services, [service]: { ...part, revision: spec } } }
-    store.put('meta', appKey, now)
-    setApp(now)
+    const now =
+      present === null || part === undefined
+        ? null
+        : { ...present, services: { ...present.services, [service]: { ...part, revision: spec } } }
+    reconciler.setDesired(withService(reconciler.desired(), service, change), () => {
+      alongside()
+      if (now !== null) store.put('meta', appKey, now)
+    })
+    if (now !== null) setApp(now)
   }
 
   #isKept({ service, source, spec }: Revision): boolean {

@@ -34,7 +34,11 @@ function open(): Deployments {
     store,
     clock,
     emit: (event) => void events.push(event),
-    redeploy: (found) => redeploy(found),
+    redeploy: (found, alongside) =>
+      store.transaction(() => {
+        alongside()
+        redeploy(found)
+      }),
     isKept: (found) => !gone.has(found.revision),
   })
 }

@@ -11,8 +11,11 @@ export interface DeploymentsOptions {
   readonly store: Store
   readonly clock: Clock
   readonly emit: (event: NewEvent) => void
-  /** Makes an older revision the wanted one of its service; durable when it returns. Called inside of a transaction of the store. */
-  readonly redeploy: (revision: Revision) => void
+  /**
+   * Makes an older revision the wanted one of its service, durable together with what `alongside` writes when it returns. When it
+   * throws, nothing has changed.
+   */
+  readonly redeploy: (revision: Revision, alongside: () => void) => void
   /** Whether what was built for a revision is still there. */
   readonly isKept: (revision: Revision) => boolean
 }
@@ -103,12 +106,16 @@ export class Deployments {
   /** Goes back to `to`, or to the last healthy revision. Throws `not_found` or `conflict` and says what there is instead. */
   rollback(service: string, to: string | null, why: string, by: DeploymentCause = 'rollback'): Revision {
     const target = this.#targetOf(service, to)
-    this.#change(() => {
-      const before = this.current(service)
-      if (before !== null) this.#settle(before, 'rolled_back', why)
-      this.#add(target, by, why)
-      this.#options.redeploy(target)
-    })
+    try {
+      this.#options.redeploy(target, () => {
+        const before = this.current(service)
+        if (before !== null) this.#settle(before, 'rolled_back', why)
+        this.#add(target, by, why)
+      })
+    } catch (error) {
+      this.#load()
+      throw error
+    }
     this.#options.emit({
       kind: 'deployment.rolled_back',
       service,
@@ -117,21 +124,24 @@ export class Deployments {
     return target
   }
 
-  /** Takes in how a rollout has ended; what is not about the newest deployment is old news. A failed one goes back by itself. */
-  onRolloutResult({ service, revision, result, reason }: RolloutResult): void {
+  /**
+   * Takes in how a rollout has ended; what is not about the newest deployment is old news. A failed one goes back by itself.
+   * True when its events tell of that end, so that nobody else need.
+   */
+  onRolloutResult({ service, revision, result, reason }: RolloutResult): boolean {
     const current = this.current(service)
-    if (current === null || current.revision !== revision) return
+    if (current === null || current.revision !== revision) return false
     if (result === 'succeeded') {
-      if (current.result !== 'running' && current.result !== 'failed') return
+      if (current.result !== 'running' && current.result !== 'failed') return false
       this.#settle(current, 'healthy', current.reason)
       this.#options.emit({
         kind: 'deployment.healthy',
         service,
         message: `${service} runs revision ${revision}, and all of it is healthy`,
       })
-      return
+      return true
     }
-    if (current.result !== 'running') return
+    if (current.result !== 'running') return false
     const isSecondFailure = current.by === 'automatic_rollback'
     const target = isSecondFailure ? null : this.lastHealthy(service)
     this.#settle(current, 'failed', reason)
@@ -144,6 +154,7 @@ export class Deployments {
     if (target !== null) {
       this.rollback(service, target.revision, `revision ${revision} failed: ${reason}`, 'automatic_rollback')
     }
+    return true
   }
 
   /** Forgets a service that is no part of the app any more. */

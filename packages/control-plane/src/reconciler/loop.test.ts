@@ -7,7 +7,7 @@ import type { NewEvent } from '../events/events.js'
 import { MemoryStore } from '../store/memory-store.js'
 import { desiredOf, desiredService, revisionSpec } from './fixtures.suite.js'
 import { Reconciler } from './loop.js'
-import type { EndpointSink } from './ports.js'
+import type { EndpointSink, ReconcilerOptions } from './ports.js'
 import { seededRandom, SimulatedClock } from './simulated-clock.suite.js'
 
 const ignore = (): void => {}
@@ -24,7 +24,13 @@ function worldOf(behaviour: (service: string) => FakeBehaviour = () => ({})) {
   const random = seededRandom(1)
 
   async function begin(
-    options: { driver?: Driver; builder?: Builder; prepare?: () => never; maxBuilds?: number } = {},
+    options: {
+      driver?: Driver
+      builder?: Builder
+      prepare?: () => never
+      maxBuilds?: number
+      onRolloutResult?: ReconcilerOptions['onRolloutResult']
+    } = {},
   ) {
     const events: NewEvent[] = []
     const table = new Map<string, Endpoint>()
@@ -51,6 +57,7 @@ function worldOf(behaviour: (service: string) => FakeBehaviour = () => ({})) {
       emit: (event) => events.push(event),
       prepare: options.prepare ?? (() => ({ address: { host: '127.0.0.1', port: 20_000 }, environment: {} })),
       ...(options.maxBuilds === undefined ? {} : { maxBuilds: options.maxBuilds }),
+      ...(options.onRolloutResult === undefined ? {} : { onRolloutResult: options.onRolloutResult }),
     })
     await reconciler.start()
     const release = (id: string): void => {
@@ -89,6 +96,21 @@ describe('the reconciler', () => {
     expect(isIdle).toBe(true)
     expect(events.filter(({ kind }) => kind === 'fault' || kind === 'service.waiting')).toEqual([])
   })
+
+  it.each([true, false])(
+    'tells once how a rollout has ended: by itself unless it was told already (%s)',
+    async (isTold) => {
+      const { begin, clock } = worldOf()
+      const broken = { build: () => Promise.reject(new PandoError('build_failed', 'no such module')) }
+      const results: string[] = []
+      const onRolloutResult = ({ result }: { result: string }): boolean => results.push(result) > 0 && isTold
+      const { kinds, reconciler } = await begin({ builder: broken, onRolloutResult })
+      reconciler.setDesired(desiredOf(desiredService('web')))
+      await clock.pass(1000)
+      expect(results).toEqual(['failed'])
+      expect(kinds('rollout.failed')).toHaveLength(isTold ? 0 : 1)
+    },
+  )
 
   it('takes an instance out of the table in the very call that reports its exit', async () => {
     const { clock, substrate, begin } = worldOf()

@@ -25,6 +25,8 @@ const closeDeadlineMs = 5000
 const leapMs = 15_000
 /** How often a canary's figures are looked at. */
 const figuresMs = 1000
+/** What tells how a rollout has ended. */
+const endings: ReadonlySet<string> = new Set(['rollout.succeeded', 'rollout.failed', 'rollout.rolled_back'])
 /** A plan is carried out in a few rounds; more than this many are a fault of ours, and wait for the next tick. */
 const maxRounds = 50
 
@@ -220,10 +222,11 @@ export class Reconciler {
   /** Writes what has become of a rollout, and then tells of it. */
   #take(service: string, next: Advance): void {
     const { result } = next
+    let isTold = false
     this.#ledger.setRollout(service, next.rollout, next.back, () => {
-      if (result !== null) this.#options.onRolloutResult?.({ service, ...result })
+      if (result !== null) isTold = this.#options.onRolloutResult?.({ service, ...result }) ?? false
     })
-    for (const event of next.events) this.#options.emit(event)
+    for (const event of next.events) if (!isTold || !endings.has(event.kind)) this.#options.emit(event)
     if (next.back !== null) this.#builds.keepOnly(this.#ledger.desired)
   }
 

@@ -41,14 +41,14 @@ export interface ReconcilerOptions {
   readonly figures?: (service: string, fresh: string, old: string, since: number) => Comparison | null
   /**
    * How a rollout has ended. Called within the transaction that writes it; when it says itself what is wanted instead
-   * (`setDesired`), that holds.
+   * (`setDesired`), that holds. True when it has told of the end, so that the reconciler need not.
    */
   readonly onRolloutResult?: (result: {
     readonly service: string
     readonly revision: string
     readonly result: 'succeeded' | 'failed'
     readonly reason: string
-  }) => void
+  }) => boolean
   /** Builds under way at once; 4 by default. */
   readonly maxBuilds?: number
   /** Tests pass broken ones, to see that they are caught. */

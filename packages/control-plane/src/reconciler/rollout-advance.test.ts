@@ -112,6 +112,8 @@ describe('a canary', () => {
     old: { requests: 400, errors: 0, durations: [] },
   }
 
+  const fine: Comparison = { fresh: { requests: 40, errors: 0, durations: [] }, old: bad.old }
+
   it('gives the new revision its share whatever the counts are', () => {
     const rollout = begunFrom(canary, one)
     const weights = endpointsOf(
@@ -134,7 +136,7 @@ describe('a canary', () => {
   })
 
   it('goes on after its pause, to the end only when all new ones are there', () => {
-    const passed = settle(wanted(canary), begunFrom(canary, one), one, 40_000).rollout
+    const passed = settle(wanted(canary), begunFrom(canary, one), one, 40_000, { figures: fine }).rollout
     expect(passed).toMatchObject({ step: 1, stepSince: null, switchedAt: null })
     const all = [...one, instance('web/4@B', { since: 41_000 }), instance('web/5@B', { since: 41_000 })]
     const switched = settle(wanted(canary), passed, all, 50_000).rollout
@@ -146,6 +148,15 @@ describe('a canary', () => {
       state: 'succeeded',
       good: { revision: 'B' },
     })
+  })
+
+  it('waits ten seconds for figures that the gateway does not give, and says that it had none', () => {
+    const [first, second, third] = [40_000, 49_999, 50_000].map((now) =>
+      settle(wanted(canary), begunFrom(canary, one), one, now, { figures: null }),
+    )
+    expect([first, second, third].map((at) => at?.rollout.step)).toEqual([0, 0, 1])
+    const told = (third?.steps ?? []).flatMap(({ events }) => events.map(({ message }) => message))
+    expect(told.some((message) => message.includes('without figures'))).toBe(true)
   })
 
   it('is promoted and aborted by hand', () => {

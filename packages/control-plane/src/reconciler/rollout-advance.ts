@@ -11,6 +11,9 @@ import type { DesiredService, Observed, Rollout } from './state.js'
 /** Failures of the new revision that make a crash loop. */
 const crashesAllowed = 2
 
+/** A step whose figures the gateway does not give is held so much longer than its pause: ms. */
+const figuresPatienceMs = 10_000
+
 /** What becomes of a rollout now. Only what has changed is there. */
 export interface Advance {
   readonly rollout: Rollout
@@ -212,6 +215,7 @@ function staged(view: ServiceView, before: Rollout, { alarm, figures }: Surround
     return changed({ ...before, switchedAt: alarm.now }, event('rollout.promoted', desired, 'gets all requests'))
   }
   if (step.pauseMs === null || !alarm.passed(before.stepSince, step.pauseMs)) return null
+  if (figures === null && !alarm.passed(before.stepSince, step.pauseMs + figuresPatienceMs)) return null
   const seen = figures === null ? null : judge(figures, thresholds)
   if (seen?.verdict === 'unsure' && !alarm.passed(before.stepSince, step.pauseMs + progressDeadlineMs)) return null
   if (before.step === steps.length - 1 && !mayEnd) return null
