@@ -27,6 +27,8 @@ export interface RolloutResult {
   readonly result: 'succeeded' | 'failed'
   /** One sentence; empty for a success. */
   readonly reason: string
+  /** It failed, and nothing is to be gone back to: others wait for its end. */
+  readonly isWithoutReturn?: boolean
 }
 
 /**
@@ -128,7 +130,7 @@ export class Deployments {
    * Takes in how a rollout has ended; what is not about the newest deployment is old news. A failed one goes back by itself.
    * True when its events tell of that end, so that nobody else need.
    */
-  onRolloutResult({ service, revision, result, reason }: RolloutResult): boolean {
+  onRolloutResult({ service, revision, result, reason, isWithoutReturn = false }: RolloutResult): boolean {
     const current = this.current(service)
     if (current === null || current.revision !== revision) return false
     if (result === 'succeeded') {
@@ -143,9 +145,12 @@ export class Deployments {
     }
     if (current.result !== 'running') return false
     const isSecondFailure = current.by === 'automatic_rollback'
-    const target = isSecondFailure ? null : this.lastHealthy(service)
+    const target = isSecondFailure || isWithoutReturn ? null : this.lastHealthy(service)
     this.#settle(current, 'failed', reason)
-    const next = target === null ? `; ${whyStays(isSecondFailure)}` : ''
+    const next =
+      target === null
+        ? `; ${isWithoutReturn ? 'it is not gone back from, as others wait for its end' : whyStays(isSecondFailure)}`
+        : ''
     this.#options.emit({
       kind: 'deployment.failed',
       service,

@@ -48,6 +48,8 @@ export interface ReconcilerOptions {
     readonly revision: string
     readonly result: 'succeeded' | 'failed'
     readonly reason: string
+    /** It failed, and nothing is to be gone back to. */
+    readonly isWithoutReturn?: boolean
   }) => boolean
   /** Builds under way at once; 4 by default. */
   readonly maxBuilds?: number

@@ -24,6 +24,8 @@ export interface Advance {
     readonly result: 'succeeded' | 'failed'
     readonly reason: string
     readonly revision: string
+    /** It failed, and nothing is to be gone back to. */
+    readonly isWithoutReturn?: boolean
   } | null
   readonly events: readonly NewEvent[]
 }
@@ -47,7 +49,7 @@ export function advance(view: ServiceView, before: Rollout | undefined, around: 
   // It may still come to be well, and then it is.
   if (before.state === 'failed') return null
   const failure = failureOf(view, before, around)
-  if (failure !== null) return failed(desired, before, failure, around.alarm.now)
+  if (failure !== null) return failed(desired, before, failure, around.alarm.now, isJob(view, around))
   return awaited(view, before, around) ?? staged(view, before, around)
 }
 
@@ -140,14 +142,26 @@ function hasWayBack({ good, revision, isRollback }: Rollout): boolean {
   return good !== null && good.revision !== revision && !isRollback
 }
 
-function failed(desired: DesiredService, before: Rollout, why: string, now: number): Advance {
+/**
+ * Others wait for its end. Such a one is not gone back from: its older revision would run again, end well, and so let those begin
+ * whose newer revisions wait for the newer job.
+ */
+function isJob({ name }: ServiceView, { views }: Surroundings): boolean {
+  return [...views.values()].some(({ desired }) => desired?.dependsOn[name] === 'service_completed_successfully')
+}
+
+function failed(desired: DesiredService, before: Rollout, why: string, now: number, isWithoutReturn = false): Advance {
   const { good } = before
-  const result = { result: 'failed', reason: why, revision: desired.revision } as const
-  if (good === null || !hasWayBack(before)) {
-    const stays = before.isRollback ? 'it was itself gone back to' : 'there is no older revision to go back to'
+  const result = { result: 'failed', reason: why, revision: desired.revision, isWithoutReturn } as const
+  if (good === null || !hasWayBack(before) || isWithoutReturn) {
+    const stays = before.isRollback
+      ? 'it was itself gone back to'
+      : isWithoutReturn
+        ? 'others wait for its end'
+        : 'there is no older revision to go back to'
     const reason = before.isRollback ? `${before.reason}; nor did going back succeed: ${why}` : why
     const rollout: Rollout = { ...before, state: 'failed', reason, waitsSince: null }
-    const message = `has failed: ${why}; it is tried further, as ${stays}`
+    const message = `has failed: ${why}; it is ${isWithoutReturn ? 'not gone back from' : 'tried further'}, as ${stays}`
     return { rollout, back: null, result, events: [event('rollout.failed', desired, message)] }
   }
   const back = wayBack(desired, good)
