@@ -11,6 +11,8 @@ export interface ReadManifest {
   readonly variables: Readonly<Record<string, string>>
   /** What is no mistake and yet worth a look. */
   readonly warnings: readonly Diagnostic[]
+  /** Absolute paths of all files that it was read from. */
+  readonly files: readonly string[]
 }
 
 /** Rejects with `manifest_invalid` and every mistake in it. */
@@ -20,8 +22,8 @@ export async function readManifest(
   profiles: readonly string[] = [],
 ): Promise<ReadManifest> {
   const { loadManifest } = await manifestRoom()
-  const { app, usedVariables, warnings } = await loadManifest({ path, variables: env, profiles })
-  return { app, variables: usedVariables, warnings }
+  const { app, usedVariables, warnings, files } = await loadManifest({ path, variables: env, profiles })
+  return { app, variables: usedVariables, warnings, files }
 }
 
 /**
@@ -51,6 +53,13 @@ export async function renderDiagnostics(
     relativeTo: options.cwd,
     style: (part, text) => styles[part](text),
   })
+}
+
+/** Which files of a service's folder are no source, and how patterns are read. */
+export async function sourceRooms(): Promise<
+  Pick<typeof import('@pando/control-plane'), 'ignoreRules' | 'sourceRules'>
+> {
+  return manifestRoom()
 }
 
 /** As a manifest with every default filled in; what looks secret is left out unless asked for. */

@@ -1,6 +1,7 @@
 import type { AutoscaleSpec } from './autoscale.js'
 import type { ContainerSpec } from './container.js'
 import type { Address } from './endpoint.js'
+import type { WatchRule } from './develop.js'
 import type { RolloutSpec } from './rollout.js'
 import type { RouteSpec } from './route.js'
 
@@ -108,6 +109,8 @@ export interface ServiceSpec {
   readonly routes: readonly RouteSpec[]
   /** Further addresses of the gateway, each of which leads to this service alone. No part of the revision. */
   readonly listen?: readonly Address[]
+  /** What `pando up --watch` goes by. Absent: the default; empty: nothing is watched. */
+  readonly watch?: readonly WatchRule[]
 }
 
 export type BalancerPolicy = 'round_robin' | 'least_request'

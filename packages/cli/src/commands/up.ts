@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { PandoError } from '@pando/model'
 import { daemonAt, newCommand, projectOf, type Attach } from '../command.js'
 import { note, printJson, type Context } from '../context.js'
 import type { Daemon } from '../daemon/daemon.js'
@@ -8,11 +9,13 @@ import { parseDuration } from '../render/duration.js'
 import { Attachment } from '../up/attachment.js'
 import { openApp } from '../up/open-app.js'
 import { StopRequests } from '../up/stop-requests.js'
+import { Development } from '../watch/development.js'
 import { LineView, QuietView, type View, type ViewOptions } from '../up/view.js'
 
 interface UpOptions {
   readonly detach?: boolean
   readonly profile: readonly string[]
+  readonly watch?: boolean
   readonly timeout: string
 }
 
@@ -24,15 +27,21 @@ export function upCommand(attach: Attach): Command {
   const command = newCommand('up', 'run everything that the manifest describes; Ctrl-C stops it')
     .option('-d, --detach', 'come back when all is ready, and leave it running')
     .option('--profile <name>', 'with the services of this profile; may be given more than once', collect, [])
+    .option('-w, --watch', 'build and roll a service when its files change, and apply the manifest when it does')
     .option('--timeout <time>', 'with -d: wait at most so long', '10m')
   return attach<UpOptions>(command, async (invocation) => {
     const { context, options } = invocation
     const timeoutMs = parseDuration(options.timeout, '--timeout')
+    if (options.watch === true && options.detach === true) {
+      throw new PandoError('usage', '--watch needs a terminal to tell what it does; --detach leaves none')
+    }
     const project = projectOf(invocation)
     // Every mistake is said before anything is started or touched.
-    const { app, variables, warnings } = await readManifest(project.manifest, context.env, options.profile)
+    const manifest = await readManifest(project.manifest, context.env, options.profile)
+    const { app, variables, warnings } = manifest
     if (warnings.length > 0) note(context, await renderDiagnostics(warnings, context))
     const daemon = daemonAt(project.stateDir, context)
+    let development: Development | null = null
     const stops = new StopRequests({ env: context.env, now: () => context.now() })
     try {
       const isDetached = options.detach === true
@@ -42,6 +51,17 @@ export function upCommand(attach: Attach): Command {
       view.note(context.paint.dim(`${app.name}: ${project.manifest}`))
       const opened = await openApp(daemon, { manifest: project.manifest, variables }, deadline)
       if (opened.note !== '') view.note(opened.note)
+      if (options.watch === true) {
+        development = new Development({
+          path: project.manifest,
+          manifest,
+          profiles: options.profile,
+          context,
+          daemon,
+          view,
+        })
+        await development.start()
+      }
       const attachment = new Attachment({
         daemon,
         view,
@@ -59,6 +79,7 @@ export function upCommand(attach: Attach): Command {
       }
       return code
     } finally {
+      development?.close()
       stops.close()
     }
   })

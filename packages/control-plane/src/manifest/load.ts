@@ -27,6 +27,8 @@ export interface LoadedManifest {
   readonly usedVariables: Readonly<Record<string, string>>
   /** What is no mistake and yet worth a look. */
   readonly warnings: readonly Diagnostic[]
+  /** Absolute paths of all files whose text was read: itself, those that it includes, those of variables. */
+  readonly files: readonly string[]
 }
 
 /** Every reading may ask for more files; included ones name further ones, so their depth bounds the readings. */
@@ -55,7 +57,12 @@ export async function loadManifest(options: LoadOptions): Promise<LoadedManifest
       folders,
     })
     if (result.kind === 'read')
-      return { app: result.app, usedVariables: result.usedVariables, warnings: result.warnings }
+      return {
+        app: result.app,
+        usedVariables: result.usedVariables,
+        warnings: result.warnings,
+        files: [...files.keys()],
+      }
     if (result.kind === 'mistaken') throw manifestError(result.diagnostics)
     for (const file of result.files) files.set(file, await readFileFact(file))
     for (const folder of result.folders) folders.set(folder, await readFolderFacts(folder))

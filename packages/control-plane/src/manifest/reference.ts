@@ -13,6 +13,7 @@ export function manifestReference(): string {
   add('services.*', definitions['service'])
   add('autoscale', definitions['autoscale'])
   add('rollout', definitions['rollout'])
+  add('develop', definitions['develop'])
   add('services.*.routes[]', objectForm(definitions['route'], definitions))
   add('gateway', definitions['gateway'])
   add('api', definitions['api'])

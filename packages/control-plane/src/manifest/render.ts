@@ -15,6 +15,7 @@ import { escapeInterpolation } from './interpolation.js'
 import { isSecretName } from './names.js'
 import { renderListen, renderPublished } from './network.js'
 import { renderAutoscale } from './autoscale.js'
+import { renderDevelop } from './develop.js'
 import { renderRollout } from './rollout.js'
 import { formatDuration, formatSize } from './units.js'
 
@@ -120,6 +121,7 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
     stop_grace_period: formatDuration(revision.stopGracePeriodMs),
     drain_timeout: formatDuration(service.drainTimeoutMs),
     rollout: renderRollout(service.rollout),
+    ...(service.watch === undefined ? {} : { develop: renderDevelop(service.watch, plain) }),
     logs: { max_size: formatSize(revision.logs.maxBytes), max_files: revision.logs.maxFiles },
   }
 }

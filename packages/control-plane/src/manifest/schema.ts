@@ -3,6 +3,7 @@ import { defaultLimits } from './defaults.js'
 import { containerFields, secretsSchema, volumesSchema } from './container-schema.js'
 import { listenFields, networkFields } from './network-schema.js'
 import { autoscaleSchema } from './autoscale-schema.js'
+import { developSchema } from './develop-schema.js'
 import { rolloutSchema } from './rollout-schema.js'
 import { routeSchema } from './route-schema.js'
 import {
@@ -215,6 +216,7 @@ export const serviceSchema = z
     drain_timeout: duration()
       .optional()
       .describe('The longest that an instance may finish what is in flight before it is asked to stop. Default: 30s.'),
+    develop: developSchema.optional().describe('How it is developed; read by pando up --watch.'),
     rollout: rolloutSchema.optional().describe('How it goes from one revision to the next.'),
     logs: z
       .strictObject({

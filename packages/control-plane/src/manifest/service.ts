@@ -3,6 +3,7 @@ import type { DependencyCondition, RestartPolicy, RouteSpec, ServiceSpec } from 
 import { defaultLogs, defaultService } from './defaults.js'
 import { readAutoscale } from './autoscale.js'
 import { readContainer } from './container.js'
+import { readDevelop } from './develop.js'
 import { readHealthCheck } from './healthcheck.js'
 import { checkProgram, commandReader, readBuild, readCommand } from './program.js'
 import { readListen } from './network.js'
@@ -22,6 +23,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
   const build = readBuild(input, context)
   const command = input.command === undefined ? null : readCommand(input.command, ['command'], readText, context)
   checkProgram(input, build, context)
+  const watch = readDevelop(input, build.spec, context)
   const container = readContainer(input, build.spec, context)
   if (protocol === 'none' && input.port !== undefined) {
     mistake(
@@ -78,6 +80,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
     balancer: input.balancer ?? defaultService.balancer,
     routes: readRoutes(input, context),
     ...(listen === undefined ? {} : { listen }),
+    ...(watch === undefined ? {} : { watch }),
   }
 }
 

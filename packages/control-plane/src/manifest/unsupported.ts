@@ -19,7 +19,6 @@ const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     ports: 'write "routes" to reach it through the gateway, or "port" when the program insists on one',
     expose: 'not needed: every service reaches every other by its <NAME>_URL',
     links: 'not needed: every service reaches every other by its <NAME>_URL',
-    develop: '',
     extends: 'use a YAML anchor and a merge key: <<: *name',
     labels: '',
     annotations: '',
@@ -97,6 +96,7 @@ const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     ].map((key) => [key, '']),
   ),
   'services.*.healthcheck': { start_interval: 'an instance that starts is asked several times a second' },
+  'services.*.develop.watch.*': { target: '', initial_sync: '', exec: '' },
   'services.*.depends_on.*': { restart: '' },
   'services.*.env_file.*': { format: '' },
   'services.*.resources': { limits: 'write memory and cpus directly', reservations: '' },
@@ -108,17 +108,17 @@ export function unsupportedKey(
   path: readonly (string | number)[],
   key: string,
 ): { message: string; hint?: string } | null {
-  const place = path.map((part, index) => (index % 2 === 1 && isNamed(path, index) ? '*' : String(part))).join('.')
+  const place = path.map((part, index) => (isNamed(path, index) ? '*' : String(part))).join('.')
   const hint = unsupported[place]?.[key]
   if (hint === undefined) return null
   return { message: `"${key}" is not supported yet`, ...(hint === '' ? {} : { hint }) }
 }
 
-/** The second part is a name under `services` and `include`, the fourth one under `depends_on` and `env_file`. */
+/** The second part is a name under `services` and `include`, the fourth one under `depends_on` and `env_file`, the fifth one a rule's number. */
 function isNamed(path: readonly (string | number)[], index: number): boolean {
-  return index === 1
-    ? path[0] === 'services' || path[0] === 'include'
-    : path[2] === 'depends_on' || path[2] === 'env_file'
+  if (index === 1) return path[0] === 'services' || path[0] === 'include'
+  if (index === 3) return path[2] === 'depends_on' || path[2] === 'env_file'
+  return index === 4 && path[2] === 'develop' && path[3] === 'watch'
 }
 
 /** The words of Compose under a service that are not honoured, in alphabetical order. */
