@@ -145,6 +145,27 @@ describe.skipIf(!hasEngine)('containers', () => {
       expect(lines).toContain('written')
     })
 
+    it('is told what the manifest says of its kernel, its hosts and its entry point', async () => {
+      const driver = open()
+      const extras = {
+        entrypoint: ['sh', '-c'],
+        hasInit: false,
+        extraHosts: { db: '192.0.2.1' },
+        labels: { team: 'orders' },
+        shmBytes: 1 << 20,
+        ulimits: [{ name: 'nofile', soft: 100, hard: 200 }],
+        sysctls: { 'net.ipv4.ip_unprivileged_port_start': '0' },
+        dns: ['192.0.2.53'],
+      }
+      const script =
+        'echo first is $(cat /proc/1/comm); ulimit -n; grep db /etc/hosts; df -k /dev/shm | tail -1; cat /proc/sys/net/ipv4/ip_unprivileged_port_start'
+      await driver.start(order('a-0', [script], { container: { extras } }))
+      const [{ Labels }] = await engine.json<{ Labels: Record<string, string> }[]>('GET', '/containers/json?all=true')
+      expect(Labels).toMatchObject({ team: 'orders', 'pando.instance': 'a-0' })
+      const lines = (await outputOf(driver, 'a-0')).trim().split('\n')
+      expect(lines).toEqual(['first is sh', '100', '192.0.2.1\tdb', expect.stringMatching(/^shm\s+1024 /), '0'])
+    })
+
     it('reads its secrets and mounts, and cannot write them', async () => {
       const driver = open()
       writeFileSync(join(stateDir, 'token'), 'hush\n', { mode: 0o600 })

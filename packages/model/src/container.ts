@@ -1,3 +1,4 @@
+import type { ContainerExtras } from './container-extras.js'
 import type { ContainerNetworking } from './container-network.js'
 import type { RevisionSpec } from './service.js'
 
@@ -48,6 +49,8 @@ export interface ContainerSpec {
   readonly security: ContainerSecurity
   /** Absent: it is found through the mesh alone. */
   readonly network?: ContainerNetworking
+  /** Absent: nothing of it is said. */
+  readonly extras?: ContainerExtras
 }
 
 /** Which driver runs it. */

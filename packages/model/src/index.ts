@@ -1,5 +1,6 @@
 export * from './api.js'
 export * from './autoscale.js'
+export * from './container-extras.js'
 export * from './container-network.js'
 export * from './container.js'
 export * from './deployment.js'

@@ -1,6 +1,8 @@
 import { isAbsolute, resolve } from 'node:path'
 import type { BuildSpec, ContainerMount, ContainerSecret, ContainerSpec } from '@pando/model'
 import { containerFields } from './container-schema.js'
+import { capability, readExtras } from './container-extras.js'
+import { containerExtraFields } from './container-extras-schema.js'
 import { networkFields } from './network-schema.js'
 import { readNetworking } from './network.js'
 import type { ServiceInput } from './schema.js'
@@ -17,7 +19,7 @@ export function readContainer(
   context: ServiceContext,
 ): ContainerSpec | undefined {
   if (input.image === undefined && build.kind !== 'dockerfile') {
-    const words = { ...containerFields, ...networkFields }
+    const words = { ...containerFields, ...containerExtraFields, ...networkFields }
     for (const key of Object.keys(words) as (keyof typeof words)[]) {
       if (input[key] === undefined) continue
       const message = `"${key}" is for containers, and this service runs as processes of this machine`
@@ -36,6 +38,7 @@ export function readContainer(
   }
   const isEngineDefault = String(input.engine_defaults ?? false) === 'true'
   const network = readNetworking(input, context)
+  const extras = readExtras(input, context)
   const tmpfs = typeof input.tmpfs === 'string' ? [input.tmpfs] : (input.tmpfs ?? [])
   return {
     image: input.image ?? null,
@@ -46,12 +49,13 @@ export function readContainer(
     secrets: (input.secrets ?? []).flatMap((name, index) => readSecret(name, index, context)),
     security: {
       isRootReadOnly: String(input.read_only ?? true) === 'true',
-      capAdd: (input.cap_add ?? []).map((name) => name.toUpperCase().replace(/^CAP_/, '')),
+      capAdd: (input.cap_add ?? []).map(capability),
       user: input.user ?? null,
       pidsLimit: Number(input.pids_limit ?? (isEngineDefault ? 0 : defaultPidsLimit)),
       ...(isEngineDefault ? { isEngineDefault } : {}),
     },
     ...(network === undefined ? {} : { network }),
+    ...(extras === undefined ? {} : { extras }),
   }
 }
 

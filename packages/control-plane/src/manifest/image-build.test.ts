@@ -38,6 +38,10 @@ it.each([
     'services:\n  a: { build: { context: a, dockerfile: ../Dockerfile } }\n',
     '"../Dockerfile" is no file inside "/app/a"',
   ],
+  [
+    'services:\n  a: { build: { kind: dockerfile, command: make } }\n',
+    '2:35 services.a.build.command: "command" builds a program of this machine',
+  ],
   ['services:\n  a: { build: { args: [1A=x] } }\n', 'services.a.build.args[0]: "1A" is not a name of an argument'],
 ])('refuses %j', (text, mistake) => {
   expect(listed(text)).toEqual([expect.stringContaining(mistake)])

@@ -25,6 +25,10 @@ export function readImageBuild(written: WrittenBuild, folder: string, context: S
     }
     return {}
   }
+  if (written.command !== undefined && (written.kind === 'dockerfile' || saysImage(written))) {
+    const message = '"command" builds a program of this machine, and an image is built by its Dockerfile alone'
+    mistake(context, ['build', 'command'], 'key', message, 'write it into the Dockerfile, as a RUN')
+  }
   const args = readArgs(written.args, context)
   return {
     ...(written.dockerfile === undefined ? {} : { dockerfile: innerPath(written.dockerfile, folder, context) }),

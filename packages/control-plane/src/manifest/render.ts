@@ -11,6 +11,7 @@ import type {
   ValueMatch,
 } from '@pando/model'
 import { stringify } from 'yaml'
+import { renderExtras } from './container-extras-render.js'
 import { escapeInterpolation } from './interpolation.js'
 import { isSecretName } from './names.js'
 import { renderListen, renderPublished } from './network.js'
@@ -126,7 +127,7 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
   }
 }
 
-function renderContainer({ image, mounts, secrets, security, network }: ContainerSpec): object {
+function renderContainer({ image, mounts, secrets, security, network, extras }: ContainerSpec): object {
   return {
     ...(image === null ? {} : { image: plain(image) }),
     volumes: mounts.map(renderMount),
@@ -143,6 +144,7 @@ function renderContainer({ image, mounts, secrets, security, network }: Containe
           ...(network.hostname === null ? {} : { hostname: plain(network.hostname) }),
         }),
     ...(security.user === null ? {} : { user: plain(security.user) }),
+    ...(extras === undefined ? {} : renderExtras(extras)),
   }
 }
 

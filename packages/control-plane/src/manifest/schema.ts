@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defaultLimits } from './defaults.js'
+import { containerExtraFields } from './container-extras-schema.js'
 import { containerFields, secretsSchema, volumesSchema } from './container-schema.js'
 import { listenFields, networkFields } from './network-schema.js'
 import { autoscaleSchema } from './autoscale-schema.js'
@@ -157,6 +158,7 @@ export const serviceSchema = z
   .strictObject({
     build: build.optional().describe("The service's folder, or more about how it is built."),
     ...containerFields,
+    ...containerExtraFields,
     ...networkFields,
     ...listenFields,
     command: command()

@@ -32,15 +32,16 @@ export function containerSettings(input: {
 }): object {
   const { order, container, network } = input
   const { address, program, spec } = order
-  const { security } = container
+  const { security, extras = {} } = container
   const port = insidePort(order)
   const bindings = portBindings(container, port === null ? null : address, port)
   const memoryBytes = spec.resources.memoryBytes
   return {
     Image: input.image,
-    Labels: input.labels,
+    // Ours last: they say whose it is.
+    Labels: { ...extras.labels, ...input.labels },
     Env: Object.entries({ ...program.environment, ...order.environment }).map(([name, value]) => `${name}=${value}`),
-    ...commandOf(program.command),
+    ...commandOf(program.command, extras.entrypoint),
     ...(program.workdir === '' ? {} : { WorkingDir: program.workdir }),
     ...(security.user === null ? {} : { User: security.user }),
     StopSignal: spec.stopSignal,
@@ -51,15 +52,22 @@ export function containerSettings(input: {
     HostConfig: {
       NetworkMode: network.name,
       PortBindings: Object.fromEntries(bindings),
-      ExtraHosts: network.isLocal ? input.meshNames.map((name) => `${name}:${network.gateway}`) : [],
+      ExtraHosts: [
+        ...Object.entries(extras.extraHosts ?? {}).map(([name, at]) => `${name}:${at}`),
+        ...(network.isLocal ? input.meshNames.map((name) => `${name}:${network.gateway}`) : []),
+      ],
       RestartPolicy: { Name: 'no' },
-      Init: true,
+      Init: extras.hasInit ?? true,
       Privileged: false,
       ReadonlyRootfs: security.isRootReadOnly,
-      CapDrop: security.isEngineDefault === true ? [] : ['ALL'],
+      CapDrop: security.isEngineDefault === true ? (extras.capDrop ?? []) : ['ALL'],
       CapAdd: security.capAdd,
       SecurityOpt: security.isEngineDefault === true ? [] : ['no-new-privileges:true'],
       PidsLimit: security.pidsLimit,
+      ...(extras.shmBytes === undefined ? {} : { ShmSize: extras.shmBytes }),
+      ...(extras.dns === undefined ? {} : { Dns: extras.dns }),
+      Sysctls: extras.sysctls ?? {},
+      Ulimits: (extras.ulimits ?? []).map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
       // No swap beside it: a limit that swaps is none.
       ...(memoryBytes === null ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes }),
       ...(spec.resources.cpus === null ? {} : { NanoCpus: Math.round(spec.resources.cpus * 1e9) }),
@@ -79,10 +87,18 @@ function insidePort({ spec, address }: StartOrder): number | null {
   return address === null ? null : (spec.port ?? address.port)
 }
 
-/** A text replaces all that the image says of how to start; a list is what the image's entry point is given, as in Compose. */
-function commandOf(command: string | readonly string[]): object {
-  if (typeof command !== 'string') return command.length === 0 ? {} : { Cmd: command }
-  return { Entrypoint: shell(command), Cmd: [] }
+/**
+ * A text replaces all that the image says of how to start; a list is what the image's entry point is given, as in Compose. An entry
+ * point of the manifest's own is given the one as the other, and no longer what the image says it is given.
+ */
+function commandOf(command: string | readonly string[], entrypoint?: readonly string[]): object {
+  if (typeof command !== 'string') {
+    const own = entrypoint === undefined ? {} : { Entrypoint: entrypoint }
+    return command.length === 0 ? own : { ...own, Cmd: command }
+  }
+  return entrypoint === undefined
+    ? { Entrypoint: shell(command), Cmd: [] }
+    : { Entrypoint: entrypoint, Cmd: shell(command) }
 }
 
 function mountOf(

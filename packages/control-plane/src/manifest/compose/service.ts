@@ -1,5 +1,4 @@
 import type { Path } from '../source.js'
-import { serviceSchema } from '../schema.js'
 import { putBuild } from './build.js'
 import { escaped, putDeploy, putHealthCheck } from './deploy.js'
 import type { Draft } from './draft.js'
@@ -25,11 +24,17 @@ export interface AroundService {
 }
 
 /** Words that mean the same to both, and are checked by our own schema. */
-const sameWords = ['read_only', 'pids_limit', 'mem_limit', 'cpus', 'stop_grace_period', 'profiles', 'hostname'] as const
-const textWords = ['user', 'working_dir', 'stop_signal'] as const
-const containerWords = [
+const sameWords = [
+  'read_only',
+  'pids_limit',
+  'mem_limit',
+  'cpus',
+  'stop_grace_period',
+  'profiles',
+  'hostname',
   'cap_add',
   'cap_drop',
+  'dns',
   'extra_hosts',
   'init',
   'labels',
@@ -37,8 +42,7 @@ const containerWords = [
   'sysctls',
   'ulimits',
 ] as const
-/** Without these a program runs all the same. */
-const harmless: ReadonlySet<string> = new Set(['init', 'labels'])
+const textWords = ['user', 'working_dir', 'stop_signal'] as const
 
 /** One service of a Compose file in our words; `extends` has been followed. What Compose promises its containers they get. */
 export function putService(name: string, service: Written, around: AroundService): void {
@@ -59,7 +63,6 @@ export function putService(name: string, service: Written, around: AroundService
     const value = service.get(key)
     if (value !== undefined) put(key, value.isScalar ? value.text : value.value, value)
   }
-  for (const key of containerWords) putWord(key, service, base, around)
   putProgram(service, base, around)
   putBuild(service, base, around)
   putEnvironment(service, base, around)
@@ -74,27 +77,11 @@ export function putService(name: string, service: Written, around: AroundService
   for (const [key, value] of service.get('x-pando')?.entries() ?? []) put(key, value.value, value)
 }
 
-/** A word of Compose that our own manifest knows as well, or does not know yet. */
-function putWord(key: string, service: Written, base: Path, { draft, problems }: AroundService): void {
-  const value = service.get(key)
-  if (value === undefined) return
-  if (Object.hasOwn(serviceSchema.shape, key)) draft.put([...base, key], value.value, value)
-  else if (harmless.has(key)) problems.note(value, `"${key}" has no effect yet`, undefined, 'key')
-  else problems.refuse(value, `"${key}" is not honoured yet`, undefined, 'key')
-}
-
 function putProgram(service: Written, base: Path, around: AroundService): void {
-  const { draft, problems } = around
   const entrypoint = service.get('entrypoint')
-  if (entrypoint !== undefined) {
-    if (!Object.hasOwn(serviceSchema.shape, 'entrypoint')) {
-      problems.refuse(entrypoint, '"entrypoint" is not honoured yet', undefined, 'key')
-    } else putWords('entrypoint', entrypoint, base, around)
-  }
+  if (entrypoint !== undefined) putWords('entrypoint', entrypoint, base, around)
   const command = service.get('command')
   if (command !== undefined) putWords('command', command, base, around)
-  // With an entry point of its own the image's command is no longer given to it.
-  else if (entrypoint !== undefined) draft.put([...base, 'command'], [], entrypoint)
 }
 
 /** One text is taken apart as a shell would, and no shell runs it. */
