@@ -104,6 +104,23 @@ test(
   },
 )
 
+test('a program that ends at its start shows its last lines, and the old one serves', { timeout: 90_000 }, async () => {
+  const mark = terminal.text().length
+  save('users', '', 'main.mjs', "throw new Error('boom ' + 7)\n")
+  await until('its last lines are shown', () => since(mark).includes('users | Error: boom 7'), { timeoutMs: 30_000 })
+  expect(await word('users')).toBe('c three')
+  save('users', 'four')
+  await serves('c four')
+})
+
+test('a save while the control plane is away is not lost', { timeout: 90_000 }, async () => {
+  const { pid } = await app.status()
+  process.kill(pid, 'SIGKILL')
+  save('users', 'five')
+  await serves('c five')
+  expect((await app.status()).pid).not.toBe(pid)
+})
+
 test('many quick saves end in the last one with few builds', { timeout: 90_000 }, async () => {
   const before = builds()
   for (let number = 1; number <= 20; number++) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { PandoError } from '@pando/model'
@@ -11,6 +12,7 @@ import { Schedule, type Action, type Job } from './schedule.js'
 import { rulesOf, watchedBy } from './watched.js'
 
 const retryMs = 500
+const mostNamed = 3
 /** A control plane that has died is started again within seconds. */
 const mostTries = 60
 /** The key of the manifest among those of services, whose names are never empty. */
@@ -131,11 +133,10 @@ export class Development {
     }
   }
 
-  async #act({ key, action, paths, count }: Job): Promise<void> {
+  async #act({ key, action, paths }: Job): Promise<void> {
     const { context, daemon } = this.#options
-    const more = count > paths.length && paths.length > 1 ? ' and more' : ''
     const say = (what: string): void =>
-      this.#note(`${context.paint.name(key || 'manifest')} ${paths.join(', ')}${more} changed: ${what}`)
+      this.#note(`${context.paint.name(key || 'manifest')} ${this.#named(paths)} changed: ${what}`)
     if (action === 'apply') return this.#apply(say)
     if (action === 'restart') {
       say('restarting')
@@ -150,6 +151,7 @@ export class Development {
       request: { manifest: this.#options.path, variables: this.#manifest.variables },
       control: () => daemon.control(),
       note: (text) => this.#note(text),
+      now: () => context.now(),
       signal: rollout.signal,
     })
     if (!isNew) this.#note(`${context.paint.name(key)} is as it was; nothing to deploy`)
@@ -187,6 +189,14 @@ export class Development {
     if (hint !== undefined) rows.push(context.paint.cyan(`  ${hint}`))
     rows.push(context.paint.dim('What runs goes on; the next change tries again.'))
     this.#note(rows.join('\n'))
+  }
+
+  /** What was there for the time of a save alone need not be named; what was deleted must be. */
+  #named(paths: readonly string[]): string {
+    const folder = dirname(this.#options.path)
+    const left = paths.filter((path) => existsSync(join(folder, path)))
+    const told = left.length > 0 ? left : paths
+    return `${told.slice(0, mostNamed).join(', ')}${told.length > mostNamed ? ` and ${told.length - mostNamed} more` : ''}`
   }
 
   #note(text: string): void {

@@ -6,12 +6,16 @@ import { lastEventOf } from '../deploy/wait.js'
 
 const pollMs = 200
 const shownLines = 15
+/** Nothing is heard of a service that builds nothing, as of one that is stopped: its next change need not wait for ever. */
+const silentMs = 30_000
 
 export interface RebuildOptions {
   readonly service: string
   readonly request: ApplyRequest
   readonly control: () => ControlClient
   readonly note: (text: string) => void
+  /** Unix time, ms. */
+  readonly now: () => number
   readonly signal: AbortSignal
 }
 
@@ -32,8 +36,9 @@ export async function rebuild(options: RebuildOptions): Promise<boolean> {
 }
 
 async function follow(options: RebuildOptions, revision: string, begin: number, built: () => void): Promise<void> {
-  const { service, control, signal } = options
+  const { service, control, now, signal } = options
   let after = begin
+  let heardAt = now()
   let hasShown = false
   while (!signal.aborted) {
     try {
@@ -41,6 +46,7 @@ async function follow(options: RebuildOptions, revision: string, begin: number, 
       const query = { after, limit: 1_000, service, follow: false }
       for await (const event of client.events(query, AbortSignal.any([signal, AbortSignal.timeout(10_000)]))) {
         after = event.seq
+        heardAt = now()
         if (endsBuild(event)) built()
         if (event.kind !== 'instance.failed' || hasShown || event.instance === null) continue
         hasShown = await showLines(options, client, event.instance)
@@ -50,6 +56,7 @@ async function follow(options: RebuildOptions, revision: string, begin: number, 
     } catch {
       // Its absence is noticed by the terminal's own loop, which starts it again.
     }
+    if (now() - heardAt > silentMs) built()
     await delay(pollMs, undefined, { signal }).catch(() => {})
   }
 }

@@ -4,9 +4,9 @@ export type Action = 'apply' | 'rebuild' | 'restart'
 export interface Job {
   readonly key: string
   readonly action: Action
-  /** What has changed, at most `mostNamed` of them. */
+  /** What has changed: the first `mostKept` of them. */
   readonly paths: readonly string[]
-  /** How many changes there were in all. */
+  /** How many changes there were in all; a file that is saved tells several. */
   readonly count: number
 }
 
@@ -22,7 +22,7 @@ interface Pending {
 export const quietMs = 150
 /** What never becomes quiet is acted upon all the same. */
 export const longestMs = 2_000
-const mostNamed = 3
+const mostKept = 50
 
 /**
  * Changes and time to jobs; pure. Of one key at most one job is under way, and at most one waits: whatever changes while a job runs is
@@ -41,7 +41,7 @@ export class Schedule {
     if (action !== 'restart') before.action = action
     before.lastAt = now
     before.count += 1
-    if (before.paths.size < mostNamed) before.paths.add(path)
+    if (before.paths.size < mostKept) before.paths.add(path)
   }
 
   /** The jobs to begin now; each is under way until `done` is called with its key. */
