@@ -128,3 +128,22 @@ test('a folder with a manifest of its own joins the app, and up leaves it there'
   await app.up()
   expect(await pid('extra')).toBe(before)
 })
+
+test(
+  'remove takes what has joined out again, and refuses what the app’s manifest has',
+  { timeout: 60_000 },
+  async () => {
+    const refused = await app.run('remove', 'users')
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toContain("users is in the app's own manifest")
+    expect((await app.run('remove', 'extro')).stderr).toContain('did you mean "extra"?')
+    const before = await pid('users')
+    expect(await app.run('remove', 'extra')).toMatchObject({ code: 0, stdout: 'extra leaves the app\n' })
+    await until('it is gone', async () => (await app.fetch('/extra')).status === 404)
+    await app.up()
+    expect((await app.run('ps')).stdout).not.toContain('extra')
+    expect(await pid('users')).toBe(before)
+    expect(await app.run('rollback')).toMatchObject({ code: 0 })
+    await until('it is back', async () => (await app.fetch('/extra')).status === 200)
+  },
+)

@@ -15,6 +15,7 @@ import { logsCommand } from './commands/logs.js'
 import { openCommand } from './commands/open.js'
 import { promoteCommand } from './commands/promote.js'
 import { psCommand } from './commands/ps.js'
+import { removeCommand } from './commands/remove.js'
 import { restartCommand } from './commands/restart.js'
 import { rollbackCommand } from './commands/rollback.js'
 import { routesCommand } from './commands/routes.js'
@@ -72,6 +73,7 @@ export function buildProgram(context: Context, attach: Attach): Command {
     psCommand,
     logsCommand,
     deployCommand,
+    removeCommand,
     rollbackCommand,
     historyCommand,
     diffCommand,

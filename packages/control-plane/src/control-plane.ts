@@ -308,6 +308,10 @@ export class ControlPlane implements AppControl {
     return this.#orders.start(service)
   }
 
+  remove(service: string): Promise<void> {
+    return this.#orders.remove(service)
+  }
+
   promote(service: string): Promise<void> {
     return this.#orders.promote(service)
   }

@@ -172,6 +172,33 @@ export class Deployer {
     return last.app
   }
 
+  /**
+   * Takes a service that has joined out of the app again; returns the app without it. Throws `conflict` for one of the app's own
+   * manifest, which the next `up` would bring back, and for one that others depend on.
+   */
+  async remove(service: string): Promise<AppSpec> {
+    const { reconciler, app } = this.#options
+    const present = app()
+    const desired = new Map(reconciler.desired())
+    if (present === null || this.#joined()[service] === undefined) {
+      throw new PandoError('conflict', `${service} is in the app's own manifest`, {
+        hint: 'take it out there and run: pando up',
+      })
+    }
+    const waiting = [...desired.values()].filter(({ dependsOn }) => dependsOn[service] !== undefined)
+    if (waiting.length > 0) {
+      throw new PandoError('conflict', `${waiting.map(({ name }) => name).join(', ')} depends on ${service}`, {
+        hint: 'remove that first, or deploy it without `depends_on`',
+      })
+    }
+    desired.delete(service)
+    const { [service]: _, ...services } = present.services
+    const rest = { ...present, services }
+    // That it had joined stays written: going back to before brings it back as what it was.
+    await this.want(rest, desired, 'deploy')
+    return rest
+  }
+
   async diff(request: ApplyRequest): Promise<ServiceDiff[]> {
     const before = this.#options.reconciler.desired()
     const { desired } = await this.wishOf(request, { isTaken: false })

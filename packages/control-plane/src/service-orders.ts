@@ -11,7 +11,7 @@ const maxReplicas = 100
 
 export interface ServiceOrdersOptions {
   readonly reconciler: Pick<Reconciler, 'desired' | 'setDesired' | 'promote' | 'abort'>
-  readonly deployer: Pick<Deployer, 'partOf' | 'want' | 'goBack' | 'deployments'>
+  readonly deployer: Pick<Deployer, 'partOf' | 'want' | 'remove' | 'goBack' | 'deployments'>
   readonly emit: (event: NewEvent) => void
   /** Orders happen one after the other; rejects with `conflict` when everything is being stopped. */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
@@ -48,6 +48,15 @@ export class ServiceOrders {
         const revision = desired.get(service)?.revision ?? ''
         return { service, revision, isNew: before.get(service)?.revision !== revision }
       })
+    })
+  }
+
+  remove(service: string): Promise<void> {
+    const { deployer, emit, inTurn, reconciler, serve } = this.#options
+    return inTurn(async () => {
+      knownService(service, reconciler.desired())
+      serve(await deployer.remove(service))
+      emit({ kind: 'service.removed', service, message: `${service} has left the app` })
     })
   }
 

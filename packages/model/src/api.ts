@@ -85,6 +85,7 @@ export const eventKinds = {
   'service.waiting': 'info',
   'service.scaled': 'info',
   'service.restarting': 'info',
+  'service.removed': 'info',
   'deployment.started': 'info',
   'deployment.healthy': 'info',
   'deployment.failed': 'error',

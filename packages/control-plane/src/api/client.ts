@@ -101,6 +101,10 @@ export class ControlClient {
     return this.#call('POST', '/v1/app/diff', request)
   }
 
+  remove(service: string): Promise<void> {
+    return this.#call('DELETE', servicePath(service))
+  }
+
   promote(service: string): Promise<void> {
     return this.#call('POST', `${servicePath(service)}/promote`)
   }

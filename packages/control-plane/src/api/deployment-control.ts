@@ -7,6 +7,8 @@ export interface DeploymentControl {
   history(service: string | null): Promise<readonly Deployment[]>
   /** Deploys what the manifest says of some services and touches no other. Resolves when that is durable, not when it is reached. */
   deploy(request: DeployRequest): Promise<readonly Deployed[]>
+  /** Takes a service that has joined out of the app again; `conflict` for one of the app's own manifest. */
+  remove(service: string): Promise<void>
   /** Makes an older revision the wanted one, from what is kept of it; `to` null: the last one that was healthy. */
   rollback(service: string, to: string | null): Promise<Deployed>
   /** Makes everything as it was before the last `apply` that changed something. */

@@ -75,6 +75,24 @@ export function addDeploymentOperations(api: Api, control: DeploymentControl): v
   define(
     api,
     {
+      method: 'delete',
+      path: '/v1/services/{name}',
+      id: 'removeService',
+      tag: 'app',
+      summary: 'Takes a service that has joined out of the app again; its instances drain and stop',
+      params: z.strictObject({ name: name() }),
+      answer: { status: 202, description: 'It is durable, not yet reached' },
+      errors: ['not_found', 'conflict'],
+    },
+    async ({ params }, context) => {
+      await control.remove(params.name)
+      return context.body(null, 202)
+    },
+  )
+
+  define(
+    api,
+    {
       method: 'post',
       path: '/v1/services/{name}/rollback',
       id: 'rollbackService',

@@ -78,6 +78,10 @@ export class FakeControl implements AppControl {
     return []
   }
 
+  async remove(name: string): Promise<void> {
+    this.#note('remove', name)
+  }
+
   async promote(name: string): Promise<void> {
     this.#note('promote', name)
   }

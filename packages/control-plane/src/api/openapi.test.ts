@@ -54,6 +54,7 @@ test('it has every operation, and an operation has a name of its own, a known ta
   expect(operations.map(({ path, method }) => `${method.toUpperCase()} ${path}`).sort()).toEqual([
     'DELETE /v1/app',
     'DELETE /v1/registry/services/{service}/endpoints/{id}',
+    'DELETE /v1/services/{name}',
     'GET /healthz',
     'GET /metrics',
     'GET /openapi.json',
