@@ -12,6 +12,7 @@ import {
   type RouteStatus,
 } from '@pando/model'
 import { AppView } from './app-view.js'
+import { Autoscaler } from './autoscale/autoscaler.js'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './api/deployment-control.js'
 import { createControlApi } from './api/control-api.js'
@@ -29,7 +30,9 @@ import type { InstanceReport } from './drivers/driver.js'
 import { DriverRouter } from './drivers/driver-router.js'
 import { ProcessDriver } from './drivers/process-driver.js'
 import { Events } from './events/events.js'
+import { adminRequest } from './gateway-process/admin-request.js'
 import { RevisionFigures } from './gateway-process/revision-figures.js'
+import { readServiceFigures } from './gateway-process/service-figures.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
 import { LocalProber } from './health/local-prober.js'
 import { InstanceLogs } from './logs/instance-logs.js'
@@ -43,6 +46,7 @@ import { Reconciler } from './reconciler/loop.js'
 import type { Preparation } from './reconciler/ports.js'
 import type { DesiredService } from './reconciler/state.js'
 import { Registry } from './registry/registry.js'
+import { scaledServices } from './scaled-services.js'
 import { knownService, ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
 
@@ -100,6 +104,7 @@ export class ControlPlane implements AppControl {
   readonly #ports: PortPool
   readonly #deployer: Deployer
   readonly #orders: ServiceOrders
+  readonly #autoscaler: Autoscaler
   #finish!: () => void
   #app: AppSpec | null
   #isStopping = false
@@ -180,6 +185,14 @@ export class ControlPlane implements AppControl {
       serve: (app) => this.#serve(app),
       app: () => this.#app,
     })
+    this.#autoscaler = new Autoscaler({
+      clock,
+      services: () => scaledServices(this.#reconciler),
+      figures: async () => readServiceFigures(await adminRequest(adminSocket, '/metrics')),
+      usage: (instance) => this.#driver.usage(instance),
+      move: (service, move) => this.#orders.follow(service, move),
+      onFault: options.onFault,
+    })
     this.#view = new AppView({
       clock,
       adminSocket,
@@ -223,6 +236,7 @@ export class ControlPlane implements AppControl {
     if (this.#gateway.pid === null) this.#registry.gatewayEnded(gatewayName)
     if (this.#app !== null) this.#serve(this.#app)
     this.#rotation.start()
+    this.#autoscaler.start()
     const { onFault, socketPath, version } = this.#options
     const app = createControlApi({
       control: this,
@@ -350,6 +364,7 @@ export class ControlPlane implements AppControl {
 
   /** Lets go of everything; instances and gateway go on. */
   async close(): Promise<void> {
+    this.#autoscaler.close()
     await this.#api?.close()
     this.#ports.close()
     await this.#rotation.close()
@@ -384,6 +399,7 @@ export class ControlPlane implements AppControl {
     const { isFirst, newErrors } = this.#view.noteReport(report)
     if (isFirst) this.#events.emit({ kind: 'gateway.ready', message: 'gateway is ready' })
     for (const error of newErrors) this.#events.emit({ kind: 'gateway.listener_failed', message: error })
+    this.#autoscaler.noteHeld(report.held ?? {})
   }
 
   /** Gives the app's services their stable addresses, on the machine and, where it has containers, on their network. */
@@ -394,7 +410,10 @@ export class ControlPlane implements AppControl {
 
   #serve(app: AppSpec): void {
     const accessLog = join(this.#options.stateDir, 'logs', 'access.log')
-    this.#registry.setConfig(gatewayConfigOf(app, this.#mesh.of(app), accessLog, this.#containers.network))
+    const desired = [...this.#reconciler.desired().values()]
+    const stopped = new Set(desired.flatMap(({ name, isStopped }) => (isStopped ? [name] : [])))
+    const { network } = this.#containers
+    this.#registry.setConfig(gatewayConfigOf(app, this.#mesh.of(app), accessLog, network, stopped))
   }
 
   /** A gateway that already listens there is ours. */

@@ -1,10 +1,10 @@
-import { PandoError, type AppSpec, type DeploymentCause, type RevisionSpec } from '@pando/model'
+import { beginningReplicas, PandoError, type AppSpec, type DeploymentCause, type RevisionSpec } from '@pando/model'
 import type { ApplyRequest } from './api/app-control.js'
 import type { DeployRequest, ServiceDiff } from './api/deployment-control.js'
 import type { Clock } from './clock.js'
 import { Deployments } from './deployments/deployments.js'
 import type { Revision } from './deployments/revision.js'
-import { desiredFrom, withService } from './desired/desired-state.js'
+import { awake, desiredFrom, withService } from './desired/desired-state.js'
 import { differencesBetween } from './desired/difference.js'
 import type { NewEvent } from './events/events.js'
 import { loadManifest } from './manifest/load.js'
@@ -152,10 +152,7 @@ export class Deployer {
     }
     const before = reconciler.desired()
     const desired = new Map(
-      last.desired.map((service) => [
-        service.name,
-        { ...service, generation: before.get(service.name)?.generation ?? 0 },
-      ]),
+      last.desired.map((service) => [service.name, { ...service, ...keptOf(service, before.get(service.name)) }]),
     )
     const lost = [...desired.values()].find((service) => !this.#isKept(revisionFrom(service)))
     if (lost !== undefined) {
@@ -236,7 +233,14 @@ export class Deployer {
 
   #redeploy({ service, revision, spec, source }: Revision, alongside: () => void): void {
     const { app, setApp, store, reconciler } = this.#options
-    const change = (before: DesiredService): DesiredService => ({ ...before, revision, spec, source, isStopped: false })
+    const change = (before: DesiredService): DesiredService => ({
+      ...before,
+      revision,
+      spec,
+      source,
+      isStopped: false,
+      replicas: awake(before),
+    })
     const present = app()
     const part = present?.services[service]
     const now =
@@ -283,6 +287,19 @@ export class Deployer {
   /** Manifest of every service that has joined the app from a folder of its own. */
   #joined(): Readonly<Record<string, string>> {
     return (this.#options.store.get('meta', joinedKey) ?? {}) as Record<string, string>
+  }
+}
+
+/** What going back takes nothing away from: restarts, and a count that follows the load. */
+function keptOf(
+  past: DesiredService,
+  now: DesiredService | undefined,
+): Pick<DesiredService, 'generation' | 'replicas'> {
+  const { autoscale } = past
+  const present = now?.autoscale === undefined ? null : awake(now)
+  return {
+    generation: now?.generation ?? 0,
+    replicas: autoscale === undefined ? past.replicas : beginningReplicas(autoscale, past.replicas, present),
   }
 }
 

@@ -1,7 +1,7 @@
 import { driverOf, PandoError, type AppSpec } from '@pando/model'
 import type { Deployed, DeployRequest } from './api/deployment-control.js'
 import type { Deployer } from './deployer.js'
-import { withService } from './desired/desired-state.js'
+import { awake, withService } from './desired/desired-state.js'
 import type { NewEvent } from './events/events.js'
 import { suggest } from './manifest/nearest.js'
 import type { Reconciler } from './reconciler/loop.js'
@@ -88,6 +88,12 @@ export class ServiceOrders {
 
   scale(name: string, replicas: number): Promise<void> {
     return this.#change(name, (service) => {
+      if (service.autoscale !== undefined) {
+        const { min, max } = service.autoscale
+        throw new PandoError('conflict', `${name} is scaled by its load, between ${min} and ${max} instances`, {
+          hint: 'change min and max of its `autoscale` and deploy it; pando stop ends it until pando start',
+        })
+      }
       if (!Number.isInteger(replicas) || replicas < 0 || replicas > maxReplicas) {
         throw new PandoError('usage', `${replicas} is not a replica count`, {
           hint: `give a whole number from 0 to ${maxReplicas}`,
@@ -117,7 +123,25 @@ export class ServiceOrders {
   }
 
   start(name: string): Promise<void> {
-    return this.#change(name, (service) => ({ service: { ...service, isStopped: false } }))
+    return this.#change(name, (service) => ({
+      service: { ...service, isStopped: false, replicas: awake(service) },
+    }))
+  }
+
+  /** The load asks for another count. Nothing happens when somebody has ordered something else meanwhile. */
+  async follow(
+    name: string,
+    move: { readonly from: number; readonly to: number; readonly why: string },
+  ): Promise<void> {
+    const { emit, inTurn, reconciler } = this.#options
+    await inTurn(async () => {
+      const desired = reconciler.desired()
+      const service = desired.get(name)
+      if (service?.autoscale === undefined || service.isStopped || service.replicas !== move.from) return
+      reconciler.setDesired(withService(desired, name, () => ({ ...service, replicas: move.to })))
+      const message = `${name}: ${move.from} → ${move.to} replicas (${move.why})`
+      emit({ kind: 'service.scaled', service: name, message })
+    })
   }
 
   promote(name: string): Promise<void> {
@@ -136,11 +160,14 @@ export class ServiceOrders {
   }
 
   #change(name: string, change: (service: DesiredService) => Change): Promise<void> {
-    const { emit, inTurn, reconciler } = this.#options
+    const { app, emit, inTurn, reconciler, serve } = this.#options
     return inTurn(async () => {
       const desired = reconciler.desired()
       const { service, event } = change(knownService(name, desired))
       reconciler.setDesired(withService(desired, name, () => service))
+      const now = app()
+      // Whether requests may wake it has changed with whether it is stopped.
+      if (now !== null && service.autoscale !== undefined) serve(now)
       if (event !== undefined) emit({ ...event, service: name })
     })
   }

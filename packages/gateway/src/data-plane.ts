@@ -21,6 +21,12 @@ export interface DataPlane {
   /** Calls back when an endpoint that drains (or has left the table) has nothing left in flight. */
   onDrained(callback: (endpoint: string) => void): void
 
+  /** What waits for services that sleep, by service; only those that something waits for. */
+  held?(): Readonly<Record<string, number>>
+
+  /** Calls back when something begins to wait for a service that sleeps. */
+  onHeld?(callback: () => void): void
+
   /** Numbers since the start, ready to be added up over workers. */
   metrics(): MetricsSnapshot
 

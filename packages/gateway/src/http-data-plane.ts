@@ -37,6 +37,7 @@ export class HttpDataPlane implements DataPlane {
   readonly #listen: Listen
   readonly #listeners = new Map<string, OpenListener>()
   readonly #drainCallbacks: ((endpoint: string) => void)[] = []
+  #onHeld: () => void = () => {}
   readonly #tunnels = new Set<TunnelConnection>()
   #traffic: Traffic | null = null
   #table: CompiledTable | null = null
@@ -55,6 +56,7 @@ export class HttpDataPlane implements DataPlane {
     for (const problem of compiled.problems) this.#onTrouble(problem)
     if (this.#traffic === null) {
       this.#traffic = new Traffic(compiled, this.#wheel)
+      this.#traffic.onHeld = () => this.#onHeld()
       this.#traffic.onDrained = (endpoint) => {
         for (const callback of this.#drainCallbacks) callback(endpoint)
       }
@@ -84,7 +86,16 @@ export class HttpDataPlane implements DataPlane {
     this.#drainCallbacks.push(callback)
   }
 
+  held(): Readonly<Record<string, number>> {
+    return this.#traffic?.held() ?? {}
+  }
+
+  onHeld(callback: () => void): void {
+    this.#onHeld = callback
+  }
+
   metrics(): MetricsSnapshot {
+    this.#traffic?.countServices()
     return this.#metrics.snapshot()
   }
 

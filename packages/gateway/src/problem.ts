@@ -83,6 +83,12 @@ export const reasons = {
     title: 'No instance of the service is healthy',
     hint: 'Run "pando ps" to see its instances and "pando logs SERVICE" to see what keeps them down.',
   },
+  activation_timeout: {
+    status: 503,
+    code: 'unavailable',
+    title: 'The service did not wake up in time',
+    hint: 'Run "pando logs SERVICE" to see what keeps its first instance, or raise `hold` of its autoscale.',
+  },
   too_many_connections: {
     status: 503,
     code: 'limit_reached',

@@ -22,6 +22,10 @@ export class UpstreamService {
   endpoints: readonly UpstreamEndpoint[] = []
   /** What the data plane keeps for a service (its queue of waiting requests). */
   attachment: object | null = null
+  /** Milliseconds that a request waits for the first endpoint of a service that sleeps while nobody asks; null for one that never does. */
+  holdMs: number | null = null
+  /** Tunnels that wait for an endpoint. */
+  waitingTunnels = 0
   #policy: Policy
   #candidates: Candidates = candidatesOf([], 0)
 
@@ -34,12 +38,25 @@ export class UpstreamService {
   /** Takes over what a new table says of it; called by the table's compiler only. */
   update(spec: GatewayService, endpoints: readonly UpstreamEndpoint[]): void {
     this.protocol = spec.protocol
+    this.holdMs = spec.onDemand?.holdMs ?? null
     this.#policy = policies[spec.balancer]
     this.endpoints = endpoints
     this.#candidates = candidatesOf(
       endpoints.filter((endpoint) => endpoint.isEligible),
       this.#candidates.cursor,
     )
+  }
+
+  /** True when it has to be woken before it can take a request. */
+  get isAsleep(): boolean {
+    return this.holdMs !== null && !this.hasEligible
+  }
+
+  /** Requests, upgrades and tunnels under way; added up where it is asked for, so that it costs a request nothing. */
+  get inFlight(): number {
+    let sum = 0
+    for (const endpoint of this.endpoints) sum += endpoint.inFlight
+    return sum
   }
 
   /** True when some endpoint may take a new request. */

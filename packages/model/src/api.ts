@@ -37,6 +37,8 @@ export interface ServiceStatus {
   readonly protocol: Protocol
   readonly revision: string
   readonly replicas: number
+  /** Between what the count follows the load; absent where it does not. */
+  readonly autoscale?: { readonly min: number; readonly max: number }
   readonly healthy: number
   /** The stable address that balances over healthy instances; null for protocol `none`. */
   readonly address: Address | null

@@ -49,6 +49,8 @@ export interface GatewayService {
   readonly name: string
   readonly protocol: Protocol
   readonly balancer: BalancerPolicy
+  /** It may have no instance and gets one when a request comes: that is held for so long. Absent: it has some, or is down. */
+  readonly onDemand?: { readonly holdMs: number }
 }
 
 /** All that the gateway serves, but for the endpoints. Sent whole whenever any of it changes. */
@@ -71,7 +73,7 @@ export interface RoutingTable {
 }
 
 /**
- * `POST /v1/gateway/report`: sent when a version has been applied by every worker, when a draining endpoint has nothing left in
+ * `POST /v1/gateway/report`: sent when a request is held for a service that sleeps, when a version has been applied by every worker, when a draining endpoint has nothing left in
  * flight, and every few seconds. The control plane stops an instance only when every connected gateway has applied the version
  * that drains its endpoint and has nothing in flight to it (or the drain's time is over).
  */
@@ -84,6 +86,8 @@ export interface GatewayReport {
   readonly workers: number
   /** Requests, upgrades and tunnels under way, by id of draining endpoint. An absent draining endpoint has none. */
   readonly draining: Readonly<Record<string, number>>
+  /** Requests and connections that wait for a sleeping service to have an instance, by service. An absent service has none. */
+  readonly held?: Readonly<Record<string, number>>
   /** Listeners that could not be opened, by name, with the reason (for example the port is taken). */
   readonly listenerErrors: Readonly<Record<string, string>>
 }

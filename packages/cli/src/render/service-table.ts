@@ -10,7 +10,7 @@ export function renderServices(services: readonly ServiceStatus[], options: Tabl
     services.map((service) => [
       paint.name(service.name),
       paintState(service.state, paint),
-      `${service.healthy}/${service.replicas}`,
+      renderCount(service),
       service.revision,
       renderAddress(service.address),
       service.routes.join(' '),
@@ -35,6 +35,11 @@ export function renderInstances(instances: readonly InstanceStatus[], now: numbe
     ]),
     options,
   )
+}
+
+/** Healthy instances of those that are wanted, or of those that there may be: `2/3`, `3/1–10`. */
+function renderCount({ healthy, replicas, autoscale }: ServiceStatus): string {
+  return `${healthy}/${autoscale === undefined ? replicas : `${autoscale.min}–${autoscale.max}`}`
 }
 
 /** A line for every service that is not as it should be; empty when all are. */

@@ -61,6 +61,7 @@ export const serviceStatus = z
     protocol,
     revision: text(),
     replicas: count(),
+    autoscale: z.object({ min: count(), max: count() }).optional(),
     healthy: count(),
     address: address.nullable(),
     routes: z.array(text()),
@@ -176,6 +177,7 @@ export const gatewayReport = z
     applied: z.number().int().min(-1),
     workers: count(),
     draining: z.record(z.string(), count()),
+    held: z.record(z.string(), count()).optional(),
     listenerErrors: z.record(z.string(), z.string()),
   })
   .openapi('GatewayReport') satisfies z.ZodType<model.GatewayReport>

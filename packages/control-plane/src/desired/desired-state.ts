@@ -1,10 +1,18 @@
-import { canonicalJson, revisionOf, type AppSpec, type ServiceSpec } from '@pando/model'
+import {
+  beginningReplicas,
+  canonicalJson,
+  revisionOf,
+  type AppSpec,
+  type AutoscaleSpec,
+  type ServiceSpec,
+} from '@pando/model'
 import type { ApplyResult } from '../api/app-control.js'
 import type { Desired, DesiredService } from '../reconciler/state.js'
 
 /**
  * The desired state that a manifest asks for. What it says nothing about is kept from before: the generation (so that applying
- * a manifest restarts nothing). A service stopped by hand is wanted again, and a replica count set by hand goes back to the manifest's.
+ * a manifest restarts nothing). A service stopped by hand is wanted again, and a replica count set by hand goes back to the manifest's;
+ * one that follows the load stays as it is, but that a new revision is tried out at once.
  */
 export function desiredFrom(app: AppSpec, before: Desired, sources: Sources = new Map()): Desired {
   return new Map(
@@ -23,19 +31,37 @@ export function desiredService(
   before: DesiredService | undefined,
   source: string | null,
 ): DesiredService {
+  const revision = revisionOf(service.revision, source)
+  const { autoscale } = service
   return {
     name: service.name,
-    revision: revisionOf(service.revision, source),
+    revision,
     spec: service.revision,
     ...(source === null ? {} : { source }),
     generation: before?.generation ?? 0,
-    replicas: service.replicas,
+    replicas: autoscale === undefined ? service.replicas : scaledReplicas(service, autoscale, before, revision),
+    ...(autoscale === undefined ? {} : { autoscale }),
     isStopped: false,
     restart: service.restart,
     dependsOn: service.dependsOn,
     drainTimeoutMs: service.drainTimeoutMs,
     rollout: service.rollout,
   }
+}
+
+function scaledReplicas(
+  { replicas }: ServiceSpec,
+  autoscale: AutoscaleSpec,
+  before: DesiredService | undefined,
+  revision: string,
+): number {
+  if (before?.autoscale === undefined) return beginningReplicas(autoscale, replicas, null)
+  return beginningReplicas(autoscale, replicas, before.revision === revision ? before.replicas : awake(before))
+}
+
+/** The count of a service that is to run now: one that follows the load and sleeps gets an instance. */
+export function awake({ autoscale, replicas }: Pick<DesiredService, 'autoscale' | 'replicas'>): number {
+  return autoscale === undefined ? replicas : Math.max(1, replicas)
 }
 
 /** What applying changes, by service name in ascending order. */

@@ -6,12 +6,16 @@ export interface ContainerSide {
   readonly subnet: string
 }
 
-/** What the gateway serves for an app: the edge listener, a mesh listener a service, and every service's routes. */
+/**
+ * What the gateway serves for an app: the edge listener, a mesh listener a service, and every service's routes.
+ * One that was stopped by hand is not woken by requests.
+ */
 export function gatewayConfigOf(
   app: AppSpec,
   mesh: ReadonlyMap<string, Address>,
   accessLogFile: string,
   containers: ContainerSide | null = null,
+  stopped: ReadonlySet<string> = new Set(),
 ): GatewayConfig {
   const services = Object.values(app.services).filter((service) => service.revision.protocol !== 'none')
   const edge: Listener = { kind: 'edge', name: 'edge', address: { host: app.gateway.host, port: app.gateway.port } }
@@ -36,10 +40,11 @@ export function gatewayConfigOf(
     app: app.name,
     listeners: [edge, ...listeners],
     routes: services.flatMap((service) => service.routes),
-    services: services.map((service) => ({
-      name: service.name,
-      protocol: service.revision.protocol,
-      balancer: service.balancer,
+    services: services.map(({ name, revision, balancer, autoscale }) => ({
+      name,
+      protocol: revision.protocol,
+      balancer,
+      ...(autoscale?.min === 0 && !stopped.has(name) ? { onDemand: { holdMs: autoscale.holdMs } } : {}),
     })),
     limits: app.gateway.limits,
     accessLog: app.gateway.accessLog ? accessLogFile : null,

@@ -60,7 +60,7 @@ function checkDependencies(
     } else if (condition === 'service_completed_successfully' && other.isWhole && other.spec?.restart === 'always') {
       const message = `${quote(dependency)} is restarted whenever it ends, so it never completes`
       report(source.mistake(path, 'key', message, `give ${dependency} "restart: on-failure" or "restart: no"`))
-    } else if (other.isWhole && other.spec?.replicas === 0) {
+    } else if (other.isWhole && other.spec?.replicas === 0 && other.spec.autoscale === undefined) {
       warn(
         source.mistake(
           path,

@@ -51,16 +51,21 @@ export function isGoing(view: ServiceView): boolean {
   return view.desired === null || view.desired.isStopped || view.desired.replicas === 0
 }
 
+/** A request wakes it: whoever depends on it need not wait for that. */
+export function isAsleep({ desired }: ServiceView): boolean {
+  return desired !== null && desired.autoscale !== undefined && desired.replicas === 0 && !desired.isStopped
+}
+
 /** Each says what is missing, or null when the condition is met. One instance is enough: it is what serves the dependent. */
 const conditions: Record<DependencyCondition, (dependency: ServiceView | undefined) => string | null> = {
   service_started(dependency) {
     if (dependency === undefined) return 'is not part of the app'
-    if (dependency.active.some((i) => i.pid !== null) || hasCompleted(dependency)) return null
+    if (dependency.active.some((i) => i.pid !== null) || hasCompleted(dependency) || isAsleep(dependency)) return null
     return isGoing(dependency) ? 'is stopped' : 'has not started'
   },
   service_healthy(dependency) {
     if (dependency === undefined) return 'is not part of the app'
-    if (dependency.active.some(isHealthy)) return null
+    if (dependency.active.some(isHealthy) || isAsleep(dependency)) return null
     return isGoing(dependency) ? 'is stopped' : 'is not healthy'
   },
   service_completed_successfully(dependency) {

@@ -184,9 +184,15 @@ function failed(desired: DesiredService, before: Rollout, why: string, now: numb
 
 /** The good revision with what is wanted by now of all that is no part of a revision. */
 function wayBack(desired: DesiredService, good: DesiredService): DesiredService {
-  const { replicas, isStopped, restart, dependsOn, drainTimeoutMs, rollout } = desired
+  const { replicas, autoscale, isStopped, restart, dependsOn, drainTimeoutMs, rollout } = desired
   const kept = { replicas: good.spec.port === null ? replicas : Math.min(1, replicas), isStopped, restart, dependsOn }
-  return { ...good, ...kept, drainTimeoutMs, ...(rollout === undefined ? {} : { rollout }) }
+  return {
+    ...good,
+    ...kept,
+    drainTimeoutMs,
+    ...(autoscale === undefined ? {} : { autoscale }),
+    ...(rollout === undefined ? {} : { rollout }),
+  }
 }
 
 /** Keeps the time since when the new revision owes something. */

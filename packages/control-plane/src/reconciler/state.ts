@@ -1,5 +1,6 @@
 import type {
   Address,
+  AutoscaleSpec,
   DependencyCondition,
   ExitReason,
   HealthCheck,
@@ -18,6 +19,8 @@ export interface DesiredService {
   /** Grows with every `pando restart`; instances of an older generation are replaced one by one. */
   readonly generation: number
   readonly replicas: number
+  /** Present: the replicas follow the load, and 0 of them is asleep. */
+  readonly autoscale?: AutoscaleSpec
   /** `pando stop`: keep the replica count, run none. */
   readonly isStopped: boolean
   readonly restart: RestartPolicy

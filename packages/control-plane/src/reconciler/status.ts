@@ -1,4 +1,5 @@
 import { describeExit, type Address, type InstancePhase, type InstanceStatus, type ServiceStatus } from '@pando/model'
+import { isAsleep } from './dependencies.js'
 import { failuresOwed } from './backoff.js'
 import { isStaged, rolloutSpecOf, shareOf } from './rollout-state.js'
 import { isHealthy, slotKey, viewServices, type ServiceView } from './service-view.js'
@@ -40,6 +41,9 @@ function serviceStatus(view: ServiceView, input: StatusInput): ServiceStatus {
     protocol: desired?.spec.protocol ?? 'none',
     revision: desired?.revision ?? instances.at(-1)?.revision ?? '',
     replicas: desired?.replicas ?? 0,
+    ...(desired?.autoscale === undefined
+      ? {}
+      : { autoscale: { min: desired.autoscale.min, max: desired.autoscale.max } }),
     healthy: view.active.filter(isHealthy).length,
     address,
     routes,
@@ -81,6 +85,13 @@ function rolloutReason(desired: DesiredService, rollout: Rollout): string {
 function stateOf(view: ServiceView, { observed, plan }: StatusInput): Pick<ServiceStatus, 'state' | 'reason'> {
   const { name, desired, wanted, instances, active, current, ended } = view
   if (desired === null) return { state: 'stopped', reason: 'It is no longer part of the app and is being stopped.' }
+  if (isAsleep(view)) {
+    const isLeaving = instances.length > 0
+    return {
+      state: 'stopped',
+      reason: `It sleeps until a request comes${isLeaving ? '; its instances are leaving' : ''}.`,
+    }
+  }
   if (desired.isStopped || desired.replicas === 0) {
     const what = desired.isStopped ? 'It was stopped' : 'It has no replicas'
     return { state: 'stopped', reason: instances.length > 0 ? `${what} and its instances are leaving.` : `${what}.` }

@@ -74,6 +74,8 @@ export class Exchange implements WrittenHead {
   #hasResponseBytes = false
   #interimCount = 0
   #isPending = false
+  /** It waits, or has waited, for a service that slept. */
+  #isHeld = false
   /** What the gateway will answer by itself as soon as it has taken what came with the head; null when it asks a service. */
   #ownAnswer: OwnAnswer | null = null
   #hadConnectTimeout = false
@@ -120,6 +122,7 @@ export class Exchange implements WrittenHead {
     this.#isOutLent = false
     this.#interimCount = 0
     this.#isPending = false
+    this.#isHeld = false
     this.#ownAnswer = null
     this.#hadConnectTimeout = false
     this.#failure = ''
@@ -195,6 +198,7 @@ export class Exchange implements WrittenHead {
     this.#tried = null
     if (!this.#tryDispatch()) return false
     this.#isPending = false
+    this.#lastActivity = this.#traffic.wheel.now
     return true
   }
 
@@ -454,7 +458,12 @@ export class Exchange implements WrittenHead {
   #wait(): void {
     const { wheel, limits, pending } = this.#traffic
     const service = this.#service as UpstreamService
-    if (this.#pendingDeadline === 0) this.#pendingDeadline = wheel.now + limits.pendingTimeoutMs + tickMs
+    if (service.isAsleep && !this.#isHeld) {
+      this.#isHeld = true
+      this.#pendingDeadline = wheel.now + (service.holdMs ?? 0) + tickMs
+    } else if (this.#pendingDeadline === 0) {
+      this.#pendingDeadline = wheel.now + limits.pendingTimeoutMs + tickMs
+    }
     if (!pending.add(service, this)) {
       const detail = `${limits.maxPending} requests for ${service.name} are waiting already.`
       this.#answer({ kind: 'problem', reason: 'overloaded', detail, retryAfterSeconds: 1 })
@@ -475,6 +484,9 @@ export class Exchange implements WrittenHead {
     } else if ((this.#service as UpstreamService).hasEligible) {
       const detail = `All connections to ${service} stayed in use for ${this.#traffic.limits.pendingTimeoutMs} ms.`
       this.#answer({ ...answer, reason: 'overloaded', detail })
+    } else if (this.#isHeld) {
+      const detail = `${service} slept, and no instance of it became healthy while the request was held.`
+      this.#answer({ ...answer, reason: 'activation_timeout', detail })
     } else {
       this.#answer({ ...answer, reason: 'no_healthy_endpoint', detail: `${service} has no healthy endpoint.` })
     }

@@ -30,7 +30,13 @@ export class PendingRequests {
     queue.push(exchange)
     this.#counted(1)
     if (!this.#timer.isScheduled) this.#traffic.wheel.schedule(this.#timer, tickMs)
+    if (service.isAsleep) this.#traffic.onHeld()
     return true
+  }
+
+  /** Of one service. */
+  of(service: UpstreamService): number {
+    return this.#queues.get(service)?.length ?? 0
   }
 
   remove(service: UpstreamService, exchange: Exchange): void {

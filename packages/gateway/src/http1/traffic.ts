@@ -47,6 +47,8 @@ export class Traffic {
   requestParsers: Parsers
   responseParsers = new Parsers(false, responseLimits)
   onDrained: (endpoint: string) => void = () => {}
+  /** A request or a tunnel waits for a service that sleeps. */
+  onHeld: () => void = () => {}
   readonly #heads: Buffer[] = []
   #dateSecond = 0
   #dateLine: Uint8Array = new Uint8Array(0)
@@ -96,6 +98,26 @@ export class Traffic {
   /** Something that requests of the service wait for may be there now. */
   freed(service: UpstreamService): void {
     if (this.pending.count > 0) this.pending.wake(service)
+  }
+
+  /** What waits for services that sleep, by name; only those that something waits for. */
+  held(): Record<string, number> {
+    const counts: Record<string, number> = {}
+    for (const service of this.table.services.values()) {
+      if (!service.isAsleep) continue
+      const count = this.pending.of(service) + service.waitingTunnels
+      if (count > 0) counts[service.name] = count
+    }
+    return counts
+  }
+
+  /** Brings the numbers up to date that are only added up when they are read. */
+  countServices(): void {
+    for (const service of this.table.services.values()) {
+      const { inFlight, waiting } = this.table.serviceMetrics(service)
+      inFlight.set(service.inFlight)
+      waiting.set(this.pending.of(service) + service.waitingTunnels)
+    }
   }
 
   takeHead(): Buffer {

@@ -36,6 +36,9 @@ export interface ServiceMetrics {
   readonly retries: Counter
   readonly connects: Counter
   readonly connectFailures: Counter
+  /** Set when they are read. */
+  readonly inFlight: Gauge
+  readonly waiting: Gauge
 }
 
 /** What is counted of one revision of a service, so that two can be compared: exchanges that reached one of its endpoints. */
@@ -136,6 +139,17 @@ export class GatewayMetrics {
     ['service'],
   )
 
+  readonly #serviceInFlight = this.#registry.gauge(
+    'pando_gateway_service_in_flight',
+    'Requests, upgrades and tunnels under way, by service.',
+    ['service'],
+  )
+  readonly #serviceWaiting = this.#registry.gauge(
+    'pando_gateway_service_waiting',
+    'Requests and tunnels that wait for a connection or an endpoint, by service.',
+    ['service'],
+  )
+
   /** By reason, resolved once. */
   readonly refused = Object.fromEntries(
     Object.keys(reasons).map((reason) => [reason, this.#refused.with(reason)]),
@@ -157,6 +171,8 @@ export class GatewayMetrics {
       retries: this.#retries.with(name),
       connects: this.#connects.with(name),
       connectFailures: this.#connectFailures.with(name),
+      inFlight: this.#serviceInFlight.with(name),
+      waiting: this.#serviceWaiting.with(name),
     }
   }
 

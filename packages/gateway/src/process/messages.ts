@@ -29,7 +29,7 @@ export type ToPrimary =
   /** It hears now. */
   | { readonly type: 'ready' }
   | { readonly type: 'listen'; readonly listener: Listener }
-  /** Sent when a version is served by, when a leaving endpoint has become idle, and every second while one has not. */
+  /** Sent when a version is served by, when a leaving endpoint has become idle, and every second while one has not; when something waits for a service that sleeps, and every second while it does. */
   | {
       readonly type: 'status'
       readonly epoch: string
@@ -37,6 +37,8 @@ export type ToPrimary =
       readonly listenerErrors: Readonly<Record<string, string>>
       /** In flight by id, of endpoints that drain or are gone; only those that have any. */
       readonly leaving: Readonly<Record<string, number>>
+      /** What waits for services that sleep, by service; only those that something waits for. */
+      readonly held?: Readonly<Record<string, number>>
     }
   /** That table could not be applied: the one before it is still served by. */
   | { readonly type: 'refused'; readonly epoch: string; readonly version: number; readonly reason: string }

@@ -221,6 +221,7 @@ export class GatewayPrimary {
     if (table === null) return null
     const applied = this.#pool.applied(table.epoch)
     if (applied === null) return null
+    const held = this.#pool.held()
     return {
       gateway: this.#options.gateway,
       pid: process.pid,
@@ -228,6 +229,7 @@ export class GatewayPrimary {
       applied,
       workers: this.#pool.serving,
       draining: this.#pool.leaving(),
+      ...(Object.keys(held).length === 0 ? {} : { held }),
       listenerErrors: this.#pool.listenerErrors(),
     }
   }

@@ -91,7 +91,9 @@ function isService(value: unknown): boolean {
     isObject(value) &&
     typeof value['name'] === 'string' &&
     typeof value['protocol'] === 'string' &&
-    (value['balancer'] === 'round_robin' || value['balancer'] === 'least_request')
+    (value['balancer'] === 'round_robin' || value['balancer'] === 'least_request') &&
+    (value['onDemand'] === undefined ||
+      (isObject(value['onDemand']) && typeof value['onDemand']['holdMs'] === 'number'))
   )
 }
 

@@ -150,6 +150,15 @@ export class WorkerPool {
     return sums
   }
 
+  /** What waits for services that sleep, over all workers. */
+  held(): Record<string, number> {
+    const sums: Record<string, number> = {}
+    for (const { status } of this.#members) {
+      for (const [service, count] of Object.entries(status?.held ?? {})) sums[service] = (sums[service] ?? 0) + count
+    }
+    return sums
+  }
+
   listenerErrors(): Record<string, string> {
     const errors: Record<string, string> = {}
     for (const { status, phase } of this.#members)

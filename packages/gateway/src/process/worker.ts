@@ -66,6 +66,8 @@ class Worker {
   #table: RoutingTable | null = null
   #listenerErrors: Readonly<Record<string, string>> = {}
   #hasLeaving = false
+  /** Services that sleep and are waited for, as they were told last. */
+  #toldHeld: readonly string[] = []
   #toldConnections = 0
   #isDraining = false
 
@@ -73,8 +75,9 @@ class Worker {
     this.#options = options
     this.#plane = options.createPlane((server, listener) => this.#listen(server, listener))
     this.#plane.onDrained(() => this.#status())
+    this.#plane.onHeld?.(() => this.#noteHeld())
     setInterval(() => {
-      if (this.#hasLeaving) this.#status()
+      if (this.#hasLeaving || this.#toldHeld.length > 0) this.#status()
     }, statusPeriodMs).unref()
     setInterval(() => {
       const { connections } = this.#plane
@@ -163,6 +166,12 @@ class Worker {
     this.#status()
   }
 
+  /** The first request of each service is told at once; how many they become is told by the second. */
+  #noteHeld(): void {
+    const names = Object.keys(this.#plane.held?.() ?? {})
+    if (names.some((name) => !this.#toldHeld.includes(name))) this.#status()
+  }
+
   #status(): void {
     const table = this.#table
     if (table === null) return
@@ -176,8 +185,11 @@ class Worker {
       }
     }
     this.#hasLeaving = Object.keys(leaving).length > 0
+    const held = this.#plane.held?.() ?? {}
+    this.#toldHeld = Object.keys(held)
     const { epoch, version } = table
-    this.#options.line.send({ type: 'status', epoch, version, listenerErrors: this.#listenerErrors, leaving })
+    const status = { type: 'status', epoch, version, listenerErrors: this.#listenerErrors, leaving } as const
+    this.#options.line.send(this.#toldHeld.length === 0 ? status : { ...status, held })
   }
 
   /** The socket is the primary's: this worker listens on a copy of it, and the kernel gives each connection to one of the workers. */

@@ -24,6 +24,7 @@ export class TunnelConnection implements WireOwner {
   #opening: Socket | null = null
   #relay: Relay | null = null
   #isOver = false
+  #isWaiting = false
 
   constructor(accepted: Socket, service: UpstreamService, traffic: Traffic, onOver: () => void) {
     this.#traffic = traffic
@@ -45,7 +46,8 @@ export class TunnelConnection implements WireOwner {
     })
     metrics.connections.inc()
     metrics.connectionsTotal.inc()
-    this.#deadline = wheel.now + limits.pendingTimeoutMs + tickMs
+    const holdMs = service.isAsleep ? service.holdMs : null
+    this.#deadline = wheel.now + (holdMs ?? limits.pendingTimeoutMs) + tickMs
     this.#open()
   }
 
@@ -82,9 +84,11 @@ export class TunnelConnection implements WireOwner {
     const endpoint = this.#service.pick(this.#tried, wheel.now)
     if (endpoint === null) {
       this.#tried = []
+      this.#wait(true)
       wheel.schedule(this.#timer, tickMs)
       return
     }
+    this.#wait(false)
     this.#traffic.connectionsOf(endpoint)
     this.#endpoint = endpoint
     endpoint.acquire()
@@ -108,6 +112,13 @@ export class TunnelConnection implements WireOwner {
       else if (this.#upstream?.socket === socket) this.#relay?.onClose(this.#upstream)
     })
     wheel.schedule(this.#timer, limits.connectTimeoutMs)
+  }
+
+  #wait(isWaiting: boolean): void {
+    if (isWaiting === this.#isWaiting) return
+    this.#isWaiting = isWaiting
+    this.#service.waitingTunnels += isWaiting ? 1 : -1
+    if (isWaiting && this.#service.isAsleep) this.#traffic.onHeld()
   }
 
   #onConnect(socket: Socket, endpoint: UpstreamEndpoint): void {
@@ -143,6 +154,7 @@ export class TunnelConnection implements WireOwner {
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#wait(false)
     this.#traffic.wheel.cancel(this.#timer)
     this.#traffic.metrics.connections.dec()
     const { socket } = this.#client
