@@ -40,6 +40,18 @@ async function racing(): Promise<{ port: number; heads: string[]; connections: (
   return { port, heads, connections: () => upstream.sockets.length }
 }
 
+describe('an endpoint that accepts and never answers, as the proxy of a container that has gone', () => {
+  it('costs one POST its answer, and the next ones go elsewhere', async () => {
+    const dead = await rawServer((socket) => socket.once('data', () => socket.resetAndDestroy()))
+    const alive = await rawServer(answering(() => ok))
+    const { port } = await serve({ endpoints: [endpoint('web', dead.port), endpoint('web', alive.port)] })
+    const answers: string[] = []
+    for (let i = 0; i < 10; i++) answers.push(await exchange(port, request('POST', 'Content-Length: 0\r\n')))
+    expect(answers.filter((text) => text.startsWith('HTTP/1.1 502'))).toHaveLength(1)
+    expect(dead.sockets).toHaveLength(1)
+  })
+})
+
 describe('an idle connection that dies as it is used again', () => {
   it.each(['GET', 'HEAD', 'OPTIONS', 'DELETE', 'TRACE', 'PUT'])(
     '%s is sent again, on a new connection',

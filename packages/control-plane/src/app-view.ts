@@ -98,10 +98,12 @@ export class AppView {
   /** What every instance uses, by id. */
   async #usage(): Promise<Map<string, Usage>> {
     const found = new Map<string, Usage>()
-    for (const { id } of this.#options.reconciler.observed().instances) {
-      const usage = await this.#options.driver.usage(id)
-      if (usage !== null) found.set(id, usage)
-    }
+    await Promise.all(
+      this.#options.reconciler.observed().instances.map(async ({ id }) => {
+        const usage = await this.#options.driver.usage(id)
+        if (usage !== null) found.set(id, usage)
+      }),
+    )
     return found
   }
 }

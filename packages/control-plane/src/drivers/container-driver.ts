@@ -15,6 +15,7 @@ import { InstanceFiles } from './container/instance-files.js'
 import { appLabel, factsIn, instanceLabel, labelsOf, containerKey } from './container/labels.js'
 import { LogCopy } from './container/log-copy.js'
 import { startFailure } from './container/start-failure.js'
+import { UsageMeter, type Usage } from './container/usage-meter.js'
 import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
 
 /** Should the engine's events be away. */
@@ -52,6 +53,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   readonly #files: InstanceFiles
   readonly #logDirectory: string
   readonly #meshNames: () => readonly string[]
+  readonly #usage: UsageMeter
   readonly #instances = new Map<string, ContainerInstance>()
   readonly #starting = new Map<string, Promise<InstanceReport>>()
   readonly #watchers = new Set<(report: InstanceReport) => void>()
@@ -71,6 +73,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     this.#files = new InstanceFiles(join(stateDir, 'containers'))
     this.#logDirectory = join(stateDir, 'logs')
     this.#meshNames = options.meshNames
+    this.#usage = new UsageMeter({ clock: this.#clock, ask: (id) => this.#askUsage(id) })
   }
 
   async start(order: StartOrder): Promise<InstanceReport> {
@@ -107,6 +110,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     await this.#discard(instance.container)
     this.#files.remove(id)
     this.#instances.delete(id)
+    this.#usage.forget(id)
     const { service } = instance.facts
     pruneLogs(join(this.#logDirectory, service), new Set(this.#instances.keys()))
   }
@@ -121,22 +125,23 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     return () => this.#watchers.delete(onExit)
   }
 
-  async usage(id: string): Promise<{ readonly memoryBytes: number; readonly cpuSeconds: number } | null> {
+  async usage(id: string): Promise<Usage | null> {
+    const instance = this.#instances.get(id)
+    return instance === undefined || instance.exit !== null ? null : this.#usage.of(id)
+  }
+
+  async #askUsage(id: string): Promise<Usage | null> {
     const instance = this.#instances.get(id)
     if (instance === undefined || instance.exit !== null) return null
-    try {
-      const query = { stream: 'false', 'one-shot': 'true' }
-      const options = { query, absent: [404, 409], timeoutMs: 5000 }
-      const stats = await this.#engine.ask<ContainerStats>('GET', `/containers/${instance.container}/stats`, options)
-      const memory = stats?.memory_stats
-      if (memory?.usage === undefined) return null
-      // Pages of files that the kernel can drop are not what an instance needs.
-      const cached = memory.stats?.['total_inactive_file'] ?? memory.stats?.['inactive_file'] ?? 0
-      const nanoseconds = stats?.cpu_stats?.cpu_usage?.total_usage ?? 0
-      return { memoryBytes: Math.max(0, memory.usage - cached), cpuSeconds: nanoseconds / 1e9 }
-    } catch {
-      return null
-    }
+    const query = { stream: 'false', 'one-shot': 'true' }
+    const options = { query, absent: [404, 409], timeoutMs: 5000 }
+    const stats = await this.#engine.ask<ContainerStats>('GET', `/containers/${instance.container}/stats`, options)
+    const memory = stats?.memory_stats
+    if (memory?.usage === undefined) return null
+    // Pages of files that the kernel can drop are not what an instance needs.
+    const cached = memory.stats?.['total_inactive_file'] ?? memory.stats?.['inactive_file'] ?? 0
+    const nanoseconds = stats?.cpu_stats?.cpu_usage?.total_usage ?? 0
+    return { memoryBytes: Math.max(0, memory.usage - cached), cpuSeconds: nanoseconds / 1e9 }
   }
 
   async run(

@@ -531,6 +531,9 @@ export class Exchange implements WrittenHead {
     const { endpoint } = connection.connections
     this.#detach()
     connection.destroy()
+    // Something accepts there and nobody answers, as an engine's proxy does before a container that has gone: others shall not find out.
+    const { wheel } = this.#traffic
+    if (!connection.hasAnswered && endpoint.suspectUntil <= wheel.now) endpoint.noteConnectFailure(wheel.now)
     if (this.#hasResponseHead) {
       if (this.responseBody.isDone) {
         // It had answered before it had the whole request, and does not want the rest.

@@ -26,6 +26,8 @@ export class UpstreamConnection implements WireOwner {
   relay: Relay | null = null
   isConnected = false
   isClosed = false
+  /** A byte has come over it: somebody has been at the other end, and no proxy alone. */
+  hasAnswered = false
   /** How many exchanges it has served; the first failure of one that has served may be just its idle end. */
   served = 0
   /** When it became idle, on the wheel's clock. */
@@ -127,6 +129,7 @@ export class UpstreamConnection implements WireOwner {
   }
 
   #onBytes(length: number, bytes: Uint8Array): void {
+    this.hasAnswered = true
     if (this.relay !== null) this.relay.onBytes(this.wire, bytes, length)
     else if (this.exchange !== null) this.exchange.onResponseBytes(bytes, 0, length)
     // Nobody asked: it cannot be told whose answer this is, or would be.
