@@ -227,6 +227,16 @@ describe.skipIf(!hasEngine)('containers', () => {
     })
   })
 
+  it('kills a command that does not end in time, and all that it has started', async () => {
+    const driver = open()
+    await driver.start(order('a-0', ['sleep', '600']))
+    const hung = driver.run('a-0', 'sleep 543 & sleep 543', 500)
+    await expect(hung).rejects.toMatchObject({ code: 'timeout' })
+    const left = async (): Promise<string> => (await driver.run('a-0', 'ps -o args', 10_000)).output
+    await until(pass, async () => !(await left()).includes('sleep 543'))
+    expect(await left()).toContain('sleep 600')
+  })
+
   describe('the log of a container', () => {
     it('has every line once, though the control plane died again and again', async () => {
       const script =

@@ -31,37 +31,57 @@ export const hasEngine =
 export class ContainerEngine {
   readonly host: string
   readonly #directory: string
-  readonly #daemon: ChildProcess
+  readonly #isLiveRestore: boolean
   readonly #turn: Server
+  #daemon: ChildProcess
 
-  static async start(): Promise<ContainerEngine> {
+  static async start(options: { isLiveRestore?: boolean } = {}): Promise<ContainerEngine> {
     const turn = await until('no other test has an engine', takeTurn, { timeoutMs: 170_000, everyMs: 200 })
-    const engine = new ContainerEngine(turn)
-    await until('the engine answers', () => engine.#answers(), { timeoutMs: 60_000, everyMs: 100 }).catch(
-      async (error: Error) => {
-        const log = readFileSync(join(engine.#directory, 'log'), 'utf8').slice(-3000)
-        await engine.stop()
-        throw new Error(`${error.message}\n${log}`)
-      },
-    )
+    const engine = new ContainerEngine(turn, options.isLiveRestore ?? false)
+    await engine.#ready()
     return engine
   }
 
-  private constructor(turn: Server) {
+  private constructor(turn: Server, isLiveRestore: boolean) {
     this.#turn = turn
+    this.#isLiveRestore = isLiveRestore
     this.#directory = realpathSync(mkdtempSync(join(tmpdir(), 'engine-')))
+    this.host = `unix://${this.#socket}`
+    this.#daemon = this.#spawn()
+  }
+
+  #spawn(): ChildProcess {
     const at = (name: string): string => join(this.#directory, name)
-    this.host = `unix://${at('d.sock')}`
     const log = openSync(at('log'), 'a')
     const paths = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')]
-    this.#daemon = spawn(
-      'dockerd',
-      ['-H', this.host, ...paths, '--bridge', 'none', '--default-address-pool', 'base=10.203.0.0/16,size=24'],
-      {
-        stdio: ['ignore', log, log],
+    const network = ['--bridge', 'none', '--default-address-pool', 'base=10.203.0.0/16,size=24']
+    const more = this.#isLiveRestore ? ['--live-restore'] : []
+    const daemon = spawn('dockerd', ['-H', this.host, ...paths, ...network, ...more], { stdio: ['ignore', log, log] })
+    closeSync(log)
+    return daemon
+  }
+
+  async #ready(): Promise<void> {
+    await until('the engine answers', () => this.#answers(), { timeoutMs: 60_000, everyMs: 100 }).catch(
+      async (error: Error) => {
+        const log = readFileSync(join(this.#directory, 'log'), 'utf8').slice(-3000)
+        await this.stop()
+        throw new Error(`${error.message}\n${log}`)
       },
     )
-    closeSync(log)
+  }
+
+  /** SIGKILL, as when the machine has no memory left. */
+  async kill(): Promise<void> {
+    const ended = new Promise<void>((resolve) => this.#daemon.once('exit', () => resolve()))
+    this.#daemon.kill('SIGKILL')
+    await ended
+  }
+
+  /** Starts it again with what it had. */
+  async revive(): Promise<void> {
+    this.#daemon = this.#spawn()
+    await this.#ready()
   }
 
   get #socket(): string {

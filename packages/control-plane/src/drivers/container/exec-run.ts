@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { PandoError } from '@pando/model'
 import type { Clock } from '../../clock.js'
 import { shell } from '../process/launcher.js'
@@ -6,9 +7,14 @@ import { OutputFrames } from './output-frames.js'
 
 const maxOutputBytes = 65_536
 
+/** Inherited by whatever the command starts, so that all of it can be found again. */
+const markName = 'PANDO_RUN'
+const sweepWithinMs = 5000
+
 /**
  * Runs a command inside a container to its end and collects what it prints (the first 64 KiB). The engine cannot end what it has
- * started there: after the timeout nobody waits for it any more, and it goes with the container at the latest.
+ * started there: after the timeout a second command kills the first and all that it has started. That takes a shell and grep in
+ * the image; without them nobody waits for it any more, and it goes with the container at the latest.
  */
 export async function execute(options: {
   readonly engine: EngineClient
@@ -21,8 +27,10 @@ export async function execute(options: {
   const abort = new AbortController()
   const cancel = clock.after(timeoutMs, () => abort.abort())
   const { signal } = abort
+  const mark = `${markName}=${randomUUID()}`
   try {
-    const body = { Cmd: typeof command === 'string' ? shell(command) : command, AttachStdout: true, AttachStderr: true }
+    const Cmd = typeof command === 'string' ? shell(command) : command
+    const body = { Cmd, Env: [mark], AttachStdout: true, AttachStderr: true }
     const made = await engine.ask<{ readonly Id: string }>('POST', `/containers/${container}/exec`, {
       body,
       signal,
@@ -46,8 +54,20 @@ export async function execute(options: {
     return { exitCode: details?.ExitCode ?? 255, output: Buffer.concat(chunks).toString('utf8') }
   } catch (error) {
     if (!signal.aborted) throw error
+    void sweep(engine, container, mark).catch(() => {})
     throw new PandoError('timeout', `the command did not end within ${timeoutMs} ms`, { cause: error })
   } finally {
     cancel()
   }
+}
+
+async function sweep(engine: EngineClient, container: string, mark: string): Promise<void> {
+  const script = `for each in /proc/[0-9]*; do grep -qs '${mark}' "$each/environ" && kill -9 "\${each#/proc/}"; done`
+  const made = await engine.ask<{ readonly Id: string }>('POST', `/containers/${container}/exec`, {
+    body: { Cmd: shell(script) },
+    absent: [404, 409],
+    timeoutMs: sweepWithinMs,
+  })
+  if (made === null) return
+  await engine.ask('POST', `/exec/${made.Id}/start`, { body: { Detach: true, Tty: false }, timeoutMs: sweepWithinMs })
 }

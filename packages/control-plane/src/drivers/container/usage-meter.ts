@@ -24,13 +24,14 @@ export class UsageMeter {
   }
 
   async of(id: string): Promise<Usage | null> {
-    let isDue = (): void => {}
-    const due = new Promise<void>((resolve) => (isDue = resolve))
-    const cancel = this.#clock.after(waitMs, isDue)
+    let cancel: (() => void) | undefined
+    const last = new Promise<Usage | null>((resolve) => {
+      cancel = this.#clock.after(waitMs, () => resolve(this.#last.get(id) ?? null))
+    })
     try {
-      return await Promise.race([this.#answer(id), due.then(() => this.#last.get(id) ?? null)])
+      return await Promise.race([this.#answer(id), last])
     } finally {
-      cancel()
+      cancel?.()
     }
   }
 
