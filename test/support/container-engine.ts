@@ -24,6 +24,9 @@ export const hasEngine =
   process.getuid?.() === 0 &&
   ['dockerd', 'iptables', 'busybox'].every((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0)
 
+/** `PANDO_TEST_ENGINE=podman` tries Podman's service in place of Docker's. */
+const isPodman = process.env['PANDO_TEST_ENGINE'] === 'podman'
+
 /**
  * A Docker engine of a test's own, with its own socket, images and containers, gone after `stop`. Two engines would take each
  * other's packet filter rules away, so a second one waits, in whatever process, until the first has gone.
@@ -53,10 +56,10 @@ export class ContainerEngine {
   #spawn(): ChildProcess {
     const at = (name: string): string => join(this.#directory, name)
     const log = openSync(at('log'), 'a')
-    const paths = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')]
-    const network = ['--bridge', 'none', '--default-address-pool', 'base=10.203.0.0/16,size=24']
-    const more = this.#isLiveRestore ? ['--live-restore'] : []
-    const daemon = spawn('dockerd', ['-H', this.host, ...paths, ...network, ...more], { stdio: ['ignore', log, log] })
+    const [command = '', ...args] = isPodman
+      ? ['podman', '--root', at('data'), '--runroot', at('exec'), 'system', 'service', '--time=0', this.host]
+      : ['dockerd', '-H', this.host, ...dockerArgs(at, this.#isLiveRestore)]
+    const daemon = spawn(command, args, { stdio: ['ignore', log, log] })
     closeSync(log)
     return daemon
   }
@@ -78,10 +81,16 @@ export class ContainerEngine {
     await ended
   }
 
-  /** Starts it again with what it had. */
+  /** Starts it again with what it had; one that gives up on a slow machine is started once more. */
   async revive(): Promise<void> {
-    this.#daemon = this.#spawn()
-    await this.#ready()
+    await until(
+      'the engine is back',
+      () => {
+        if (this.#daemon.exitCode !== null || this.#daemon.signalCode !== null) this.#daemon = this.#spawn()
+        return this.#answers()
+      },
+      { timeoutMs: 90_000, everyMs: 200 },
+    )
   }
 
   get #socket(): string {
@@ -89,7 +98,7 @@ export class ContainerEngine {
   }
 
   async #answers(): Promise<boolean> {
-    if (this.#daemon.exitCode !== null) throw new Error(`dockerd ended with ${this.#daemon.exitCode}`)
+    if (this.#daemon.exitCode !== null) throw new Error(`the engine ended with ${this.#daemon.exitCode}`)
     return existsSync(this.#socket) && (await this.ask('GET', '/_ping')).status === 200
   }
 
@@ -169,6 +178,12 @@ export class ContainerEngine {
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 })
     await new Promise<void>((resolve) => this.#turn.close(() => resolve()))
   }
+}
+
+function dockerArgs(at: (name: string) => string, isLiveRestore: boolean): string[] {
+  const paths = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')]
+  const network = ['--bridge', 'none', '--default-address-pool', 'base=10.203.0.0/16,size=24']
+  return [...paths, ...network, ...(isLiveRestore ? ['--live-restore'] : [])]
 }
 
 export function fileEntry(name: string, path: string, mode: number): TarEntry {
