@@ -175,6 +175,8 @@ export class ContainerEngine {
       await ended
       clearTimeout(timer)
     }
+    // One that was killed leaves its data mounted over itself.
+    spawnSync('umount', ['--recursive', '--lazy', join(this.#directory, 'data')])
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 })
     await new Promise<void>((resolve) => this.#turn.close(() => resolve()))
   }
