@@ -41,6 +41,9 @@ export class Memory {
   #present: number
   #idleSince: number | null = null
   #figuresAt = -Infinity
+  #hasFigures = false
+  /** As the gateway said last. */
+  #requests: number | null = null
 
   constructor(present: number, now: number) {
     this.#present = present
@@ -50,16 +53,15 @@ export class Memory {
 
   /** Takes in what was measured, and the count that is wanted by now, whoever has changed it. */
   note(figures: Figures, present: number, now: number): void {
-    const before = this.#samples.at(-1)
     if (present !== this.#present) {
       this.#moves.push({ at: now, by: present - this.#present })
       // Whoever woke it wants to use it.
       if (this.#present === 0) this.#idleSince = null
       this.#present = present
     }
-    const isAnother = before?.requests != null && figures.requests !== null && figures.requests < before.requests
+    const isAnother = this.#requests !== null && figures.requests !== null && figures.requests < this.#requests
     if (isAnother) this.#samples = []
-    this.#noteIdle(figures, isAnother ? undefined : before, now)
+    this.#noteIdle(figures, now)
     this.#samples.push({ ...figures, at: now })
     this.#samples = this.#samples.filter(({ at }) => now - at <= cpuMs)
   }
@@ -74,7 +76,7 @@ export class Memory {
   }
 
   get past(): Past {
-    return { asked: this.#asked, moves: this.#moves, idleSince: this.#idleSince }
+    return { asked: this.#asked, moves: this.#moves, idleSince: this.#hasFigures ? this.#idleSince : null }
   }
 
   load(limits: Limits, now: number): Load {
@@ -82,13 +84,15 @@ export class Memory {
     return { inFlight: meanInFlight(recent), rps: rateOf(recent), ...this.#usage(limits) }
   }
 
-  #noteIdle({ inFlight, requests }: Figures, before: Sample | undefined, now: number): void {
+  #noteIdle({ inFlight, requests }: Figures, now: number): void {
+    this.#hasFigures = inFlight !== null && requests !== null
     if (inFlight === null || requests === null) return
     const hasGap = now - this.#figuresAt > gapMs
-    const isBusy = inFlight > 0 || requests !== (before?.requests ?? requests)
+    const isBusy = inFlight > 0 || requests !== (this.#requests ?? requests)
     // What was asked for before says nothing any more: the count holds for a window, as at the beginning.
     if (hasGap) this.#asked.push({ at: now, replicas: this.#present })
     this.#figuresAt = now
+    this.#requests = requests
     if (isBusy) this.#idleSince = null
     else if (this.#idleSince === null || hasGap) this.#idleSince = now
   }
