@@ -5,6 +5,8 @@ import type { FolderFacts } from './folder.js'
 import { readManifest, type ReadResult } from './read.js'
 
 export interface Disk {
+  /** Absolute; by default that of a manifest of ours. */
+  readonly path?: string
   readonly variables?: Readonly<Record<string, string | undefined>>
   readonly profiles?: readonly string[]
   /** Texts by absolute path, beside the manifest itself. */
@@ -17,11 +19,11 @@ export const manifestPath = '/app/pando.yaml'
 
 /** Reads a manifest from a disk that is only imagined, asking again as often as the reader needs more of it. */
 export function readFrom(text: string, disk: Disk = {}): Exclude<ReadResult, { kind: 'needs' }> {
-  const files = new Map<string, FileFact>([[manifestPath, { kind: 'text', text }]])
+  const files = new Map<string, FileFact>([[disk.path ?? manifestPath, { kind: 'text', text }]])
   const folders = new Map<string, FolderFacts | null>()
   for (let round = 0; round < 200; round++) {
     const result = readManifest({
-      path: manifestPath,
+      path: disk.path ?? manifestPath,
       variables: disk.variables ?? {},
       profiles: disk.profiles ?? [],
       files,
