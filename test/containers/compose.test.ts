@@ -57,7 +57,10 @@ describe.skipIf(!hasEngine)('a compose.yaml as it is', () => {
     writeFileSync(app.file('.env'), 'GREETING=good day\n')
     mkdirSync(app.file('web'))
     writeFileSync(app.file('web/ask'), script, { mode: 0o755 })
-    writeFileSync(app.file('web/Dockerfile'), 'FROM busybox\nCOPY ask /www/cgi-bin/ask\nCMD ["false"]\n')
+    // The image of our tests knows /etc/hosts alone.
+    writeFileSync(app.file('web/names'), 'hosts: files dns\n')
+    const recipe = 'FROM busybox\nCOPY names /etc/nsswitch.conf\nCOPY ask /www/cgi-bin/ask\nCMD ["false"]\n'
+    writeFileSync(app.file('web/Dockerfile'), recipe)
     await app.up()
   }, 300_000)
 
