@@ -38,6 +38,8 @@ export interface ContainerSecurity {
   readonly pidsLimit: number
   /** Present: what is not said is as the engine has it (its usual capabilities, new privileges), and not as strict as it can be. */
   readonly isEngineDefault?: boolean
+  /** Of weight next to the engine's defaults: true keeps a program from privileges that it did not start with. */
+  readonly hasNoNewPrivileges?: boolean
 }
 
 /** What only a container has. */

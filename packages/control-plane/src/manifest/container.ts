@@ -53,6 +53,9 @@ export function readContainer(
       user: input.user ?? null,
       pidsLimit: Number(input.pids_limit ?? (isEngineDefault ? 0 : defaultPidsLimit)),
       ...(isEngineDefault ? { isEngineDefault } : {}),
+      ...(input.no_new_privileges === undefined
+        ? {}
+        : { hasNoNewPrivileges: String(input.no_new_privileges) === 'true' }),
     },
     ...(network === undefined ? {} : { network }),
     ...(extras === undefined ? {} : { extras }),

@@ -35,4 +35,9 @@ export const networkFields = {
     .describe(
       "true: the engine's usual capabilities, new privileges, and no limit of processes, where nothing else is said. Default: false.",
     ),
+  no_new_privileges: flag()
+    .optional()
+    .describe(
+      'Whether a program is kept from privileges that it did not start with. Default: true, but with engine_defaults.',
+    ),
 }

@@ -136,6 +136,7 @@ function renderContainer({ image, mounts, secrets, security, network, extras }: 
     cap_add: security.capAdd,
     ...(security.pidsLimit === 0 ? {} : { pids_limit: security.pidsLimit }),
     ...(security.isEngineDefault === true ? { engine_defaults: true } : {}),
+    ...(security.hasNoNewPrivileges === undefined ? {} : { no_new_privileges: security.hasNoNewPrivileges }),
     ...(network === undefined
       ? {}
       : {

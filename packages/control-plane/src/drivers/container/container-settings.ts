@@ -62,7 +62,7 @@ export function containerSettings(input: {
       ReadonlyRootfs: security.isRootReadOnly,
       CapDrop: security.isEngineDefault === true ? (extras.capDrop ?? []) : ['ALL'],
       CapAdd: security.capAdd,
-      SecurityOpt: security.isEngineDefault === true ? [] : ['no-new-privileges:true'],
+      SecurityOpt: isConfined(security) ? ['no-new-privileges:true'] : [],
       PidsLimit: security.pidsLimit,
       ...(extras.shmBytes === undefined ? {} : { ShmSize: extras.shmBytes }),
       ...(extras.dns === undefined ? {} : { Dns: extras.dns }),
@@ -128,6 +128,10 @@ function mountOf(
 function madeFolder(mount: ContainerMount): string[] {
   if (mount.kind !== 'bind' || mount.isMade !== true) return []
   return [`${mount.source}:${mount.target}:${mount.isReadOnly ? 'ro' : 'rw'}`]
+}
+
+function isConfined({ hasNoNewPrivileges, isEngineDefault }: ContainerSpec['security']): boolean {
+  return hasNoNewPrivileges ?? isEngineDefault !== true
 }
 
 /** A named volume is its app's, and outlives `pando down`. */

@@ -54,6 +54,8 @@ export function putService(name: string, service: Written, around: AroundService
 
   put('engine_defaults', true, service)
   put('read_only', false, service)
+  // Some images insist on being the first process.
+  put('init', false, service)
   put('restart', 'no', service)
   for (const key of sameWords) {
     const value = service.get(key)
@@ -73,13 +75,14 @@ export function putService(name: string, service: Written, around: AroundService
   putHealthCheck(service, base, draft, problems)
   putNetwork(name, service, base, around)
   putLogging(service, base, around)
-  checkOddities(service, problems)
+  putOddities(service, base, around)
   for (const [key, value] of service.get('x-pando')?.entries() ?? []) put(key, value.value, value)
 }
 
 function putProgram(service: Written, base: Path, around: AroundService): void {
   const entrypoint = service.get('entrypoint')
-  if (entrypoint !== undefined) putWords('entrypoint', entrypoint, base, around)
+  // Variables have been replaced, and what is left of them is taken as it is.
+  if (entrypoint !== undefined) around.draft.put([...base, 'entrypoint'], entrypoint.value, entrypoint)
   const command = service.get('command')
   if (command !== undefined) putWords('command', command, base, around)
 }
@@ -267,7 +270,8 @@ function putLogging(service: Written, base: Path, { draft, problems }: AroundSer
   }
 }
 
-function checkOddities(service: Written, problems: Problems): void {
+function putOddities(service: Written, base: Path, { draft, problems }: AroundService): void {
+  putDevelop(service, base, draft, problems)
   const mode = service.get('network_mode')
   if (mode !== undefined && mode.text !== 'bridge') {
     problems.refuse(
@@ -279,16 +283,20 @@ function checkOddities(service: Written, problems: Problems): void {
   for (const option of problems.textsOf(service.get('security_opt'), 'an option')) {
     if (!/^no-new-privileges(?:[:=](?:true|false))?$/.test(option.text)) {
       problems.refuse(option, `the option "${option.text}" is not honoured`)
-    } else if (!option.text.endsWith('false')) {
-      problems.refuse(
-        option,
-        'this option is not honoured yet',
-        'x-pando: { engine_defaults: false } is stricter still',
-      )
-    }
+    } else if (!option.text.endsWith('false')) draft.put([...base, 'no_new_privileges'], true, option)
   }
   const policy = service.get('pull_policy')
   if (policy !== undefined && !['missing', 'if_not_present'].includes(policy.text)) {
     problems.note(policy, `"${policy.text}" has no effect: an image is fetched when the engine does not have it`)
   }
+}
+
+/** Files that are put into a running container are not ours: with such a rule nothing is watched. */
+function putDevelop(service: Written, base: Path, draft: Draft, problems: Problems): void {
+  const develop = service.get('develop')
+  const rules = develop?.get('watch')?.items() ?? []
+  const foreign = rules.find((rule) => !['rebuild', 'restart'].includes(rule.get('action')?.text ?? ''))
+  if (foreign !== undefined) {
+    problems.note(foreign, 'this rule has no effect, nor has any of this service', 'rebuild and restart are honoured')
+  } else if (develop !== undefined) draft.put([...base, 'develop'], develop.value, develop)
 }
