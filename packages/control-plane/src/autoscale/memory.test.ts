@@ -3,6 +3,7 @@ import { Memory } from './memory.js'
 
 const none = { cpus: null, memoryBytes: null }
 const figures = (inFlight: number, requests: number) => ({ inFlight, requests, usage: [] })
+const usage = (instance: string, cpuSeconds: number) => ({ instance, cpuSeconds, memoryBytes: 50 })
 
 describe('what is remembered of a service', () => {
   it('is a mean of what is in flight over five seconds, and a rate of requests', () => {
@@ -20,7 +21,6 @@ describe('what is remembered of a service', () => {
 
   it('is the share of its limits that each instance used since it was first seen', () => {
     const memory = new Memory(2, 0)
-    const usage = (instance: string, cpuSeconds: number) => ({ instance, cpuSeconds, memoryBytes: 50 })
     memory.note({ inFlight: null, requests: null, usage: [usage('a', 10)] }, 2, 0)
     memory.note({ inFlight: null, requests: null, usage: [usage('a', 11), usage('b', 70)] }, 2, 2000)
     memory.note({ inFlight: null, requests: null, usage: [usage('a', 12), usage('b', 70.5)] }, 2, 4000)
