@@ -122,6 +122,13 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'control-plane/registry': ['clock.ts', 'events/events.ts', 'store/store.ts'],
   'control-plane/revisions': ['clock.ts'],
   'control-plane/store': ['deployments/revision.ts', 'reconciler/state.ts'],
+  'control-plane/why': [
+    'api/why-control.ts',
+    'clock.ts',
+    'events/events.ts',
+    'logs/instance-logs.ts',
+    'manifest/nearest.ts',
+  ],
   'gateway/balancer': ['upstream-endpoint.ts'],
   'gateway/metrics': ['data-plane.ts', 'problem.ts'],
   'gateway/process': ['data-plane.ts', 'http-data-plane.ts', 'metrics/'],

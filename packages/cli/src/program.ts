@@ -23,6 +23,7 @@ import { scaleCommand } from './commands/scale.js'
 import { startCommand } from './commands/start.js'
 import { stopCommand } from './commands/stop.js'
 import { upCommand } from './commands/up.js'
+import { whyCommand } from './commands/why.js'
 import type { Context } from './context.js'
 import { exitCodeOf, renderFailure, type ExitCode } from './failure.js'
 import { version } from './index.js'
@@ -85,6 +86,7 @@ export function buildProgram(context: Context, attach: Attach): Command {
     startCommand,
     routesCommand,
     eventsCommand,
+    whyCommand,
     openCommand,
     configCommand,
     initCommand,

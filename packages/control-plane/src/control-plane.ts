@@ -9,13 +9,16 @@ import {
   type Deployment,
   type GatewayReport,
   type LogLine,
+  type RequestExplanation,
   type RouteStatus,
+  type ServiceExplanation,
 } from '@pando/model'
 import { AppView } from './app-view.js'
 import { Autoscaler } from './autoscale/autoscaler.js'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './api/deployment-control.js'
 import { createControlApi } from './api/control-api.js'
+import type { WhyQuery } from './api/why-control.js'
 import { serveControlApi, type ControlApiServer } from './api/server.js'
 import { tokenIn } from './api/token.js'
 import { socketAddressOf } from './api/socket-path.js'
@@ -49,6 +52,7 @@ import { Registry } from './registry/registry.js'
 import { scaledServices } from './scaled-services.js'
 import { knownService, ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
+import { Why } from './why/why.js'
 
 export interface ControlPlaneOptions {
   /** Absolute; made with mode 0700 when it is not there. */
@@ -99,6 +103,8 @@ export class ControlPlane implements AppControl {
   readonly #gateway: GatewayProcess
   readonly #view: AppView
   readonly #logs: InstanceLogs
+  readonly #why: Why
+  readonly #accessLog: string
   readonly #rotation: LogRotation
   readonly #token: string
   readonly #ports: PortPool
@@ -205,6 +211,18 @@ export class ControlPlane implements AppControl {
         gatewayPid: this.#gateway.pid,
         api: this.#api?.address ?? null,
       }),
+    })
+    this.#accessLog = join(stateDir, 'logs', 'access.log')
+    this.#why = new Why({
+      accessLog: this.#accessLog,
+      clock,
+      events: this.#events,
+      logs: this.#logs,
+      status: () => this.#view.status(),
+      routes: () => this.#view.routes(),
+      history: (service) => this.#deployer.deployments.history(service),
+      dependsOn: (service) => Object.keys(this.#reconciler.desired().get(service)?.dependsOn ?? {}),
+      isLogged: () => this.#app?.gateway.accessLog === true,
     })
     this.#gateway = new GatewayProcess({
       driver: gatewayDriver,
@@ -345,6 +363,15 @@ export class ControlPlane implements AppControl {
     return this.#deployer.deployments.history(service)
   }
 
+  async whyService(service: string, query: WhyQuery): Promise<ServiceExplanation> {
+    knownService(service, this.#reconciler.desired())
+    return await this.#why.service(service, query)
+  }
+
+  whyRequest(id: string): Promise<RequestExplanation> {
+    return this.#why.request(id)
+  }
+
   status(): Promise<AppStatus> {
     return this.#view.status()
   }
@@ -409,11 +436,10 @@ export class ControlPlane implements AppControl {
   }
 
   #serve(app: AppSpec): void {
-    const accessLog = join(this.#options.stateDir, 'logs', 'access.log')
     const desired = [...this.#reconciler.desired().values()]
     const stopped = new Set(desired.flatMap(({ name, isStopped }) => (isStopped ? [name] : [])))
     const { network } = this.#containers
-    this.#registry.setConfig(gatewayConfigOf(app, this.#mesh.of(app), accessLog, network, stopped))
+    this.#registry.setConfig(gatewayConfigOf(app, this.#mesh.of(app), this.#accessLog, network, stopped))
   }
 
   /** A gateway that already listens there is ours. */

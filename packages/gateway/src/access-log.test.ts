@@ -49,6 +49,17 @@ async function until(isTrue: () => boolean): Promise<void> {
 }
 
 describe('AccessLog', () => {
+  it('names the endpoint that was asked last beside the reason, only when none answered', () => {
+    const written = record('/')
+    const out = Buffer.alloc(4_096)
+    const parse = () => JSON.parse(out.toString('latin1', 0, writeRecord(written, 'now', out, 0))) as object
+    expect(parse()).not.toHaveProperty('asked')
+    written.endpoint = ''
+    written.asked = 'users-2'
+    written.reason = 'upstream_closed'
+    expect(parse()).toMatchObject({ endpoint: '', reason: 'upstream_closed', asked: 'users-2' })
+  })
+
   it('writes JSON lines to a file of mode 0600', async () => {
     const path = join(folder, 'access.log')
     const log = new AccessLog({ path, wheel, dropped, now: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) })

@@ -22,6 +22,8 @@ export class AccessRecord {
   service = ''
   /** Id of the endpoint that answered, empty when the gateway did. */
   endpoint = ''
+  /** Id of the endpoint that was asked last when the gateway answered by itself; empty when none was, or when one answered. */
+  asked = ''
   /** Why the gateway answered by itself, or empty. */
   reason = ''
   /** The answer was broken off after its head had gone out. */
@@ -44,7 +46,8 @@ const hex = Buffer.from('0123456789abcdef')
 /** Bytes that `writeRecord` may need: six for each variable byte (`\u00ff`) and room for names and numbers. */
 export function recordSize(record: AccessRecord): number {
   const bytes = record.methodEnd - record.methodStart + (record.hostEnd - record.hostStart) + record.pathLength
-  const texts = record.client.length + record.route.length + record.service.length + record.endpoint.length
+  const texts =
+    record.client.length + record.route.length + record.service.length + record.endpoint.length + record.asked.length
   return 512 + 6 * (bytes + texts + record.reason.length + (record.requestIdEnd - record.requestIdStart))
 }
 
@@ -77,6 +80,10 @@ export function writeRecord(record: AccessRecord, time: string, out: Buffer, at:
   if (record.reason !== '') {
     at = writeAscii(out, at, '","reason":"')
     at = writeText(out, at, record.reason)
+  }
+  if (record.asked !== '') {
+    at = writeAscii(out, at, '","asked":"')
+    at = writeText(out, at, record.asked)
   }
   at = writeAscii(out, at, '"')
   if (record.isCut) at = writeAscii(out, at, ',"cut":true')

@@ -10,13 +10,16 @@ import type {
   PandoEvent,
   Problem,
   Registration,
+  RequestExplanation,
   RouteStatus,
+  ServiceExplanation,
   ServiceStatus,
   WatchMessage,
 } from '@pando/model'
 import type { ApplyRequest, ApplyResult, LogQuery } from './app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './deployment-control.js'
 import { socketAddressOf } from './socket-path.js'
+import type { WhyQuery } from './why-control.js'
 
 /** Where the control API is: its unix socket, or loopback TCP with a token. */
 export type ControlAddress =
@@ -111,6 +114,16 @@ export class ControlClient {
 
   abort(service: string): Promise<void> {
     return this.#call('POST', `${servicePath(service)}/abort`)
+  }
+
+  whyService(service: string, { since, limit }: WhyQuery): Promise<ServiceExplanation> {
+    const parameters = new URLSearchParams({ limit: String(limit) })
+    if (since !== null) parameters.set('since', String(since))
+    return this.#call('GET', `${servicePath(service)}/why?${parameters}`)
+  }
+
+  whyRequest(id: string): Promise<RequestExplanation> {
+    return this.#call('GET', `/v1/requests/${encodeURIComponent(id)}/why`)
   }
 
   routes(): Promise<RouteStatus[]> {

@@ -11,6 +11,7 @@ import { define } from './operation.js'
 import type { Api } from './operation.js'
 import { problemResponse } from './problem.js'
 import { addRegistryOperations } from './registry-operations.js'
+import { addWhyOperations } from './why-operations.js'
 
 export interface ControlApiOptions {
   readonly control: AppControl
@@ -50,6 +51,7 @@ export function createControlApi(options: ControlApiOptions): Api {
 
   addAppOperations(api, options)
   addDeploymentOperations(api, options.control)
+  addWhyOperations(api, options.control)
   addRegistryOperations(api, { registry: options.registry, heartbeatMs: options.heartbeatMs ?? 2_000 })
   addMetaOperations(api, options)
   return api

@@ -1,7 +1,16 @@
-import type { AppStatus, Deployment, LogLine, RouteStatus, ServiceStatus } from '@pando/model'
+import type {
+  AppStatus,
+  Deployment,
+  LogLine,
+  RequestExplanation,
+  RouteStatus,
+  ServiceExplanation,
+  ServiceStatus,
+} from '@pando/model'
 import { PandoError } from '@pando/model'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './deployment-control.js'
+import type { WhyQuery } from './why-control.js'
 
 /** A control plane of two services that does nothing and writes down what it was told. */
 export class FakeControl implements AppControl {
@@ -88,6 +97,16 @@ export class FakeControl implements AppControl {
 
   async abort(name: string): Promise<void> {
     this.#note('abort', name)
+  }
+
+  async whyService(name: string, query: WhyQuery): Promise<ServiceExplanation> {
+    this.#note('whyService', name, query)
+    return { service: name, verdict: `${name} is ready.`, since: 5, next: '', causes: [], timeline: [] }
+  }
+
+  async whyRequest(id: string): Promise<RequestExplanation> {
+    this.#note('whyRequest', id)
+    throw new PandoError('not_found', `there is no request ${id} in the access log`)
   }
 
   async routes(): Promise<readonly RouteStatus[]> {

@@ -785,7 +785,9 @@ export class Exchange implements WrittenHead {
     record.durationMs = durationMs
     record.route = this.#route === null ? '' : this.#route.name
     record.service = this.#service === null ? '' : this.#service.name
-    record.endpoint = this.#endpoint === null || this.#reason !== '' ? '' : this.#endpoint.id
+    const endpoint = this.#endpoint === null ? '' : this.#endpoint.id
+    record.endpoint = this.#reason === '' ? endpoint : ''
+    record.asked = this.#reason === '' ? '' : endpoint
     record.reason = this.#reason
     record.isCut = this.#isCut
     record.retries = this.#retries
