@@ -57,7 +57,19 @@ export class ContainerEngine {
     const at = (name: string): string => join(this.#directory, name)
     const log = openSync(at('log'), 'a')
     const [command = '', ...args] = isPodman
-      ? ['podman', '--root', at('data'), '--runroot', at('exec'), 'system', 'service', '--time=0', this.host]
+      ? [
+          'podman',
+          '--root',
+          at('data'),
+          '--runroot',
+          at('exec'),
+          '--storage-driver',
+          'vfs',
+          'system',
+          'service',
+          '--time=0',
+          this.host,
+        ]
       : ['dockerd', '-H', this.host, ...dockerArgs(at, this.#isLiveRestore)]
     const daemon = spawn(command, args, { stdio: ['ignore', log, log] })
     closeSync(log)
