@@ -3,7 +3,7 @@ import type { AppSpec, Diagnostic, GatewaySpec, ServiceSpec } from '@pando/model
 import type { z } from 'zod'
 import { secretsSchema, volumesSchema } from './container-schema.js'
 import { checkApp, type PlacedService } from './app-checks.js'
-import { composeVariables, isComposeFile } from './compose/recognition.js'
+import { composeVariables, isComposeFile, warnOfOverride } from './compose/recognition.js'
 import { Facts, type KnownFacts } from './facts.js'
 import { readApi, readGateway, type Check } from './gateway.js'
 import { checkTopLevel, collectFiles, type ManifestFile } from './inclusion.js'
@@ -58,9 +58,11 @@ export function readManifest(request: ReadRequest): ReadResult {
   const facts = new Facts(request)
 
   const isCompose = isComposeFile(request.path)
-  const variables = isCompose ? composeVariables(request.path, request.variables, facts) : request.variables
+  const variables = isCompose ? composeVariables(request.path, request.variables, { facts, report }) : request.variables
   const files = collectFiles(request.path, { variables, facts, report, warn })
   for (const { source } of files) for (const name of source.used) used.add(name)
+  const [main] = files
+  if (isCompose && main !== undefined) warnOfOverride(main.source, facts, warn)
   checkTopLevel(files, report, warn)
 
   const name = readName(files, request.path, report)

@@ -130,3 +130,16 @@ it('every key that is refused is refused, and none that is off', () => {
   expect(mistakes.flatMap((line) => /services\.web\.(\w+): "\w+" is not honoured/.exec(line)?.[1] ?? [])).toEqual(keys)
   expect(readCompose(oneService(keys.map((key) => `${key}: false`).join('\n'))).mistakes).toEqual([])
 })
+
+it('a line of .env that says nothing is shown there', () => {
+  expect(readCompose(oneService(''), { files: { '/app/.env': 'A=1\n= 2\n' } }).mistakes).toEqual([
+    '/app/.env:2:1 : expected NAME=value',
+  ])
+})
+
+it('a file that lies over this one is named, and not read', () => {
+  const files = { '/app/compose.override.yaml': 'services: {}\n' }
+  expect(readCompose(oneService(''), { files }).warnings).toEqual([
+    '1:1 : "compose.override.yaml" beside this file is not read',
+  ])
+})
