@@ -57,7 +57,14 @@ class ControlPlane {
   async serve(): Promise<void> {
     const { registry } = this
     const events = new Events({ store: new MemoryStore(), clock: systemClock })
-    const app = createControlApi({ control: {} as AppControl, registry, events, version: '0', heartbeatMs: 20 })
+    const app = createControlApi({
+      jobs: undefined as never,
+      control: {} as AppControl,
+      registry,
+      events,
+      version: '0',
+      heartbeatMs: 20,
+    })
     this.#server = await serveControlApi({ app, socketPath: this.#socketPath, token: 't' })
   }
 

@@ -1,8 +1,8 @@
 import type { PandoError } from '@pando/model'
 import type { Paint } from './paint.js'
 
-/** 0 done, 1 failed, 2 the command line or the manifest is wrong. */
-export type ExitCode = 0 | 1 | 2
+/** 0 done, 1 failed, 2 the command line or the manifest is wrong; of `pando run` the program's own. */
+export type ExitCode = number
 
 export function exitCodeOf(error: PandoError): ExitCode {
   return error.code === 'usage' || error.code === 'manifest_invalid' ? 2 : 1

@@ -11,6 +11,7 @@ import { downCommand } from './commands/down.js'
 import { eventsCommand } from './commands/events.js'
 import { historyCommand } from './commands/history.js'
 import { initCommand } from './commands/init.js'
+import { jobsCommand } from './commands/jobs.js'
 import { logsCommand } from './commands/logs.js'
 import { openCommand } from './commands/open.js'
 import { promoteCommand } from './commands/promote.js'
@@ -19,6 +20,7 @@ import { removeCommand } from './commands/remove.js'
 import { restartCommand } from './commands/restart.js'
 import { rollbackCommand } from './commands/rollback.js'
 import { routesCommand } from './commands/routes.js'
+import { runCommand } from './commands/run.js'
 import { scaleCommand } from './commands/scale.js'
 import { startCommand } from './commands/start.js'
 import { stopCommand } from './commands/stop.js'
@@ -73,6 +75,8 @@ export function buildProgram(context: Context, attach: Attach): Command {
     downCommand,
     psCommand,
     logsCommand,
+    runCommand,
+    jobsCommand,
     deployCommand,
     removeCommand,
     rollbackCommand,

@@ -1,6 +1,16 @@
-import type { Address, AppSpec, AppStatus, GatewayReport, RouteSpec, RouteStatus, ServiceStatus } from '@pando/model'
+import type {
+  Address,
+  AppSpec,
+  AppStatus,
+  JobsStatus,
+  GatewayReport,
+  RouteSpec,
+  RouteStatus,
+  ServiceStatus,
+} from '@pando/model'
 import type { Clock } from './clock.js'
 import type { UsageReporter } from './drivers/driver.js'
+import { withSchedule } from './jobs/schedules.js'
 import { adminRequest } from './gateway-process/admin-request.js'
 import { GatewayView } from './gateway-process/gateway-view.js'
 import { ownMetrics } from './own-metrics.js'
@@ -13,6 +23,7 @@ export interface AppViewOptions {
   readonly adminSocket: string
   readonly reconciler: Pick<Reconciler, 'desired' | 'observed' | 'plan'>
   readonly driver: UsageReporter
+  readonly jobs: (service: string | null) => JobsStatus
   /** What changes while we look. */
   readonly now: () => {
     readonly app: AppSpec | null
@@ -82,6 +93,7 @@ export class AppView {
   #services(usage?: ReadonlyMap<string, Usage>): ServiceStatus[] {
     const { clock, now, reconciler } = this.#options
     const { app, mesh } = now()
+    const jobs = this.#options.jobs(null)
     return statusOf({
       desired: reconciler.desired(),
       observed: reconciler.observed(),
@@ -92,7 +104,7 @@ export class AppView {
         routes: [...new Set(app?.services[name]?.routes.flatMap(pathsOf) ?? [])],
       }),
       usage: (instance) => usage?.get(instance) ?? null,
-    })
+    }).map((service) => withSchedule(service, jobs))
   }
 
   /** What every instance uses, by id. */

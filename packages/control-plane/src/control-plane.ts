@@ -37,6 +37,9 @@ import { adminRequest } from './gateway-process/admin-request.js'
 import { RevisionFigures } from './gateway-process/revision-figures.js'
 import { readServiceFigures } from './gateway-process/service-figures.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
+import { JobRunner } from './jobs/job-runner.js'
+import { schedulesOf } from './jobs/schedules.js'
+import { JobSide } from './job-side.js'
 import { LocalProber } from './health/local-prober.js'
 import { InstanceLogs } from './logs/instance-logs.js'
 import { LogRotation } from './logs/log-rotation.js'
@@ -106,6 +109,7 @@ export class ControlPlane implements AppControl {
   readonly #why: Why
   readonly #accessLog: string
   readonly #rotation: LogRotation
+  readonly #jobs: JobRunner
   readonly #token: string
   readonly #ports: PortPool
   readonly #deployer: Deployer
@@ -150,17 +154,29 @@ export class ControlPlane implements AppControl {
     this.#mesh = new MeshAddresses({ store, random })
     this.#logs = new InstanceLogs({ stateDir, clock })
     const gatewayDriver = new ProcessDriver({ stateDir: join(stateDir, 'gateway'), clock })
+    const jobDriver = new DriverRouter({
+      processes: new ProcessDriver({ stateDir: join(stateDir, 'jobs'), clock }),
+      containers: {
+        stateDir: join(stateDir, 'jobs'),
+        networkOf: stateDir,
+        clock,
+        environment: options.environment,
+        meshNames: () => namesOfTheMesh(this.#app),
+      },
+    })
     const list = async (): Promise<InstanceReport[]> => [
       ...(await this.#driver.list()),
+      ...(await jobDriver.list()),
       ...(await gatewayDriver.list()),
     ]
     this.#rotation = new LogRotation({ driver: { list }, clock })
     this.#ports = new PortPool({ host: loopback, range: instancePorts, size: poolSize, random })
     const adminSocket = socketAddressOf(join(stateDir, 'gateway.sock'))
     const figures = RevisionFigures.ofGateway(adminSocket, clock)
+    const builder = new BuilderRouter({ stateDir, clock, environment: options.environment })
     this.#reconciler = new Reconciler({
       driver: this.#driver,
-      builder: new BuilderRouter({ stateDir, clock, environment: options.environment }),
+      builder,
       prober: new LocalProber({ commands: this.#driver }),
       store,
       clock,
@@ -170,6 +186,18 @@ export class ControlPlane implements AppControl {
       figures: (...which) => figures.compare(...which),
       onRolloutResult: (result) => this.#deployer.deployments.onRolloutResult(result),
       prepare: (service, _slot, id) => this.#prepare(service, id),
+    })
+    this.#jobs = new JobRunner({
+      stateDir: join(stateDir, 'jobs'),
+      driver: jobDriver,
+      builder,
+      store,
+      clock,
+      random,
+      emit,
+      desired: () => this.#reconciler.desired(),
+      schedules: () => schedulesOf(this.#app),
+      environment: (service, id) => this.#environmentOf(service, id, null),
     })
     this.#deployer = new Deployer({
       stateDir,
@@ -204,6 +232,7 @@ export class ControlPlane implements AppControl {
       adminSocket,
       reconciler: this.#reconciler,
       driver: this.#driver,
+      jobs: (service) => this.#jobs.status(service),
       now: () => ({
         app: this.#app,
         mesh: this.#app === null ? new Map() : this.#mesh.of(this.#app),
@@ -251,6 +280,7 @@ export class ControlPlane implements AppControl {
     await this.#reconciler.start()
     // Before anybody is answered, too: a manifest must not find its own port taken by a gateway that we do not know yet.
     await this.#gateway.adopt()
+    await this.#jobs.start({ isLast: this.#options.isLast === true })
     if (this.#gateway.pid === null) this.#registry.gatewayEnded(gatewayName)
     if (this.#app !== null) this.#serve(this.#app)
     this.#rotation.start()
@@ -258,6 +288,12 @@ export class ControlPlane implements AppControl {
     const { onFault, socketPath, version } = this.#options
     const app = createControlApi({
       control: this,
+      jobs: new JobSide({
+        runner: this.#jobs,
+        logs: this.#logs,
+        desired: () => this.#reconciler.desired(),
+        inTurn: (work) => this.#inTurn(work),
+      }),
       registry: this.#registry,
       events: this.#events,
       version,
@@ -300,6 +336,7 @@ export class ControlPlane implements AppControl {
   }
 
   async #bringDown(): Promise<void> {
+    await this.#jobs.stopAll()
     this.#reconciler.setDesired(new Map())
     await this.#reconciler.idle()
     await this.#gateway.stop(gatewayGraceMs)
@@ -395,6 +432,7 @@ export class ControlPlane implements AppControl {
     await this.#api?.close()
     this.#ports.close()
     await this.#rotation.close()
+    await this.#jobs.close()
     await this.#reconciler.close()
     await this.#gateway.close()
     await this.#driver.close()
@@ -405,14 +443,17 @@ export class ControlPlane implements AppControl {
   // How the rooms meet
 
   #prepare(service: DesiredService, id: string): Preparation {
+    const address = service.spec.protocol === 'none' ? null : this.#addressFor(service)
+    return { address, environment: this.#environmentOf(service, id, address) }
+  }
+
+  #environmentOf(service: DesiredService, instance: string, address: Address | null): Record<string, string> {
     const app = this.#app
     if (app === null) throw new PandoError('internal', 'an instance was to be started without an app')
-    const address = service.spec.protocol === 'none' ? null : this.#addressFor(service)
     const mesh = this.#mesh.of(app)
     const host = this.#options.environment
     const containerGateway = this.#containers.network?.gateway ?? null
-    const environment = environmentOf({ app, service, instance: id, address, mesh, containerGateway, host })
-    return { address, environment }
+    return environmentOf({ app, service, instance, address, mesh, containerGateway, host })
   }
 
   #addressFor(service: DesiredService): Address {
@@ -436,6 +477,7 @@ export class ControlPlane implements AppControl {
   }
 
   #serve(app: AppSpec): void {
+    this.#jobs.look()
     const desired = [...this.#reconciler.desired().values()]
     const stopped = new Set(desired.flatMap(({ name, isStopped }) => (isStopped ? [name] : [])))
     const { network } = this.#containers

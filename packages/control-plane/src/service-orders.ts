@@ -99,6 +99,11 @@ export class ServiceOrders {
           hint: `give a whole number from 0 to ${maxReplicas}`,
         })
       }
+      if (replicas > 0 && this.#options.app()?.services[name]?.schedule !== undefined) {
+        throw new PandoError('conflict', `${name} runs by its schedule, so no instance of it stays`, {
+          hint: `pando run ${name} runs it now`,
+        })
+      }
       if (replicas > 1 && service.spec.port !== null && driverOf(service.spec) === 'process') {
         throw new PandoError('conflict', `${name} insists on port ${service.spec.port}, so only one instance can run`, {
           hint: 'leave out its `port` and let it listen on $PORT',

@@ -2,6 +2,7 @@ import type { AutoscaleSpec } from './autoscale.js'
 import type { ContainerSpec } from './container.js'
 import type { Address } from './endpoint.js'
 import type { WatchRule } from './develop.js'
+import type { ScheduleSpec } from './job.js'
 import type { RolloutSpec } from './rollout.js'
 import type { RouteSpec } from './route.js'
 
@@ -99,6 +100,8 @@ export interface ServiceSpec {
   readonly replicas: number
   /** Absent: the count is changed by hand only. */
   readonly autoscale?: AutoscaleSpec
+  /** Present: it runs to its end at these times, and has no instances that stay. */
+  readonly schedule?: ScheduleSpec
   readonly restart: RestartPolicy
   readonly dependsOn: Readonly<Record<string, DependencyCondition>>
   /** How long a draining instance may finish what is in flight before it is told to stop. */

@@ -5,6 +5,8 @@ import type {
   AppStatus,
   Deployment,
   Endpoint,
+  JobRun,
+  JobsStatus,
   Lease,
   LogLine,
   PandoEvent,
@@ -124,6 +126,27 @@ export class ControlClient {
 
   whyRequest(id: string): Promise<RequestExplanation> {
     return this.#call('GET', `/v1/requests/${encodeURIComponent(id)}/why`)
+  }
+
+  jobs(service: string | null): Promise<JobsStatus> {
+    return this.#call('GET', `/v1/runs${service === null ? '' : `?${new URLSearchParams({ service })}`}`)
+  }
+
+  run(service: string, command: readonly string[] | null): Promise<JobRun> {
+    return this.#call('POST', `${servicePath(service)}/runs`, { command })
+  }
+
+  getRun(id: string): Promise<JobRun> {
+    return this.#call('GET', `/v1/runs/${encodeURIComponent(id)}`)
+  }
+
+  stopRun(id: string): Promise<void> {
+    return this.#call('POST', `/v1/runs/${encodeURIComponent(id)}/stop`)
+  }
+
+  /** Ends with the run. */
+  runOutput(id: string, signal: AbortSignal): AsyncGenerator<LogLine, void, undefined> {
+    return this.#lines(`/v1/runs/${encodeURIComponent(id)}/output`, signal)
   }
 
   routes(): Promise<RouteStatus[]> {

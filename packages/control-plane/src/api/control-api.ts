@@ -5,6 +5,8 @@ import type { Events } from '../events/events.js'
 import type { Registry } from '../registry/registry.js'
 import { addAppOperations } from './app-operations.js'
 import { addDeploymentOperations } from './deployment-operations.js'
+import type { JobControl } from './job-control.js'
+import { addJobOperations } from './job-operations.js'
 import type { AppControl } from './app-control.js'
 import { limitBody } from './body-limit.js'
 import { define } from './operation.js'
@@ -15,6 +17,7 @@ import { addWhyOperations } from './why-operations.js'
 
 export interface ControlApiOptions {
   readonly control: AppControl
+  readonly jobs: JobControl
   readonly registry: Registry
   readonly events: Events
   /** Pando's version, as `/healthz` and the OpenAPI document say it. */
@@ -52,6 +55,7 @@ export function createControlApi(options: ControlApiOptions): Api {
   addAppOperations(api, options)
   addDeploymentOperations(api, options.control)
   addWhyOperations(api, options.control)
+  addJobOperations(api, options.jobs)
   addRegistryOperations(api, { registry: options.registry, heartbeatMs: options.heartbeatMs ?? 2_000 })
   addMetaOperations(api, options)
   return api
@@ -61,7 +65,10 @@ export function createControlApi(options: ControlApiOptions): Api {
 export function controlApiDocument(version: string): object {
   // An operation touches what it works on only when a request comes, and here none does.
   const nothing = undefined as never
-  return describe(createControlApi({ control: nothing, registry: nothing, events: nothing, version }), version)
+  return describe(
+    createControlApi({ control: nothing, jobs: nothing, registry: nothing, events: nothing, version }),
+    version,
+  )
 }
 
 function describe(api: Api, version: string): object {

@@ -42,6 +42,7 @@ export async function serveFake(
   const faults: PandoError[] = []
   const app = createControlApi({
     control,
+    jobs: undefined as never,
     registry,
     events,
     version: '1.2.3',

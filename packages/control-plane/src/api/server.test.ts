@@ -30,7 +30,13 @@ afterEach(async () => {
 })
 
 const app = (): Api =>
-  createControlApi({ control: fixture.control, registry: fixture.registry, events: fixture.events, version: '0' })
+  createControlApi({
+    jobs: undefined as never,
+    control: fixture.control,
+    registry: fixture.registry,
+    events: fixture.events,
+    version: '0',
+  })
 
 async function serve(socketPath: string, port = 0): Promise<ControlApiServer> {
   const server = await serveControlApi({ app: app(), socketPath, token: 't' })

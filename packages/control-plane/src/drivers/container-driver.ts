@@ -28,6 +28,8 @@ const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 export interface ContainerDriverOptions {
   /** Holds `containers/` and `logs/`. One driver at a time. */
   readonly stateDir: string
+  /** The state directory whose app's network the containers join; their own by default. */
+  readonly networkOf?: string
   readonly clock: Clock
   /** Says where the engine is: DOCKER_HOST, XDG_RUNTIME_DIR, HOME. */
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -50,6 +52,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   readonly #clock: Clock
   /** Names this state directory to the engine. */
   readonly #key: string
+  readonly #networkKey: string
   readonly #files: InstanceFiles
   readonly #logDirectory: string
   readonly #meshNames: () => readonly string[]
@@ -70,6 +73,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     this.#clock = options.clock
     this.#engine = new EngineClient({ environment: options.environment, clock: options.clock })
     this.#key = containerKey(stateDir)
+    this.#networkKey = containerKey(resolve(options.networkOf ?? stateDir))
     this.#files = new InstanceFiles(join(stateDir, 'containers'))
     this.#logDirectory = join(stateDir, 'logs')
     this.#meshNames = options.meshNames
@@ -156,12 +160,12 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
 
   /** The network of this state directory's app, made when it is not there. Rejects with `tool_missing` without an engine. */
   network(appName: string): Promise<AppNetwork> {
-    return ensureNetwork(this.#engine, { key: this.#key, name: appName })
+    return ensureNetwork(this.#engine, { key: this.#networkKey, name: appName })
   }
 
   /** After the last container has gone. */
   removeNetwork(): Promise<void> {
-    return removeNetworks(this.#engine, this.#key)
+    return removeNetworks(this.#engine, this.#networkKey)
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,8 @@ const linesPerTurn = 500
 export interface InstanceLogQuery extends LogQuery {
   /** Only these instances; absent: all. */
   readonly instances?: readonly string[]
+  /** Asked by one that follows: true when nothing more will be written, so that it ends after a last look. */
+  readonly isOver?: () => boolean
 }
 
 interface Source {
@@ -26,11 +28,12 @@ interface Source {
 
 /** Reads the log files of instances, ended ones too, that `ProcessDriver` and `LogRotation` leave under `<stateDir>/logs/`. */
 export class InstanceLogs {
-  readonly #directory: string
+  readonly #directories: readonly string[]
   readonly #clock: Clock
 
   constructor(options: { readonly stateDir: string; readonly clock: Clock }) {
-    this.#directory = join(resolve(options.stateDir), 'logs')
+    const stateDir = resolve(options.stateDir)
+    this.#directories = [join(stateDir, 'logs'), join(stateDir, 'jobs', 'logs')]
     this.#clock = options.clock
   }
 
@@ -53,13 +56,15 @@ export class InstanceLogs {
       if (lines % linesPerTurn === 0) await this.#pause(0, signal)
     }
     while (query.follow && !signal.aborted) {
+      const isLast = query.isOver?.() === true
       this.#discover(query, sources)
       for (const source of sources.values()) {
-        for (const line of this.#news(source)) {
+        for (const line of this.#news(source, isLast)) {
           if (signal.aborted) return
           yield named(source, line)
         }
       }
+      if (isLast) return
       await this.#pause(pollIntervalMs, signal)
     }
   }
@@ -67,17 +72,19 @@ export class InstanceLogs {
   /** Adds what is not among `sources` yet, and returns that. */
   #discover(query: InstanceLogQuery, sources: Map<string, Source>): Source[] {
     const found: Source[] = []
-    for (const service of entries(this.#directory)) {
-      if (query.services.length > 0 && !query.services.includes(service)) continue
-      for (const name of entries(join(this.#directory, service))) {
-        const log = parseLogName(name)
-        if (log === null || log.isIndex || log.generation !== 0) continue
-        if (sources.has(`${service}/${log.id}`)) continue
-        if (query.instances !== undefined && !query.instances.includes(log.id)) continue
-        const cursor = new LogCursor(join(this.#directory, service, name))
-        const source = { service, instance: log.id, cursor, idlePolls: 0 }
-        sources.set(`${service}/${log.id}`, source)
-        found.push(source)
+    for (const directory of this.#directories) {
+      for (const service of entries(directory)) {
+        if (query.services.length > 0 && !query.services.includes(service)) continue
+        for (const name of entries(join(directory, service))) {
+          const log = parseLogName(name)
+          if (log === null || log.isIndex || log.generation !== 0) continue
+          if (sources.has(`${service}/${log.id}`)) continue
+          if (query.instances !== undefined && !query.instances.includes(log.id)) continue
+          const cursor = new LogCursor(join(directory, service, name))
+          const source = { service, instance: log.id, cursor, idlePolls: 0 }
+          sources.set(`${service}/${log.id}`, source)
+          found.push(source)
+        }
       }
     }
     return found
@@ -110,7 +117,7 @@ export class InstanceLogs {
     if (!query.follow) yield* source.cursor.flush(last)
   }
 
-  *#news(source: Source): Generator<TimedLine> {
+  *#news(source: Source, isLast: boolean): Generator<TimedLine> {
     const now = this.#clock.now()
     let isIdle = true
     for (const line of source.cursor.lines(() => now)) {
@@ -118,7 +125,7 @@ export class InstanceLogs {
       yield line
     }
     source.idlePolls = isIdle && source.cursor.hasRest ? source.idlePolls + 1 : 0
-    if (source.idlePolls >= restPolls) yield* source.cursor.flush(now)
+    if (isLast || source.idlePolls >= restPolls) yield* source.cursor.flush(now)
   }
 
   /** Ends early when the signal aborts. */

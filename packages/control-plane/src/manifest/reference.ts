@@ -12,6 +12,7 @@ export function manifestReference(): string {
   add('The top level', schema)
   add('services.*', definitions['service'])
   add('autoscale', definitions['autoscale'])
+  add('schedule', objectForm(definitions['schedule'], definitions))
   add('rollout', definitions['rollout'])
   add('develop', definitions['develop'])
   add('services.*.routes[]', objectForm(definitions['route'], definitions))

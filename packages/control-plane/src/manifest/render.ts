@@ -18,6 +18,7 @@ import { renderListen, renderPublished } from './network.js'
 import { renderAutoscale } from './autoscale.js'
 import { renderDevelop } from './develop.js'
 import { renderRollout } from './rollout.js'
+import { renderSchedule } from './schedule.js'
 import { formatDuration, formatSize } from './units.js'
 
 export interface RenderOptions {
@@ -110,9 +111,11 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
     ...(service.listen === undefined ? {} : { listen: service.listen.map(renderListen) }),
     depends_on: mapValues(service.dependsOn, (condition) => ({ condition })),
     healthcheck: renderHealthCheck(revision.healthcheck),
-    replicas: service.replicas,
+    ...(service.schedule === undefined
+      ? { replicas: service.replicas }
+      : { schedule: renderSchedule(service.schedule) }),
     ...(service.autoscale === undefined ? {} : { autoscale: renderAutoscale(service.autoscale) }),
-    restart: service.restart,
+    ...(service.schedule === undefined ? { restart: service.restart } : {}),
     resources: {
       ...(resources.memoryBytes === null ? {} : { memory: formatSize(resources.memoryBytes) }),
       ...(resources.cpus === null ? {} : { cpus: resources.cpus }),

@@ -6,6 +6,7 @@ import { listenFields, networkFields } from './network-schema.js'
 import { autoscaleSchema } from './autoscale-schema.js'
 import { developSchema } from './develop-schema.js'
 import { rolloutSchema } from './rollout-schema.js'
+import { scheduleSchema } from './schedule-schema.js'
 import { routeSchema } from './route-schema.js'
 import {
   duration,
@@ -190,6 +191,7 @@ export const serviceSchema = z
     replicas: whole(0, 100)
       .optional()
       .describe('How many instances run; with autoscale, how many it begins with. Default: 1.'),
+    schedule: scheduleSchema.optional().describe('Runs it to its end at these times, instead of all the time.'),
     autoscale: autoscaleSchema.optional().describe('Changes the replicas by the load.'),
     restart: z
       .enum(['no', 'always', 'on-failure', 'unless-stopped'])

@@ -9,6 +9,7 @@ import { checkProgram, commandReader, readBuild, readCommand } from './program.j
 import { readListen } from './network.js'
 import { readRollout } from './rollout.js'
 import { readRoute } from './route.js'
+import { readSchedule } from './schedule.js'
 import type { ServiceInput } from './schema.js'
 import { mistake, servicePath, type ServiceContext } from './service-context.js'
 import { readEnvironment } from './service-environment.js'
@@ -17,7 +18,7 @@ import { isMistake, parseDuration, parseSize } from './units.js'
 /** One service, written and checked by itself, made whole. Mistakes are reported; what is returned then has stand-ins in their place. */
 export function readService(input: ServiceInput, context: ServiceContext): ServiceSpec {
   const { name } = context
-  const protocol = input.protocol ?? defaultService.protocol
+  const protocol = input.protocol ?? (input.schedule === undefined ? defaultService.protocol : 'none')
   const environment = readEnvironment(input, protocol, context)
   const readText = commandReader(context, environment)
   const build = readBuild(input, context)
@@ -43,6 +44,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
   const memory = input.resources?.memory ?? input.mem_limit
   const cpus = input.resources?.cpus ?? input.cpus
   const listen = readListen(input, context)
+  const schedule = readSchedule(input, context)
   const autoscale = readAutoscale(input, { protocol, isContainer: container !== undefined }, context)
   return {
     name,
@@ -71,8 +73,9 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
         maxFiles: Number(input.logs?.max_files ?? defaultLogs.maxFiles),
       },
     },
-    replicas: Number(input.replicas ?? Math.max(defaultService.replicas, autoscale?.min ?? 0)),
+    replicas: schedule !== null ? 0 : Number(input.replicas ?? Math.max(defaultService.replicas, autoscale?.min ?? 0)),
     ...(autoscale === null ? {} : { autoscale }),
+    ...(schedule === null ? {} : { schedule }),
     restart: readRestart(input.restart),
     dependsOn: readDependencies(input, context),
     drainTimeoutMs: millisecondsOf(input.drain_timeout, defaultService.drainTimeoutMs),

@@ -1,4 +1,4 @@
-import type { Deployment, Endpoint, EventKind, PandoEvent } from '@pando/model'
+import type { Deployment, Endpoint, EventKind, JobRun, PandoEvent } from '@pando/model'
 import type { Revision } from '../deployments/revision.js'
 import type { DesiredService, InstanceHealthRecord, Rollout, SlotHistory } from '../reconciler/state.js'
 
@@ -20,6 +20,10 @@ export interface Records {
   deployment: Deployment
   /** Key: `service/revision`; as long as a deployment of it is remembered. */
   revision: Revision
+  /** Key: `service/number`, the number in ten digits; the newest of each service. */
+  job_run: JobRun
+  /** Key: service name; up to when everything that its schedule asked for is dealt with. Unix time, ms. */
+  schedule: { readonly cron: string; readonly since: number }
   /** Key: a name, for example `app`. */
   meta: unknown
 }

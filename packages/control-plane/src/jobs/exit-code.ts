@@ -1,0 +1,46 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Program } from '../drivers/driver.js'
+import { shell } from '../drivers/process/launcher.js'
+
+/**
+ * Runs the program and writes what it ended with, beside and then renamed, whether or not anybody watches. The signals that stop
+ * a run go to all of its processes: this one waits for the program.
+ */
+const script = `trap : HUP INT QUIT TERM USR1 USR2
+__pando_file=$1
+shift
+"$@"
+__pando_code=$?
+{ echo $__pando_code > "$__pando_file.new" && mv "$__pando_file.new" "$__pando_file"; } 2>/dev/null
+exit $__pando_code`
+
+/** Exit codes of runs that outlive their parent: the system tells only that what they ended with. */
+export class ExitCodes {
+  readonly #folder: string
+
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  /** The program, so that its exit code is kept. */
+  kept(id: string, program: Program): Program {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
+    const command = typeof program.command === 'string' ? shell(program.command) : program.command
+    return { ...program, command: ['/bin/sh', '-c', script, 'pando', join(this.#folder, id), ...command] }
+  }
+
+  /** Null when it did not come to write one. */
+  read(id: string): number | null {
+    try {
+      const code = Number.parseInt(readFileSync(join(this.#folder, id), 'utf8'), 10)
+      return Number.isNaN(code) ? null : code
+    } catch {
+      return null
+    }
+  }
+
+  forget(id: string): void {
+    rmSync(join(this.#folder, id), { force: true })
+  }
+}
