@@ -68,6 +68,13 @@ export async function renderConfig(app: AppSpec, options: RenderOptions): Promis
   return room.renderConfig(app, options)
 }
 
+/** The building of images, which needs the engine's client. */
+export async function imageRoom(): Promise<
+  Pick<typeof import('@pando/control-plane'), 'buildImage' | 'generatedRecipe'>
+> {
+  return manifestRoom()
+}
+
 /** A manifest for the services in a folder. Rejects with `not_found` when there are none. */
 export async function initManifest(folder: string): Promise<InitialManifest> {
   const room = await manifestRoom()

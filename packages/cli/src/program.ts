@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { PandoError } from '@pando/model'
 import { addGlobalOptions, type Attach } from './command.js'
 import { abortCommand } from './commands/abort.js'
+import { buildCommand } from './commands/build.js'
 import { completeCommand, completionCommand } from './commands/completion.js'
 import { configCommand } from './commands/config.js'
 import { deployCommand } from './commands/deploy.js'
@@ -72,6 +73,7 @@ export function buildProgram(context: Context, attach: Attach): Command {
   addGlobalOptions(program, { follows: false })
   const commands = [
     upCommand,
+    buildCommand,
     downCommand,
     psCommand,
     logsCommand,

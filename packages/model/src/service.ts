@@ -51,6 +51,10 @@ export interface BuildSpec {
   readonly args?: Readonly<Record<string, string>>
   /** For kind `dockerfile`: the stage to stop at. Absent: the last. */
   readonly target?: string
+  /** For an image of a program's kind: the official image's stand-in that it is built in. Absent: the language's own. */
+  readonly base?: string
+  /** As `base`, for what runs when that is another stage. */
+  readonly runtime?: string
   /** What is no source in the context, in the words of a .gitignore; absent: nothing but what never is. */
   readonly ignore?: readonly string[]
   /** It runs from the context as it is, of which no snapshot is taken: so a service that has no folder of its own to build. */

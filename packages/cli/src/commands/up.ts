@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { PandoError } from '@pando/model'
 import { daemonAt, newCommand, projectOf, type Attach } from '../command.js'
 import { note, printJson, type Context } from '../context.js'
@@ -14,6 +14,7 @@ import { LineView, QuietView, type View, type ViewOptions } from '../up/view.js'
 
 interface UpOptions {
   readonly detach?: boolean
+  readonly driver?: string
   readonly profile: readonly string[]
   readonly watch?: boolean
   readonly timeout: string
@@ -28,9 +29,17 @@ export function upCommand(attach: Attach): Command {
     .option('-d, --detach', 'come back when all is ready, and leave it running')
     .option('--profile <name>', 'with the services of this profile; may be given more than once', collect, [])
     .option('-w, --watch', 'build and roll a service when its files change, and apply the manifest when it does')
+    .addOption(
+      new Option('--driver <driver>', 'what runs services that do not say it themselves (or PANDO_DRIVER)').choices([
+        'process',
+        'container',
+      ]),
+    )
     .option('--timeout <time>', 'with -d: wait at most so long', '10m')
   return attach<UpOptions>(command, async (invocation) => {
-    const { context, options } = invocation
+    const { options } = invocation
+    const { driver = invocation.context.env['PANDO_DRIVER'] } = options
+    const context = { ...invocation.context, env: { ...invocation.context.env, PANDO_DRIVER: driver } }
     const timeoutMs = parseDuration(options.timeout, '--timeout')
     if (options.watch === true && options.detach === true) {
       throw new PandoError('usage', '--watch needs a terminal to tell what it does; --detach leaves none')

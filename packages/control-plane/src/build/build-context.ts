@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { readFile, readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { PandoError, type BuildSpec } from '@pando/model'
+import { generatedIgnore, generatedName } from './dockerfile/generated.js'
 import type { TarEntry } from './tar.js'
 
 const maxEntries = 50_000
@@ -25,16 +27,50 @@ export interface BuildContext {
   entries(): Generator<TarEntry>
 }
 
-/** Reads `folder`, the service's own or a copy of it, but for what its .dockerignore names. Rejects with `build_failed`. */
-export async function readContext(spec: BuildSpec, service: string, folder: string): Promise<BuildContext> {
+/**
+ * Reads `folder`, the service's own or a copy of it, but for what its .dockerignore names. With `recipe` that is the Dockerfile, and
+ * none of the folder's is. Rejects with `build_failed`.
+ */
+export async function readContext(
+  spec: BuildSpec,
+  service: string,
+  folder: string,
+  recipe: string | null = null,
+): Promise<BuildContext> {
+  if (recipe === null) return readFolder(spec, service, folder)
+  const { entries, ...rest } = await readFolder({ ...spec, dockerfile: generatedName }, service, folder, recipe)
+  const text = Buffer.from(recipe)
+  const entry = (): TarEntry => ({
+    kind: 'file',
+    name: generatedName,
+    mode: 0o644,
+    size: text.length,
+    bytes: Readable.from([text]),
+  })
+  return {
+    ...rest,
+    *entries() {
+      yield entry()
+      yield* entries()
+    },
+  }
+}
+
+async function readFolder(
+  spec: BuildSpec,
+  service: string,
+  folder: string,
+  recipe: string | null = null,
+): Promise<BuildContext> {
   const dockerfile = spec.dockerfile ?? ['Dockerfile', 'Containerfile'].find((name) => existsSync(join(folder, name)))
-  if (dockerfile === undefined || !existsSync(join(folder, dockerfile))) {
+  if (dockerfile === undefined || (recipe === null && !existsSync(join(folder, dockerfile)))) {
     throw new PandoError(
       'build_failed',
       `service ${service}: there is no ${dockerfile ?? 'Dockerfile'} in ${spec.context}`,
     )
   }
-  const isIgnored = ignoring(await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => ''))
+  const unsaid = recipe === null ? '' : generatedIgnore
+  const isIgnored = ignoring(await readFile(join(folder, '.dockerignore'), 'utf8').catch(() => unsaid))
   const found: Found[] = []
   const walk = async (below: string): Promise<void> => {
     const entries = await readdir(join(folder, below), { withFileTypes: true })
@@ -59,7 +95,9 @@ export async function readContext(spec: BuildSpec, service: string, folder: stri
     }
   }
   await walk('')
-  const hash = createHash('sha256').update(JSON.stringify([dockerfile, spec.args ?? {}, spec.target ?? null, found]))
+  const hash = createHash('sha256').update(
+    JSON.stringify([dockerfile, spec.args ?? {}, spec.target ?? null, found, ...(recipe === null ? [] : [recipe])]),
+  )
   for (const { name, kind } of found) {
     if (kind === 'file') for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer)
   }

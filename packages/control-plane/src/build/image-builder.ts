@@ -8,6 +8,7 @@ import type { Program } from '../drivers/driver.js'
 import { revisionFolder } from '../revisions/revision-folder.js'
 import { readContext } from './build-context.js'
 import type { BuildOrder, Builder } from './builder.js'
+import { recipeFor } from './dockerfile/folder-recipe.js'
 import { tarOf } from './tar.js'
 
 const maxOutputLine = 2000
@@ -24,6 +25,17 @@ export function imageBuilderFor(options: {
 
 interface Image {
   readonly Id: string
+  readonly Size: number
+}
+
+/** An image that the engine has. */
+export interface BuiltImage {
+  readonly tag: string
+  /** The engine's own digest of it. */
+  readonly id: string
+  readonly bytes: number
+  /** It was there: nothing was built. */
+  readonly isCached: boolean
 }
 
 /** Gets a service's image ready: the one that it names, fetched when the engine does not have it, or one built from its Dockerfile. */
@@ -40,17 +52,26 @@ class ImageBuilder implements Builder {
   }
 
   async build(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<Program> {
+    const { image } = order
+    const id =
+      image === undefined || image === null
+        ? (await this.image(order, onOutput, signal)).id
+        : await this.#explained(order, signal, () => this.#fetch(order, image, onOutput, signal))
+    return { command: order.command ?? [], workdir: order.workdir, environment: {}, path: [], image: id }
+  }
+
+  /** The image that is built of the service's folder. Rejects as `build` does. */
+  image(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<BuiltImage> {
+    return this.#explained(order, signal, () => this.#make(order, onOutput, signal))
+  }
+
+  async #explained<T>({ service }: BuildOrder, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     try {
-      const { image } = order
-      const id =
-        image === undefined || image === null
-          ? await this.#make(order, onOutput, signal)
-          : await this.#fetch(order, image, onOutput, signal)
-      return { command: order.command ?? [], workdir: order.workdir, environment: {}, path: [], image: id }
+      return await work()
     } catch (error) {
       if (!(error instanceof EngineError) && !signal.aborted) throw error
       const what = signal.aborted ? 'was called off' : `failed: ${(error as Error).message}`
-      throw new PandoError('build_failed', `service ${order.service}: its image ${what}`, { cause: error })
+      throw new PandoError('build_failed', `service ${service}: its image ${what}`, { cause: error })
     }
   }
 
@@ -61,7 +82,7 @@ class ImageBuilder implements Builder {
     signal: AbortSignal,
   ): Promise<string> {
     const there = await this.#find(image)
-    if (there !== null) return there
+    if (there !== null) return there.Id
     onOutput(`fetching ${image}`)
     const isTagged = image.includes('@') || /:[^/]*$/.test(image)
     const query = { fromImage: isTagged ? image : `${image}:latest` }
@@ -78,16 +99,17 @@ class ImageBuilder implements Builder {
     }
     const fetched = await this.#find(image)
     if (fetched === null) throw new EngineError(404, `no image ${image} came of it`)
-    return fetched
+    return fetched.Id
   }
 
   /** The tag is the digest of all that goes in, so an image that is there already is the one that would be made. */
-  async #make(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<string> {
+  async #make(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<BuiltImage> {
     const { spec, service } = order
-    const context = await readContext(spec, service, this.#folderOf(order))
+    const folder = this.#folderOf(order)
+    const context = await readContext(spec, service, folder, recipeFor(spec, service, folder))
     const tag = `pando-${this.#key}/${service}:${context.digest}`
     const there = await this.#find(tag)
-    if (there !== null) return there
+    if (there !== null) return { tag, id: there.Id, bytes: there.Size, isCached: true }
     const query = {
       t: tag,
       dockerfile: context.dockerfile,
@@ -102,7 +124,7 @@ class ImageBuilder implements Builder {
     await outputOf(stream, onOutput, { isQuiet: false })
     const made = await this.#find(tag)
     if (made === null) throw new EngineError(404, 'the engine says that it built it, and does not have it')
-    return made
+    return { tag, id: made.Id, bytes: made.Size, isCached: false }
   }
 
   /** The snapshot itself: the engine only reads it, so no copy is needed, and it is never used up as one that is built in is. */
@@ -115,9 +137,8 @@ class ImageBuilder implements Builder {
     })
   }
 
-  async #find(name: string): Promise<string | null> {
-    const image = await this.#engine.ask<Image>('GET', `/images/${encodeURIComponent(name)}/json`, { absent: [404] })
-    return image?.Id ?? null
+  #find(name: string): Promise<Image | null> {
+    return this.#engine.ask<Image>('GET', `/images/${encodeURIComponent(name)}/json`, { absent: [404] })
   }
 }
 

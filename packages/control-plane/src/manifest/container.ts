@@ -1,5 +1,5 @@
 import { isAbsolute, resolve } from 'node:path'
-import type { BuildSpec, ContainerMount, ContainerSecret, ContainerSpec } from '@pando/model'
+import type { ContainerMount, ContainerSecret, ContainerSpec } from '@pando/model'
 import { containerFields } from './container-schema.js'
 import { capability, readExtras } from './container-extras.js'
 import { containerExtraFields } from './container-extras-schema.js'
@@ -15,15 +15,21 @@ const defaultPidsLimit = 256
 /** What only a container has; undefined for a service that runs as processes, where each of its words is a mistake. */
 export function readContainer(
   input: ServiceInput,
-  build: BuildSpec,
+  isContainer: boolean,
   context: ServiceContext,
 ): ContainerSpec | undefined {
-  if (input.image === undefined && build.kind !== 'dockerfile') {
+  if (!isContainer) {
     const words = { ...containerFields, ...containerExtraFields, ...networkFields }
     for (const key of Object.keys(words) as (keyof typeof words)[]) {
       if (input[key] === undefined) continue
       const message = `"${key}" is for containers, and this service runs as processes of this machine`
-      mistake(context, [key], 'key', message, 'take it out, or say "image", or "build.kind: dockerfile"')
+      mistake(
+        context,
+        [key],
+        'key',
+        message,
+        'take it out, or say "driver: container", "image", or "build.kind: dockerfile"',
+      )
     }
     return undefined
   }

@@ -87,6 +87,8 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
   const { revision } = service
   const { build, resources } = revision
   return {
+    // An image by name or with a recipe of its own needs no word for it.
+    ...(revision.container?.image === null && build.kind !== 'dockerfile' ? { driver: 'container' } : {}),
     ...(revision.container === undefined ? {} : renderContainer(revision.container)),
     ...(revision.container?.image != null
       ? {}
@@ -98,6 +100,8 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
             ...(build.dockerfile === undefined ? {} : { dockerfile: plain(build.dockerfile) }),
             ...(build.args === undefined ? {} : { args: renderVariables(build.args, showSecrets) }),
             ...(build.target === undefined ? {} : { target: plain(build.target) }),
+            ...(build.base === undefined ? {} : { base: plain(build.base) }),
+            ...(build.runtime === undefined ? {} : { runtime: plain(build.runtime) }),
             ...(build.ignore === undefined ? {} : { ignore: build.ignore.map(plain) }),
             ...(build.isLive === true ? { snapshot: false } : {}),
           },

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { defaultLimits } from './defaults.js'
 import { containerExtraFields } from './container-extras-schema.js'
 import { containerFields, secretsSchema, volumesSchema } from './container-schema.js'
+import { driverField, generatedImageFields } from './driver-schema.js'
 import { listenFields, networkFields } from './network-schema.js'
 import { autoscaleSchema } from './autoscale-schema.js'
 import { developSchema } from './develop-schema.js'
@@ -70,6 +71,7 @@ const build = z.union(
         .optional()
         .describe("Values of the recipe's ARGs; one without a value is taken from the environment of pando."),
       target: filled('a stage').optional().describe('The stage of the recipe to stop at. Default: the last.'),
+      ...generatedImageFields,
       ignore: z
         .array(filled('a pattern'))
         .optional()
@@ -158,6 +160,7 @@ const memory = () => size(1_048_576, '1M')
 export const serviceSchema = z
   .strictObject({
     build: build.optional().describe("The service's folder, or more about how it is built."),
+    ...driverField,
     ...containerFields,
     ...containerExtraFields,
     ...networkFields,

@@ -3,6 +3,7 @@ import type { DependencyCondition, RestartPolicy, RouteSpec, ServiceSpec } from 
 import { defaultLogs, defaultService } from './defaults.js'
 import { readAutoscale } from './autoscale.js'
 import { readContainer } from './container.js'
+import { chooseDriver, containerFolder } from './driver.js'
 import { readDevelop } from './develop.js'
 import { readHealthCheck } from './healthcheck.js'
 import { checkProgram, commandReader, readBuild, readCommand } from './program.js'
@@ -25,7 +26,8 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
   const command = input.command === undefined ? null : readCommand(input.command, ['command'], readText, context)
   checkProgram(input, build, context)
   const watch = readDevelop(input, build.spec, context)
-  const container = readContainer(input, build.spec, context)
+  const target = chooseDriver(input, build.spec, context)
+  const container = readContainer(input, target.isContainer, context)
   if (protocol === 'none' && input.port !== undefined) {
     mistake(
       context,
@@ -50,10 +52,12 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
     name,
     revision: {
       service: name,
-      build: build.spec,
+      build: target.spec,
       ...(container === undefined ? {} : { container }),
       workdir:
-        container === undefined ? resolve(build.spec.context, input.working_dir ?? '.') : (input.working_dir ?? ''),
+        container === undefined
+          ? resolve(build.spec.context, input.working_dir ?? '.')
+          : containerFolder(input.working_dir, target, input.image !== undefined),
       command,
       environment,
       protocol,
