@@ -102,7 +102,9 @@ const isLeftOut = (name: string): boolean => ['__pycache__', 'test', 'dist-packa
 
 /** busybox, Node and Python of this machine: nothing can be fetched, and a base is whatever the manifest says. */
 function toolEntries(): TarEntry[] {
-  const interpreter = which('python3')
+  // What is found by name may be a script that chooses one.
+  const asked = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' })
+  const interpreter = realpathSync(asked.stdout.trim())
   const ask = (code: string): string => spawnSync(interpreter, ['-c', code], { encoding: 'utf8' }).stdout.trim()
   const library = ask('import os; print(os.path.dirname(os.__file__))')
   const modules = filesBelow(library)
