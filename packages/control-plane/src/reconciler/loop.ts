@@ -10,7 +10,7 @@ import { Inventory } from './inventory.js'
 import { Ledger } from './ledger.js'
 import { plan as realPlan } from './plan.js'
 import type { ReconcilerOptions } from './ports.js'
-import { aborted, advance, isOver, promoted, type Advance } from './rollout-advance.js'
+import { aborted, advance as realAdvance, isOver, promoted, type Advance } from './rollout-advance.js'
 import { viewServices } from './service-view.js'
 import type { Comparison } from './judge.js'
 import type { Desired, Observed, Rollout } from './state.js'
@@ -41,6 +41,7 @@ const maxRounds = 50
 export class Reconciler {
   readonly #options: ReconcilerOptions
   readonly #plan: typeof realPlan
+  readonly #advance: typeof realAdvance
   readonly #ledger: Ledger
   readonly #tasks: Tasks
   readonly #builds: Builds
@@ -62,6 +63,7 @@ export class Reconciler {
     const { builder, clock, driver, emit, prepare, prober, random, store } = options
     this.#options = options
     this.#plan = options.plan ?? realPlan
+    this.#advance = options.advance ?? realAdvance
     this.#lastTickAt = clock.now()
     const ledger = new Ledger(store)
     const tasks = new Tasks({
@@ -203,7 +205,7 @@ export class Reconciler {
         const rollout = this.#ledger.rollouts.get(name)
         if (view === undefined) break
         const figures = this.#figures(name, rollout, alarm)
-        const next = advance(view, rollout, { ...seen, alarm, figures })
+        const next = this.#advance(view, rollout, { ...seen, alarm, figures })
         if (next === null) break
         this.#take(name, next)
         seen = null

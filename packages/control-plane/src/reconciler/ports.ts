@@ -7,6 +7,7 @@ import type { Prober } from '../health/prober.js'
 import type { Store } from '../store/store.js'
 import type { Comparison } from './judge.js'
 import type { plan } from './plan.js'
+import type { advance } from './rollout-advance.js'
 import type { DesiredService } from './state.js'
 
 /** Where the addresses of instances are made known. */
@@ -55,4 +56,6 @@ export interface ReconcilerOptions {
   readonly maxBuilds?: number
   /** Tests pass broken ones, to see that they are caught. */
   readonly plan?: typeof plan
+  /** As `plan`, for the next state of a rollout. */
+  readonly advance?: typeof advance
 }

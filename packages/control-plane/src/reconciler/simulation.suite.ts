@@ -9,6 +9,8 @@ import type { RecordKind } from '../store/store.js'
 import { Reconciler } from './loop.js'
 import { Death, Life } from './mortal-life.suite.js'
 import type { plan } from './plan.js'
+import type { advance } from './rollout-advance.js'
+import { bounds, isStaged, rolloutSpecOf } from './rollout-state.js'
 import { changed, drainTimeoutMs, type Wish } from './simulated-app.suite.js'
 import { seededRandom, SimulatedClock } from './simulated-clock.suite.js'
 import type { Desired, DesiredService, InstanceHealthRecord } from './state.js'
@@ -23,8 +25,11 @@ import type { Desired, DesiredService, InstanceHealthRecord } from './state.js'
  * 3. An instance that has been in the table as healthy or unhealthy is told to stop only after its endpoint was draining and
  *    every gateway has let go of it, or the drain's time was over.
  * 4. A desired state once acknowledged is there after any death.
+ *    A rollout may take down as many more as its `max_unavailable` allows, or the one that must stop first; what replaces an old one
+ *    counts only after its `min_healthy_time`; and before a staged rollout has switched the good ones all stay.
  * 5. When faults cease, the world comes within bounded time to exactly the desired state, and stays there: every replica runs
  *    and is in the table, nothing else runs, and neither driver nor store remembers anything else (no orphan).
+ * 6. A rollout that does not get on is given up soon after its deadline.
  */
 
 export type StartFault =
@@ -49,6 +54,7 @@ export type Act =
    */
   | { readonly do: 'die'; readonly after: number; readonly downMs: number; readonly again: number | null }
   | { readonly do: 'gateway'; readonly isStuck: boolean }
+  | { readonly do: 'promote' | 'abort'; readonly which: number }
   | ({ readonly do: 'want' } & Wish)
 
 export interface Event {
@@ -63,10 +69,25 @@ export interface History {
   readonly events: readonly Event[]
 }
 
+/** A revision that never becomes well, whatever else happens. Nothing converges on it, so that a history must end on another. */
+export function isBad(revision: string): boolean {
+  return revision.endsWith('-bad')
+}
+
+const badBehaviours: readonly FakeBehaviour[] = [
+  { healthyAfterMs: null },
+  { healthyAfterMs: null, exitsAfterMs: 700, exit: { kind: 'exit', code: 1 } },
+  // Healthy, but not for as long as a rollout asks for.
+  { healthyAfterMs: 0, exitsAfterMs: 1500, exit: { kind: 'exit', code: 1 } },
+]
+
+/** After its deadline, with a control plane that may have been down for some time. */
+const giveUpWithinMs = 60_000
 const convergesWithinMs = 15 * 60_000
 
 export interface WorldOptions {
   readonly plan?: typeof plan
+  readonly advance?: typeof advance
   /** The store takes writes of this kind and forgets them. */
   readonly loses?: RecordKind
 }
@@ -155,7 +176,10 @@ export class World {
   }
 
   #pass(ms: number): Promise<void> {
-    return this.clock.pass(ms, () => this.#checkSlots())
+    return this.clock.pass(ms, () => {
+      this.#checkSlots()
+      this.#checkDeadlines()
+    })
   }
 
   // The control plane, and its end.
@@ -195,6 +219,7 @@ export class World {
         environment: {},
       }),
       ...(this.#options.plan === undefined ? {} : { plan: this.#options.plan }),
+      ...(this.#options.advance === undefined ? {} : { advance: this.#options.advance }),
     })
     this.#reconciler = reconciler
     reconciler.start().catch((error: unknown) => {
@@ -268,6 +293,7 @@ export class World {
   #behaviour(order: StartOrder): FakeBehaviour {
     const isJob = order.service === 'job'
     const well = isJob ? { exitsAfterMs: 1500, exit: { kind: 'exit', code: 0 } as const } : { healthyAfterMs: 300 }
+    if (isBad(order.revision)) return badBehaviours[order.slot % badBehaviours.length]!
     switch (this.#nextStarts.shift()) {
       case 'rejected':
         return { reject: new PandoError('internal', 'no'), beginsAfterMs: 50 }
@@ -345,6 +371,10 @@ export class World {
       case 'gateway':
         this.#isGatewayStuck = act.isStuck
         return
+      case 'promote':
+      case 'abort':
+        this.#steer(act.do, act.which)
+        return
       case 'want':
         this.#want(changed(this.#reconciler.desired(), act))
     }
@@ -353,6 +383,17 @@ export class World {
   #pick(which: number): StartOrder | null {
     const running = this.substrate.running()
     return running[which % Math.max(1, running.length)] ?? null
+  }
+
+  #steer(order: 'promote' | 'abort', which: number): void {
+    const names = [...this.#reconciler.desired().keys()]
+    const name = names[which % Math.max(1, names.length)]
+    if (!this.#life.isAlive || name === undefined) return
+    try {
+      if (this.#reconciler[order](name)) this.log.push(`${this.clock.steady} ${name}: ${order} was taken`)
+    } catch (error) {
+      if (!(error instanceof Death)) throw error
+    }
   }
 
   #want(desired: Desired): void {
@@ -379,6 +420,17 @@ export class World {
     }
   }
 
+  /** Invariant 6. */
+  #checkDeadlines(): void {
+    if (!this.#life.isAlive) return
+    for (const [name, { state, revision, waitsSince }] of this.store.all('rollout')) {
+      const desired = this.store.get('desired', name)
+      if (state !== 'progressing' || waitsSince === null || desired?.rollout === undefined) continue
+      const over = this.clock.now() - waitsSince - desired.rollout.progressDeadlineMs
+      if (over > giveUpWithinMs) this.violations.push(`${name} still waits for ${revision} after its deadline`)
+    }
+  }
+
   /** Invariant 2, at the moment when the decision is written: what fails after that is a fault's doing. */
   #checkDrain(id: string, record: InstanceHealthRecord): void {
     const isDecided = record.drain !== null && this.store.get('health', id)?.drain === null
@@ -387,13 +439,26 @@ export class World {
     const name = running.find((order) => order.id === id)?.service ?? ''
     const desired = this.#reconciler.desired().get(name)
     if (desired === undefined || desired.isStopped || desired.spec.port !== null || name === 'job') return
+    const isOfNow = (order: StartOrder | undefined): boolean =>
+      order?.revision === desired.revision && order.generation === desired.generation
+    const drained = running.find((order) => order.id === id)
+    const { minHealthyMs, order: which } = rolloutSpecOf(desired)
     const left = running.filter((order) => {
       const other = this.store.get('health', order.id)
       const isLeaving = order.id === id || other?.drain !== null || other.stop !== null
-      return order.service === name && !isLeaving && other.health === 'healthy'
+      if (order.service !== name || isLeaving || other.health !== 'healthy') return false
+      // The clock of histories with rollouts is never set.
+      return isOfNow(drained) || !isOfNow(order) || this.clock.now() - other.since >= minHealthyMs
     })
-    if (left.length < desired.replicas) {
-      this.violations.push(`${id} was healthy and drained with ${left.length} of ${desired.replicas} healthy left`)
+    const spare = which === 'stop-first' ? 1 : bounds(desired, desired.replicas).unavailable
+    if (left.length < desired.replicas - spare) {
+      const of = spare === 0 ? desired.replicas : `${desired.replicas} less ${spare}`
+      this.violations.push(`${id} was healthy and drained with ${left.length} of ${of} healthy left`)
+    }
+    const rollout = this.store.get('rollout', name)
+    const isHeld = rollout?.revision === desired.revision && isStaged(desired, rollout) && rollout.switchedAt === null
+    if (isHeld && drained?.revision === rollout.good?.revision) {
+      this.violations.push(`${id} was good and drained before the traffic had gone from it`)
     }
   }
 
@@ -453,6 +518,7 @@ export class World {
     const unwanted = this.#isReached(this.#acknowledged, this.#reconciler.desired())
     if (unwanted !== null) return unwanted
     for (const desired of this.#reconciler.desired().values()) {
+      if (isBad(desired.revision)) return `${desired.name} stays with a revision that is never well`
       const mine = running.filter((order) => order.service === desired.name)
       if (mine.some((order) => order.revision !== desired.revision || order.generation !== desired.generation)) {
         return `an instance of ${desired.name} is not of the wanted revision`

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest'
+import { plan } from './plan.js'
+import { advance } from './rollout-advance.js'
+import { rolloutHistoryOf } from './rollout-histories.suite.js'
+import { World, type WorldOptions } from './simulation.suite.js'
+import type { Desired, DesiredService } from './state.js'
+
+const histories = Number(process.env.PANDO_ROLLOUT_SIMULATIONS ?? 500)
+
+/** The first that goes wrong, and how; null when none does. */
+async function firstViolation(limit: number, options: WorldOptions = {}): Promise<string | null> {
+  for (let seed = 1; seed <= limit; seed++) {
+    const world = new World(seed, options)
+    const violation = await world.play(rolloutHistoryOf(seed))
+    if (violation !== null) return [`history ${seed}: ${violation}`, ...world.log].join('\n')
+  }
+  return null
+}
+
+it(`histories of rollouts hold every invariant (${histories} of them)`, { timeout: 600_000 }, async () => {
+  expect(await firstViolation(histories)).toBeNull()
+})
+
+it('the histories meet every end of a rollout', { timeout: 120_000 }, async () => {
+  const missing = new Set([
+    'has taken over',
+    'serves again',
+    'rollout.paused',
+    'gets all requests',
+    'promote was taken',
+    'abort was taken',
+    'no further instance became healthy',
+    'its instances failed',
+    'control plane dies',
+  ])
+  for (let seed = 1; seed <= 500 && missing.size > 0; seed++) {
+    const world = new World(seed)
+    await world.play(rolloutHistoryOf(seed))
+    const log = world.log.join('\n')
+    for (const what of missing) if (log.includes(what)) missing.delete(what)
+  }
+  expect([...missing]).toEqual([])
+})
+
+const withRollout = (desired: Desired, changes: Partial<NonNullable<DesiredService['rollout']>>): Desired =>
+  new Map(
+    [...desired].map(([name, one]) => [
+      name,
+      one.rollout === undefined ? one : { ...one, rollout: { ...one.rollout, ...changes } },
+    ]),
+  )
+
+/** One mistake each, and the invariant that it breaks. The histories are worth something only if they catch every one of them. */
+const mistakes: Record<string, { options: WorldOptions; caughtAs: RegExp }> = {
+  'does not wait for min_healthy_time': {
+    options: { plan: (desired, ...seen) => plan(withRollout(desired, { minHealthyMs: 0 }), ...seen) },
+    caughtAs: /was healthy and drained/,
+  },
+  'takes more down than may be missing': {
+    options: { plan: (desired, ...seen) => plan(withRollout(desired, { maxUnavailable: { percent: 100 } }), ...seen) },
+    caughtAs: /was healthy and drained/,
+  },
+  'takes the good ones down before the switch': {
+    options: {
+      plan: (desired, observed, now) => {
+        const rollouts = new Map([...(observed.rollouts ?? [])].map(([name, r]) => [name, { ...r, switchedAt: 1 }]))
+        return plan(desired, { ...observed, rollouts }, now)
+      },
+    },
+    caughtAs: /before the traffic had gone from it/,
+  },
+  'never fails by its deadline': {
+    options: {
+      advance: (...given) => {
+        const next = advance(...given)
+        return next?.result?.reason.startsWith('no further instance') === true ? null : next
+      },
+    },
+    caughtAs: /still waits for/,
+  },
+  'never goes back': {
+    options: {
+      advance: (...given) => {
+        const next = advance(...given)
+        return next?.back == null ? next : null
+      },
+    },
+    caughtAs: /still waits for|did not converge/,
+  },
+  'goes back with what was wanted before in all else, too': {
+    options: {
+      advance: (view, before, around) => {
+        const next = advance(view, before, around)
+        return next?.back == null ? next : { ...next, back: { ...next.back, replicas: 1 } }
+      },
+    },
+    caughtAs: /is not wanted as it was/,
+  },
+}
+
+describe('the histories of rollouts', () => {
+  it.each(Object.entries(mistakes))('catch one that %s', { timeout: 120_000 }, async (_, { options, caughtAs }) => {
+    expect((await firstViolation(1000, options))?.split('\n')[0]).toMatch(caughtAs)
+  })
+})
