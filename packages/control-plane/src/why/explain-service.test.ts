@@ -131,6 +131,8 @@ describe('explainService', () => {
       next: 'Run "pando start users" to have it run.',
     })
     expect(explainService(facts({ ...stopped, replicas: 0 })).next).toContain('pando scale users=1')
+    const asleep = { ...stopped, replicas: 0, reason: 'It sleeps until a request comes.' }
+    expect(explainService(facts(asleep)).next).toBe('The next request to users wakes it.')
   })
 })
 

@@ -122,8 +122,9 @@ function last(events: readonly PandoEvent[], wanted: EventKind): number | null {
 }
 
 function nextFor({ service, events, lines, deployments }: ServiceFacts): string {
-  const { name, state, replicas } = service
+  const { name, reason, state, replicas } = service
   if (state === 'stopped') {
+    if (reason.startsWith('It sleeps')) return `The next request to ${name} wakes it.`
     return replicas === 0 ? `Run "pando scale ${name}=1" to have it run.` : `Run "pando start ${name}" to have it run.`
   }
   if (state === 'failed' || state === 'degraded') {
