@@ -1,30 +1,17 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import {
-  driverOf,
-  PandoError,
-  type Address,
-  type AppSpec,
-  type AppStatus,
-  type Deployment,
-  type GatewayReport,
-  type LogLine,
-  type RequestExplanation,
-  type RouteStatus,
-  type ServiceExplanation,
-} from '@pando/model'
+import { driverOf, PandoError, type Address, type AppSpec, type GatewayReport } from '@pando/model'
 import { AppView } from './app-view.js'
 import { Autoscaler } from './autoscale/autoscaler.js'
-import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
-import type { Deployed, DeployRequest, ServiceDiff } from './api/deployment-control.js'
+import type { ApplyRequest, ApplyResult } from './api/app-control.js'
 import { createControlApi } from './api/control-api.js'
-import type { WhyQuery } from './api/why-control.js'
 import { serveControlApi, type ControlApiServer } from './api/server.js'
 import { tokenIn } from './api/token.js'
 import { socketAddressOf } from './api/socket-path.js'
 import { BuilderRouter } from './build/builder-router.js'
 import type { Clock } from './clock.js'
 import { ContainerSide } from './container-side.js'
+import { ControlledApp } from './controlled-app.js'
 import { appKey, Deployer } from './deployer.js'
 import { changesBetween, describeChanges } from './desired/desired-state.js'
 import { environmentOf } from './desired/environment.js'
@@ -53,7 +40,7 @@ import type { Preparation } from './reconciler/ports.js'
 import type { DesiredService } from './reconciler/state.js'
 import { Registry } from './registry/registry.js'
 import { scaledServices } from './scaled-services.js'
-import { knownService, ServiceOrders } from './service-orders.js'
+import { ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
 import { Why } from './why/why.js'
 
@@ -91,7 +78,7 @@ const poolSize = 128
  *
  * Changes of what is wanted (`apply`, `scale`, …) happen one after the other, each durable before it is answered.
  */
-export class ControlPlane implements AppControl {
+export class ControlPlane {
   /** Resolves after `down`, when nothing that we started is left. */
   readonly finished: Promise<void>
 
@@ -106,7 +93,7 @@ export class ControlPlane implements AppControl {
   readonly #gateway: GatewayProcess
   readonly #view: AppView
   readonly #logs: InstanceLogs
-  readonly #why: Why
+  readonly #control: ControlledApp
   readonly #accessLog: string
   readonly #rotation: LogRotation
   readonly #jobs: JobRunner
@@ -242,7 +229,7 @@ export class ControlPlane implements AppControl {
       }),
     })
     this.#accessLog = join(stateDir, 'logs', 'access.log')
-    this.#why = new Why({
+    const why = new Why({
       accessLog: this.#accessLog,
       clock,
       events: this.#events,
@@ -252,6 +239,16 @@ export class ControlPlane implements AppControl {
       history: (service) => this.#deployer.deployments.history(service),
       dependsOn: (service) => Object.keys(this.#reconciler.desired().get(service)?.dependsOn ?? {}),
       isLogged: () => this.#app?.gateway.accessLog === true,
+    })
+    this.#control = new ControlledApp({
+      orders: this.#orders,
+      deployer: this.#deployer,
+      reconciler: this.#reconciler,
+      view: this.#view,
+      why,
+      logs: this.#logs,
+      apply: (request) => this.#apply(request),
+      down: () => this.down(),
     })
     this.#gateway = new GatewayProcess({
       driver: gatewayDriver,
@@ -287,7 +284,7 @@ export class ControlPlane implements AppControl {
     this.#autoscaler.start()
     const { onFault, socketPath, version } = this.#options
     const app = createControlApi({
-      control: this,
+      control: this.#control,
       jobs: new JobSide({
         runner: this.#jobs,
         logs: this.#logs,
@@ -311,7 +308,7 @@ export class ControlPlane implements AppControl {
 
   // What is wanted
 
-  apply(request: ApplyRequest): Promise<ApplyResult> {
+  #apply(request: ApplyRequest): Promise<ApplyResult> {
     return this.#inTurn(async () => {
       const { app, desired } = await this.#deployer.wishOf(request)
       await this.#assertGatewayPort(app)
@@ -347,83 +344,6 @@ export class ControlPlane implements AppControl {
     this.#containers.keep(null)
     await this.close()
     this.#finish()
-  }
-
-  deploy(request: DeployRequest): Promise<readonly Deployed[]> {
-    return this.#orders.deploy(request)
-  }
-
-  rollback(service: string, to: string | null): Promise<Deployed> {
-    return this.#orders.rollback(service, to)
-  }
-
-  rollbackApp(): Promise<readonly Deployed[]> {
-    return this.#orders.rollbackApp()
-  }
-
-  scale(service: string, replicas: number): Promise<void> {
-    return this.#orders.scale(service, replicas)
-  }
-
-  restart(service: string): Promise<void> {
-    return this.#orders.restart(service)
-  }
-
-  stop(service: string): Promise<void> {
-    return this.#orders.stop(service)
-  }
-
-  start(service: string): Promise<void> {
-    return this.#orders.start(service)
-  }
-
-  remove(service: string): Promise<void> {
-    return this.#orders.remove(service)
-  }
-
-  promote(service: string): Promise<void> {
-    return this.#orders.promote(service)
-  }
-
-  abort(service: string): Promise<void> {
-    return this.#orders.abort(service)
-  }
-
-  // What is
-
-  diff(request: ApplyRequest): Promise<readonly ServiceDiff[]> {
-    return this.#deployer.diff(request)
-  }
-
-  async history(service: string | null): Promise<readonly Deployment[]> {
-    if (service !== null) knownService(service, this.#reconciler.desired())
-    return this.#deployer.deployments.history(service)
-  }
-
-  async whyService(service: string, query: WhyQuery): Promise<ServiceExplanation> {
-    knownService(service, this.#reconciler.desired())
-    return await this.#why.service(service, query)
-  }
-
-  whyRequest(id: string): Promise<RequestExplanation> {
-    return this.#why.request(id)
-  }
-
-  status(): Promise<AppStatus> {
-    return this.#view.status()
-  }
-
-  async routes(): Promise<readonly RouteStatus[]> {
-    return this.#view.routes()
-  }
-
-  logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine> {
-    for (const name of query.services) knownService(name, this.#reconciler.desired())
-    return this.#logs.read(query, signal)
-  }
-
-  metrics(): Promise<string> {
-    return this.#view.metrics()
   }
 
   /** Lets go of everything; instances and gateway go on. */

@@ -62,7 +62,6 @@ describe('what is refused', () => {
   it.each([
     ['volumes: { v: { external: true } }', '4:17 volumes.v.external: "external" of a volume is not honoured'],
     ['secrets: { s: { environment: S } }', '4:15 secrets.s: only files are honoured under "secrets"'],
-    ['networks: { n: { internal: true } }', '4:18 networks.n.internal: "internal" of the network "n" is not honoured'],
     ['nets: {}', '4:1 nets: unknown key "nets"'],
     [
       'models: { m: { model: x } }',
@@ -70,17 +69,6 @@ describe('what is refused', () => {
     ],
   ])('%s at the top', (line, mistake) => {
     expect(readCompose(`services:\n  web:\n    image: i\n${line}\n`).mistakes).toContain(mistake)
-  })
-
-  it('is a file that keeps services apart', () => {
-    const text = `services:
-  front: { image: i, networks: [a] }
-  back: { image: i, networks: [b] }
-networks: { a: , b: }
-`
-    expect(readCompose(text).mistakes).toEqual([
-      '3:31 services.back.networks: "back" and "front" share no network, and an app has one here: they would reach each other',
-    ])
   })
 
   it('is one port for two', () => {
@@ -134,6 +122,18 @@ it('every key that is refused is refused, and none that is off', () => {
 it('a line of .env that says nothing is shown there', () => {
   expect(readCompose(oneService(''), { files: { '/app/.env': 'A=1\n= 2\n' } }).mistakes).toEqual([
     '/app/.env:2:1 : expected NAME=value',
+  ])
+})
+
+it('networks that keep services apart are one here, and that is said', () => {
+  const text = `services:
+  front: { image: i, networks: [a] }
+  back: { image: i, networks: [b] }
+networks: { a: , b: { internal: true } }
+`
+  expect(readCompose(text).warnings).toEqual([
+    '3:31 services.back.networks: "back" and "front" share no network, and an app has one here: they reach each other',
+    '4:23 networks.b.internal: "internal" of the network "b" is not honoured',
   ])
 })
 

@@ -2,8 +2,8 @@ import type { Problems } from './problems.js'
 import type { Written } from './written.js'
 
 /**
- * An app has one network. That is what the file means as long as every two services share one of theirs; what keeps two of them apart
- * is a promise that would not be kept, so it is refused.
+ * An app has one network. That is what the file means as long as every two services share one of theirs; of two that it keeps apart, a
+ * warning says that they reach each other here.
  */
 export function checkNetworks(
   top: Written,
@@ -15,7 +15,7 @@ export function checkNetworks(
       if (key.startsWith('x-')) continue
       if (key === 'internal' || key === 'external') {
         if (problems.isTrue(value))
-          problems.refuse(value, `"${key}" of the network "${name}" is not honoured`, undefined, 'key')
+          problems.note(value, `"${key}" of the network "${name}" is not honoured`, undefined, 'key')
       } else if (!(key === 'driver' && ['bridge', 'default'].includes(value.text))) {
         problems.note(value, `"${key}" of a network has no effect`, undefined, 'key')
       }
@@ -26,8 +26,8 @@ export function checkNetworks(
   for (const [index, one] of placed.entries()) {
     const apart = placed.slice(0, index).find(({ networks }) => !networks.some((name) => one.networks.includes(name)))
     if (apart === undefined) continue
-    const message = `"${one.name}" and "${apart.name}" share no network, and an app has one here: they would reach each other`
-    problems.refuse(one.service.get('networks') ?? apart.service.get('networks') ?? one.service, message)
+    const message = `"${one.name}" and "${apart.name}" share no network, and an app has one here: they reach each other`
+    problems.note(one.service.get('networks') ?? apart.service.get('networks') ?? one.service, message)
   }
 }
 
