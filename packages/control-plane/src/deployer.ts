@@ -131,7 +131,7 @@ export class Deployer {
     const { reconciler, store, setApp } = this.#options
     const before = reconciler.desired()
     const changed = [...desired.values()].filter(({ name, revision }) => before.get(name)?.revision !== revision)
-    reconciler.setDesired(desired, () => {
+    this.#write(desired, () => {
       if (changed.length > 0 || [...before.keys()].some((name) => !desired.has(name))) this.#keepPresent()
       store.put('meta', appKey, app)
       this.deployments.record([...desired.values()].map(revisionFrom), by)
@@ -160,7 +160,7 @@ export class Deployer {
         hint: `check out its sources and deploy them again, or go back with the others one by one`,
       })
     }
-    reconciler.setDesired(desired, () => {
+    this.#write(desired, () => {
       store.put('meta', pastKey, past.slice(0, -1))
       store.put('meta', appKey, last.app)
       this.deployments.record([...desired.values()].map(revisionFrom), 'rollback', 'the whole app was rolled back')
@@ -229,6 +229,16 @@ export class Deployer {
       sources.set(name, await (isTaken ? this.#snapshots.take(name, build) : this.#snapshots.digest(name, build)))
     })
     return sources
+  }
+
+  /** All or nothing, also of what the history remembers. */
+  #write(desired: Desired, alongside: () => void): void {
+    try {
+      this.#options.reconciler.setDesired(desired, alongside)
+    } catch (error) {
+      this.deployments.reload()
+      throw error
+    }
   }
 
   #redeploy({ service, revision, spec, source }: Revision, alongside: () => void): void {

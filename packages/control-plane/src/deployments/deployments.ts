@@ -47,7 +47,7 @@ export class Deployments {
 
   constructor(options: DeploymentsOptions) {
     this.#options = options
-    this.#load()
+    this.reload()
   }
 
   /** Writes down that these are wanted now. One that is wanted already is not written again, unless it had failed. */
@@ -115,7 +115,7 @@ export class Deployments {
         this.#add(target, by, why)
       })
     } catch (error) {
-      this.#load()
+      this.reload()
       throw error
     }
     this.#options.emit({
@@ -178,12 +178,13 @@ export class Deployments {
     try {
       return this.#options.store.transaction(work)
     } catch (error) {
-      this.#load()
+      this.reload()
       throw error
     }
   }
 
-  #load(): void {
+  /** Takes all from the store again, when what was written with it could not be. */
+  reload(): void {
     this.#of.clear()
     this.#next = 1
     for (const deployment of this.#options.store.all('deployment').values()) {
