@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { PandoError } from '@pando/model'
 import type { Command } from 'commander'
 import { daemonOf, newCommand, type Attach } from '../command.js'
 import { print, printJson, type Context } from '../context.js'
@@ -13,6 +14,11 @@ export function openCommand(attach: Attach): Command {
   return attach<{ readonly print?: boolean }>(command, async (invocation) => {
     const { context, options } = invocation
     const url = gatewayUrl(await withRunning(daemonOf(invocation), (control) => control.status()))
+    if (url === null) {
+      throw new PandoError('conflict', 'the gateway of this app is on a free port, and nothing is routed there', {
+        hint: 'open one of the ports that its services publish, or set `gateway: { port: … }`',
+      })
+    }
     if (options.json === true) printJson(context, { url })
     else print(context, url)
     const opener = openerFor(context)

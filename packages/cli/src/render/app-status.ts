@@ -23,7 +23,7 @@ export function renderGateway(status: AppStatus, paint: Paint): string {
   const workers =
     gateway.state === 'ready' ? `, ${gateway.workers} ${gateway.workers === 1 ? 'worker' : 'workers'}` : ''
   const state = gateway.state === 'ready' ? paint.green('ready') : paint.yellow(gateway.state)
-  const lines = [`gateway  ${paint.bold(gatewayUrl(status))}  ${state}${workers}`]
+  const lines = [`gateway  ${paint.bold(gatewayUrl(status) ?? 'on a free port')}  ${state}${workers}`]
   for (const error of gateway.errors) lines.push(`         ${paint.red(error)}`)
   return lines.join('\n')
 }
@@ -80,15 +80,16 @@ function nextCommands(status: AppStatus, pando: string): readonly (readonly [str
   if (failed !== undefined) {
     return [
       [`${pando} logs -n 50 ${failed.name}`, 'the last that it wrote'],
-      [`${pando} events ${failed.name}`, 'what happened to it'],
+      [`${pando} why ${failed.name}`, 'what it comes from'],
       [`${pando} up -d`, 'once it is mended'],
     ]
   }
   const routed = status.services.find((service) => service.routes.length > 0) ?? status.services[0]
   const name = routed?.name ?? 'SERVICE'
+  const url = gatewayUrl(status)
   const path = routed?.routes.find((route) => route.startsWith('/') && !route.includes('{')) ?? '/'
   return [
-    [`curl ${gatewayUrl(status)}${path}`, 'through the gateway'],
+    ...(url === null ? [] : [[`curl ${url}${path}`, 'through the gateway'] as const]),
     [`${pando} scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
     [`${pando} logs -f ${name}`, 'what it writes'],
   ]

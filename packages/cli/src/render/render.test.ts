@@ -98,6 +98,8 @@ describe('addresses', () => {
     expect(renderAddress({ host: '::1', port: 1 })).toBe('[::1]:1')
     expect(renderAddress(null)).toBe('-')
     expect(gatewayUrl(statusOf(0))).toBe('http://127.0.0.1:8080')
+    const { gateway } = statusOf(0)
+    expect(gatewayUrl({ gateway: { ...gateway, address: { host: '127.0.0.1', port: 0 } } })).toBeNull()
   })
 })
 

@@ -77,7 +77,9 @@ export function renderAddress(address: Address | null): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
 }
 
-export function gatewayUrl({ gateway }: Pick<AppStatus, 'gateway'>): string {
+/** Null for a gateway on any free port, which nobody calls: an app from a Compose file has ports of its services. */
+export function gatewayUrl({ gateway }: Pick<AppStatus, 'gateway'>): string | null {
+  if (gateway.address.port === 0) return null
   // A wildcard is an address to listen on, not one to call.
   const host = gateway.address.host === '0.0.0.0' || gateway.address.host === '::' ? '127.0.0.1' : gateway.address.host
   return `http://${renderAddress({ host, port: gateway.address.port })}`
