@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -13,7 +13,17 @@ const services = `
     build: ./image
     healthcheck: /healthz
     rollout: { min_healthy_time: 0s }
-    routes: [/built]`
+    routes: [/built]
+  synced:
+    build: ./synced
+    read_only: false
+    healthcheck: /healthz
+    rollout: { min_healthy_time: 0s }
+    routes: [/synced]
+    develop:
+      watch:
+        - { action: sync, path: ./synced/pages, target: /pages }
+        - { action: sync+restart, path: ./synced/app.mjs, target: /app.mjs }`
 
 describe.skipIf(!hasEngine)('a watched image', () => {
   let engine: ContainerEngine
@@ -27,6 +37,13 @@ describe.skipIf(!hasEngine)('a watched image', () => {
     mkdirSync(app.file('image'))
     writeFileSync(app.file('image/relay.mjs'), readFileSync(relay))
     recipe('')
+    mkdirSync(app.file('synced/pages'), { recursive: true })
+    writeFileSync(app.file('synced/pages/a.txt'), 'as built')
+    writeFileSync(app.file('synced/app.mjs'), readFileSync(relay))
+    writeFileSync(
+      app.file('synced/Dockerfile'),
+      'FROM node\nCOPY app.mjs /app.mjs\nCOPY pages /pages\nCMD ["/bin/node", "/app.mjs"]\n',
+    )
   }, 300_000)
 
   afterAll(async () => {
@@ -39,7 +56,7 @@ describe.skipIf(!hasEngine)('a watched image', () => {
       app.file('image/Dockerfile'),
       `FROM node\nCOPY relay.mjs /app.mjs\n${more}CMD ["/bin/node", "/app.mjs"]\n`,
     )
-  const instances = async () => (await app.healthyInstances('built')).map(({ id }) => id).join()
+  const instances = async (service = 'built') => (await app.healthyInstances(service)).map(({ id }) => id).join()
 
   test('is built and rolled anew by a save; a recipe that fails leaves the old one', { timeout: 180_000 }, async () => {
     const terminal = app.attach('up', '--watch')
@@ -57,5 +74,32 @@ describe.skipIf(!hasEngine)('a watched image', () => {
       { timeoutMs: 60_000 },
     )
     expect((await app.fetch('/built')).status).toBeLessThan(500)
+  })
+  test('has saved files put into its containers, those that come later too', { timeout: 180_000 }, async () => {
+    const terminal = app.attach('up', '--watch')
+    const first = await until('it is healthy', async () => (await instances('synced')) || null, { timeoutMs: 90_000 })
+    await until('it is watched', () => /Watching .*synced/.test(terminal.text()), { timeoutMs: 60_000 })
+    const page = async (name: string) => (await app.fetch(`/synced/file/pages/${name}`)).body
+    const shows = (name: string, text: string) =>
+      until(`${name} is ${text}`, async () => (await page(name)) === text, { timeoutMs: 60_000 })
+    await shows('a.txt', 'as built')
+    writeFileSync(app.file('synced/pages/a.txt'), 'as saved')
+    await shows('a.txt', 'as saved')
+    mkdirSync(app.file('synced/pages/deep'))
+    writeFileSync(app.file('synced/pages/deep/b.txt'), 'new')
+    await shows('deep/b.txt', 'new')
+    expect(await instances('synced')).toBe(first)
+
+    rmSync(app.file('synced/pages/deep/b.txt'))
+    await until('it is said that this image has no rm', () => /its image has no "rm"/.test(terminal.text()), {
+      timeoutMs: 60_000,
+    })
+    const program = readFileSync(relay, 'utf8').replace('response.end(PANDO_SERVICE)', "response.end('restarted')")
+    writeFileSync(app.file('synced/app.mjs'), program)
+    await until('the new program answers', async () => (await app.fetch('/synced')).body === 'restarted', {
+      timeoutMs: 60_000,
+    })
+    expect(await instances('synced')).not.toBe(first)
+    await shows('a.txt', 'as saved')
   })
 })

@@ -42,6 +42,7 @@ import { Registry } from './registry/registry.js'
 import { scaledServices } from './scaled-services.js'
 import { ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
+import { SyncedFiles } from './synced-files.js'
 import { Why } from './why/why.js'
 
 export interface ControlPlaneOptions {
@@ -88,6 +89,7 @@ export class ControlPlane {
   readonly #registry: Registry
   readonly #driver: DriverRouter
   readonly #containers: ContainerSide
+  readonly #synced = new SyncedFiles()
   readonly #reconciler: Reconciler
   readonly #mesh: MeshAddresses
   readonly #gateway: GatewayProcess
@@ -135,6 +137,7 @@ export class ControlPlane {
         clock,
         environment: options.environment,
         meshNames: () => namesOfTheMesh(this.#app),
+        synced: (service, revision) => this.#synced.of(service, revision),
       },
     })
     this.#containers = new ContainerSide({ store, driver: this.#driver, emit })
@@ -247,6 +250,8 @@ export class ControlPlane {
       view: this.#view,
       why,
       logs: this.#logs,
+      driver: this.#driver,
+      synced: this.#synced,
       apply: (request) => this.#apply(request),
       down: () => this.down(),
     })

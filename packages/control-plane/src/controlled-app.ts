@@ -1,21 +1,26 @@
 import type { AppStatus, Deployment, LogLine, RequestExplanation, RouteStatus, ServiceExplanation } from '@pando/model'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './api/deployment-control.js'
+import type { SyncedFile } from './api/sync-control.js'
 import type { WhyQuery } from './api/why-control.js'
 import type { AppView } from './app-view.js'
 import type { Deployer } from './deployer.js'
+import type { DriverRouter } from './drivers/driver-router.js'
 import type { InstanceLogs } from './logs/instance-logs.js'
 import type { Reconciler } from './reconciler/loop.js'
 import { knownService, type ServiceOrders } from './service-orders.js'
+import type { SyncedFiles } from './synced-files.js'
 import type { Why } from './why/why.js'
 
 export interface ControlledAppOptions {
   readonly orders: ServiceOrders
   readonly deployer: Pick<Deployer, 'diff' | 'deployments'>
-  readonly reconciler: Pick<Reconciler, 'desired'>
+  readonly reconciler: Pick<Reconciler, 'desired' | 'observed'>
   readonly view: AppView
   readonly why: Why
   readonly logs: InstanceLogs
+  readonly driver: Pick<DriverRouter, 'containers'>
+  readonly synced: SyncedFiles
   readonly apply: (request: ApplyRequest) => Promise<ApplyResult>
   readonly down: () => Promise<void>
 }
@@ -54,6 +59,14 @@ export class ControlledApp implements AppControl {
 
   restart(service: string): Promise<void> {
     return this.#rooms.orders.restart(service)
+  }
+
+  async sync(service: string, files: readonly SyncedFile[]): Promise<void> {
+    const { driver, reconciler, synced } = this.#rooms
+    const changes = await synced.note(knownService(service, reconciler.desired()), files)
+    const containers = await driver.containers()
+    const running = reconciler.observed().instances.filter((instance) => instance.service === service)
+    await Promise.all(running.map(({ id }) => containers.put(id, changes)))
   }
 
   stop(service: string): Promise<void> {

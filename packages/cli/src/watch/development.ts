@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { PandoError } from '@pando/model'
@@ -7,6 +7,7 @@ import type { Daemon } from '../daemon/daemon.js'
 import { readManifest, renderDiagnostics, sourceRooms, type ReadManifest } from '../manifest-reader.js'
 import type { View } from '../up/view.js'
 import { FolderWatch } from './folder-watch.js'
+import { PendingFiles, type PendingFile } from './pending-files.js'
 import { rebuild } from './rebuild.js'
 import { Schedule, type Action, type Job } from './schedule.js'
 import { rulesOf, watchedBy } from './watched.js'
@@ -39,6 +40,7 @@ export class Development {
   readonly #options: DevelopmentOptions
   readonly #schedule = new Schedule()
   readonly #ended = new AbortController()
+  readonly #files = new PendingFiles()
   readonly #rollouts = new Map<string, AbortController>()
   #manifest: ReadManifest
   #watches: FolderWatch[] = []
@@ -76,7 +78,12 @@ export class Development {
         const watched = watchedBy(service, rule, { ignoreRules, source })
         fresh.push(
           this.#watchOf(rule.path, watched.isIgnored, (path) => {
-            if (path === '' || watched.isIncluded(path)) this.#change(service.name, rule.action, join(rule.path, path))
+            if (path !== '' && !watched.isIncluded(path)) return
+            const { target } = rule
+            if (target !== undefined && isToSync(rule.path, path)) {
+              this.#files.add(service.name, { path: rule.path, target }, path)
+            }
+            this.#change(service.name, rule.action, join(rule.path, path))
           }),
         )
       }
@@ -123,9 +130,12 @@ export class Development {
   }
 
   async #perform(job: Job): Promise<void> {
+    const { files, isWhole } = this.#files.take(job.key)
     try {
-      await this.#patiently(() => this.#act(job))
+      if (!isWhole && job.action !== 'rebuild') throw tooMany(job.key)
+      await this.#patiently(() => this.#act(job, files))
     } catch (error) {
+      if (isWhole) this.#files.giveBack(job.key, files)
       if (!this.#ended.signal.aborted) await this.#show(job.key, error)
     } finally {
       this.#schedule.done(job.key)
@@ -133,12 +143,19 @@ export class Development {
     }
   }
 
-  async #act({ key, action, paths }: Job): Promise<void> {
+  async #act({ key, action, paths }: Job, files: readonly PendingFile[]): Promise<void> {
     const { context, daemon } = this.#options
     const say = (what: string): void =>
       this.#note(`${context.paint.name(key || 'manifest')} ${this.#named(paths)} changed: ${what}`)
     if (action === 'apply') return this.#apply(say)
-    if (action === 'restart') {
+    // What is built has the files as they are.
+    if (action !== 'rebuild' && files.length > 0) {
+      say(action === 'sync' ? 'syncing' : 'syncing and restarting')
+      await daemon.control().sync(key, files)
+      return action === 'sync' ? undefined : daemon.control().restart(key)
+    }
+    if (action === 'sync') return
+    if (action === 'restart' || action === 'sync+restart') {
       say('restarting')
       return daemon.control().restart(key)
     }
@@ -202,4 +219,16 @@ export class Development {
   #note(text: string): void {
     if (!this.#ended.signal.aborted) this.#options.view.note(text)
   }
+}
+
+/** A folder by itself is nothing to put. A rule's own path that is away is about to come back, as in a checkout of another branch. */
+function isToSync(path: string, below: string): boolean {
+  const found = lstatSync(join(path, below), { throwIfNoEntry: false })
+  return found === undefined ? below !== '' : !found.isDirectory()
+}
+
+function tooMany(service: string): PandoError {
+  return new PandoError('too_large', `more files of ${service} have changed at once than are put into a container`, {
+    hint: `pando deploy ${service} builds it as it is now`,
+  })
 }

@@ -1,5 +1,5 @@
 /** What a change leads to. `apply` is the manifest's, whose key is empty; the others are a service's. */
-export type Action = 'apply' | 'rebuild' | 'restart'
+export type Action = 'apply' | 'rebuild' | 'restart' | 'sync' | 'sync+restart'
 
 export interface Job {
   readonly key: string
@@ -23,10 +23,12 @@ export const quietMs = 150
 /** What never becomes quiet is acted upon all the same. */
 export const longestMs = 2_000
 const mostKept = 50
+/** Of two actions that wait, the one that does more is done. */
+const weights: Readonly<Record<Action, number>> = { sync: 0, 'sync+restart': 1, restart: 1, rebuild: 2, apply: 2 }
 
 /**
  * Changes and time to jobs; pure. Of one key at most one job is under way, and at most one waits: whatever changes while a job runs is
- * one more job after it. A rebuild takes the place of a restart, as it replaces the instances too.
+ * one more job after it. A rebuild takes the place of a restart, as it replaces the instances too, and a restart that of a sync.
  */
 export class Schedule {
   readonly #pending = new Map<string, Pending>()
@@ -38,7 +40,7 @@ export class Schedule {
       this.#pending.set(key, { action, firstAt: now, lastAt: now, paths: new Set([path]), count: 1 })
       return
     }
-    if (action !== 'restart') before.action = action
+    if (weights[action] >= weights[before.action]) before.action = action
     before.lastAt = now
     before.count += 1
     if (before.paths.size < mostKept) before.paths.add(path)

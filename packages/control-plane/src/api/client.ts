@@ -21,6 +21,7 @@ import type {
 import type { ApplyRequest, ApplyResult, LogQuery } from './app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './deployment-control.js'
 import { socketAddressOf } from './socket-path.js'
+import type { SyncedFile } from './sync-control.js'
 import type { WhyQuery } from './why-control.js'
 
 /** Where the control API is: its unix socket, or loopback TCP with a token. */
@@ -76,6 +77,10 @@ export class ControlClient {
 
   restart(service: string): Promise<void> {
     return this.#call('POST', `${servicePath(service)}/restart`)
+  }
+
+  sync(service: string, files: readonly SyncedFile[]): Promise<void> {
+    return this.#call('POST', `${servicePath(service)}/sync`, { files })
   }
 
   stop(service: string): Promise<void> {

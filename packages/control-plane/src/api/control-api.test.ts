@@ -60,6 +60,7 @@ describe('the app', () => {
     const request = { manifest: '/shop/pando.yaml', variables: { A: 'b' } }
     expect(await client.apply(request)).toEqual({ added: ['users'], changed: [], removed: [], unchanged: ['orders'] })
     await client.scale('users', 3)
+    await client.sync('users', [{ source: '/a', target: '/b' }])
     await client.restart('users')
     await client.stop('users')
     await client.down()
@@ -69,6 +70,7 @@ describe('the app', () => {
     expect(fixture.control.calls).toEqual([
       ['apply', request],
       ['scale', 'users', 3],
+      ['sync', 'users', [{ source: '/a', target: '/b' }]],
       ['restart', 'users'],
       ['stop', 'users'],
       ['down'],
@@ -113,6 +115,7 @@ describe('what is refused', () => {
     ['GET', '/v1/events?limit=10001', undefined, 'query parameter limit', undefined],
     ['GET', '/v1/registry/watch?since=nonsense', undefined, 'EPOCH:VERSION', undefined],
     ['POST', '/v1/services/users/scale', { replica: 2 }, 'unknown field "replica"', 'did you mean "replicas"?'],
+    ['POST', '/v1/services/users/sync', { files: [{ source: 'a', target: '/b' }] }, 'an absolute path', undefined],
     ['POST', '/v1/services/users/scale', { replicas: -1 }, 'body replicas', undefined],
     ['POST', '/v1/services/users/scale', { replicas: 1.5 }, 'body replicas', undefined],
     ['POST', '/v1/services/users/scale', '{"replicas":', 'Malformed JSON', undefined],

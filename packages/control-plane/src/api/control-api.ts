@@ -13,6 +13,7 @@ import { define } from './operation.js'
 import type { Api } from './operation.js'
 import { problemResponse } from './problem.js'
 import { addRegistryOperations } from './registry-operations.js'
+import { addSyncOperations } from './sync-operations.js'
 import { addWhyOperations } from './why-operations.js'
 
 export interface ControlApiOptions {
@@ -54,6 +55,7 @@ export function createControlApi(options: ControlApiOptions): Api {
 
   addAppOperations(api, options)
   addDeploymentOperations(api, options.control)
+  addSyncOperations(api, options.control)
   addWhyOperations(api, options.control)
   addJobOperations(api, options.jobs)
   addRegistryOperations(api, { registry: options.registry, heartbeatMs: options.heartbeatMs ?? 2_000 })

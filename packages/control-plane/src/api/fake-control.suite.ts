@@ -10,6 +10,7 @@ import type {
 import { PandoError } from '@pando/model'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './deployment-control.js'
+import type { SyncedFile } from './sync-control.js'
 import type { WhyQuery } from './why-control.js'
 
 /** A control plane of two services that does nothing and writes down what it was told. */
@@ -51,6 +52,10 @@ export class FakeControl implements AppControl {
 
   async restart(name: string): Promise<void> {
     this.#note('restart', name)
+  }
+
+  async sync(name: string, files: readonly SyncedFile[]): Promise<void> {
+    this.#note('sync', name, files)
   }
 
   async stop(name: string): Promise<void> {

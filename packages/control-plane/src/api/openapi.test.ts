@@ -88,6 +88,7 @@ test('it has every operation, and an operation has a name of its own, a known ta
     'POST /v1/services/{name}/scale',
     'POST /v1/services/{name}/start',
     'POST /v1/services/{name}/stop',
+    'POST /v1/services/{name}/sync',
     'PUT /v1/app',
     'PUT /v1/registry/services/{service}/endpoints/{id}',
   ])

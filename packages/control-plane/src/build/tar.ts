@@ -6,6 +6,8 @@ export type TarEntry =
       readonly mode: number
       readonly size: number
       readonly bytes: AsyncIterable<Uint8Array>
+      /** Seconds since 1970; 0 when absent, so that the same contents are the same bytes. */
+      readonly modifiedAt?: number
     }
   | { readonly kind: 'folder'; readonly name: string; readonly mode: number }
   | { readonly kind: 'link'; readonly name: string; readonly target: string }
@@ -15,8 +17,7 @@ const longestName = 100
 const largestSize = 0o77777777777
 
 /**
- * A tar archive (POSIX ustar, with pax headers for what does not fit) of the entries in their order. It says nothing of owners and
- * times, so the same contents are the same bytes. A file that is not as long as its entry says breaks off with an error.
+ * A tar archive (POSIX ustar, with pax headers for what does not fit) of the entries in their order. It says nothing of owners. A file that is not as long as its entry says breaks off with an error.
  */
 export async function* tarOf(entries: AsyncIterable<TarEntry> | Iterable<TarEntry>): AsyncGenerator<Uint8Array> {
   for await (const entry of entries) {
@@ -35,7 +36,8 @@ export async function* tarOf(entries: AsyncIterable<TarEntry> | Iterable<TarEntr
     }
     const type = entry.kind === 'file' ? '0' : entry.kind === 'link' ? '2' : '5'
     const mode = entry.kind === 'link' ? 0o777 : entry.mode
-    yield header({ name, mode, size: Math.min(size, largestSize), type, target })
+    const modifiedAt = entry.kind === 'file' ? entry.modifiedAt : 0
+    yield header({ name, mode, size: Math.min(size, largestSize), type, target, modifiedAt })
     if (entry.kind === 'file') yield* contents(entry)
   }
   yield Buffer.alloc(2 * blockBytes)
@@ -54,7 +56,14 @@ async function* contents({ name, size, bytes }: TarEntry & { kind: 'file' }): As
 }
 
 /** Source: POSIX.1-2017, pax, "ustar Interchange Format". */
-function header(of: { name: string; mode: number; size: number; type: string; target: string }): Buffer {
+function header(of: {
+  name: string
+  mode: number
+  size: number
+  type: string
+  target: string
+  modifiedAt?: number | undefined
+}): Buffer {
   const block = Buffer.alloc(blockBytes)
   const octal = (value: number, digits: number, at: number): void => {
     block.write(value.toString(8).padStart(digits, '0'), at, 'latin1')
@@ -64,7 +73,7 @@ function header(of: { name: string; mode: number; size: number; type: string; ta
   octal(0, 7, 108)
   octal(0, 7, 116)
   octal(of.size, 11, 124)
-  octal(0, 11, 136)
+  octal(Math.max(0, Math.floor(of.modifiedAt ?? 0)), 11, 136)
   block.write('        ', 148, 'latin1')
   block.write(of.type, 156, 'latin1')
   cut(of.target).copy(block, 157)

@@ -7,16 +7,25 @@ import { ensureNetwork, removeNetworks, type AppNetwork } from './container/app-
 import { describeInstance, exitOf, type ContainerInstance } from './container/container-instance.js'
 import { containerSettings } from './container/container-settings.js'
 import { EngineClient, isEngineAway } from './container/engine-client.js'
-import type { ContainerDetails, ContainerStats, ContainerSummary } from './container/engine-types.js'
+import type { ContainerDetails, ContainerSummary } from './container/engine-types.js'
 import { EventFeed } from './container/event-feed.js'
 import { execute } from './container/exec-run.js'
+import { putArchives, putFiles } from './container/file-put.js'
 import { factsOf, type InstanceFacts } from './container/instance-facts.js'
 import { InstanceFiles } from './container/instance-files.js'
 import { appLabel, factsIn, instanceLabel, labelsOf, containerKey } from './container/labels.js'
 import { LogCopy } from './container/log-copy.js'
 import { startFailure } from './container/start-failure.js'
-import { UsageMeter, type Usage } from './container/usage-meter.js'
-import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
+import { UsageMeter, usageOf, type Usage } from './container/usage-meter.js'
+import type {
+  CommandResult,
+  CommandRunner,
+  Driver,
+  FileChange,
+  InstanceReport,
+  StartOrder,
+  UsageReporter,
+} from './driver.js'
 
 /** Should the engine's events be away. */
 const pollIntervalMs = 2000
@@ -35,6 +44,8 @@ export interface ContainerDriverOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Names of services that lead to the mesh's listeners, for whatever starts now. */
   readonly meshNames: () => readonly string[]
+  /** What was put into instances of this revision, so that a new one has it as well. */
+  readonly synced?: (service: string, revision: string) => Promise<readonly FileChange[]>
 }
 
 /**
@@ -56,6 +67,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   readonly #files: InstanceFiles
   readonly #logDirectory: string
   readonly #meshNames: () => readonly string[]
+  readonly #synced: ContainerDriverOptions['synced']
   readonly #usage: UsageMeter
   readonly #instances = new Map<string, ContainerInstance>()
   readonly #starting = new Map<string, Promise<InstanceReport>>()
@@ -77,6 +89,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     this.#files = new InstanceFiles(join(stateDir, 'containers'))
     this.#logDirectory = join(stateDir, 'logs')
     this.#meshNames = options.meshNames
+    this.#synced = options.synced
     this.#usage = new UsageMeter({ clock: this.#clock, ask: (id) => this.#askUsage(id) })
   }
 
@@ -137,25 +150,20 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   async #askUsage(id: string): Promise<Usage | null> {
     const instance = this.#instances.get(id)
     if (instance === undefined || instance.exit !== null) return null
-    const query = { stream: 'false', 'one-shot': 'true' }
-    const options = { query, absent: [404, 409], timeoutMs: 5000 }
-    const stats = await this.#engine.ask<ContainerStats>('GET', `/containers/${instance.container}/stats`, options)
-    const memory = stats?.memory_stats
-    if (memory?.usage === undefined) return null
-    // Pages of files that the kernel can drop are not what an instance needs.
-    const cached = memory.stats?.['total_inactive_file'] ?? memory.stats?.['inactive_file'] ?? 0
-    const nanoseconds = stats?.cpu_stats?.cpu_usage?.total_usage ?? 0
-    return { memoryBytes: Math.max(0, memory.usage - cached), cpuSeconds: nanoseconds / 1e9 }
+    return usageOf(this.#engine, instance.container)
   }
 
-  async run(
-    id: string,
-    command: string | readonly string[],
-    timeoutMs: number,
-  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+  async run(id: string, command: string | readonly string[], timeoutMs: number): Promise<CommandResult> {
     const instance = await this.#find(id)
     if (instance === null || instance.exit !== null) throw new PandoError('not_found', `instance ${id} does not run`)
     return execute({ engine: this.#engine, container: instance.container, command, timeoutMs, clock: this.#clock })
+  }
+
+  /** Puts files into an instance; nothing when it does not run. Rejects with `conflict` when the engine or the image lets it not. */
+  async put(id: string, changes: readonly FileChange[]): Promise<void> {
+    const instance = await this.#find(id)
+    if (instance !== null && instance.exit === null)
+      await putFiles(this.#engine, this.#clock, instance.container, changes)
   }
 
   /** The network of this state directory's app, made when it is not there. Rejects with `tool_missing` without an engine. */
@@ -205,6 +213,8 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
       })
       const made = await this.#create(`pando-${this.#key}-${order.id}`, settings)
       container = made.id
+      const synced = await this.#synced?.(order.service, order.revision)
+      await putArchives(this.#engine, container, synced ?? [])
       await this.#engine.ask('POST', `/containers/${container}/start`, { timeoutMs: startWithinMs })
       const details = await this.#inspect(container)
       const instance = this.#track(facts, container, details?.State.Pid || null, made.notes)
@@ -242,16 +252,8 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   #track(facts: InstanceFacts, container: string, pid: number | null, notes: readonly string[]): ContainerInstance {
     const logFile = join(this.#logDirectory, facts.service, `${facts.id}.log`)
     this.#files.create(facts.id)
-    const instance: ContainerInstance = {
-      facts,
-      container,
-      logFile,
-      notes,
-      pid,
-      exit: null,
-      isKilled: false,
-      log: null,
-    }
+    const known = { facts, container, logFile, notes, pid }
+    const instance: ContainerInstance = { ...known, exit: null, isKilled: false, log: null }
     this.#files.writeMemo({ facts, container, pid, notes })
     instance.log = new LogCopy({
       engine: this.#engine,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { driverOf } from '@pando/model'
 import type { ContainerDriver, ContainerDriverOptions } from './container-driver.js'
-import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
+import type { CommandResult, CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
 
 type FullDriver = Driver & UsageReporter & CommandRunner
 
@@ -68,11 +68,7 @@ export class DriverRouter implements FullDriver {
     return (await this.#of(id)).usage(id)
   }
 
-  async run(
-    id: string,
-    command: string | readonly string[],
-    timeoutMs: number,
-  ): Promise<{ readonly exitCode: number; readonly output: string }> {
+  async run(id: string, command: string | readonly string[], timeoutMs: number): Promise<CommandResult> {
     return (await this.#of(id)).run(id, command, timeoutMs)
   }
 

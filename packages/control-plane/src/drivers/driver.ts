@@ -42,11 +42,22 @@ export interface UsageReporter {
 /** Optional ability: running a command beside an instance, in its environment and directory (health checks of kind `command`). */
 export interface CommandRunner {
   /** Rejects with `timeout` when it has not ended in time (it is killed then), `not_found` when the instance does not run. */
-  run(
-    id: string,
-    command: string | readonly string[],
-    timeoutMs: number,
-  ): Promise<{ readonly exitCode: number; readonly output: string }>
+  run(id: string, command: string | readonly string[], timeoutMs: number): Promise<CommandResult>
+}
+
+export interface CommandResult {
+  readonly exitCode: number
+  readonly output: string
+}
+
+/** Files to put into an instance that has a file system of its own, and paths to take away there. */
+export interface FileChange {
+  /** Absolute, and there: what the names in the archive begin at. */
+  readonly base: string
+  /** A tar; null when nothing is put. */
+  readonly archive: Uint8Array | null
+  /** Absolute: files, or folders with all that is in them. */
+  readonly removed: readonly string[]
 }
 
 export interface StartOrder {

@@ -14,9 +14,12 @@ export const developSchema = z
           action: z
             .enum(watchActions)
             .describe(
-              'rebuild: it is deployed anew from its folder. restart: its instances are replaced as they are. Those with sync are not supported yet.',
+              'rebuild: it is deployed anew from its folder. restart: its instances are replaced as they are. sync: what has changed is put into its containers; sync+restart: and they are replaced. sync+exec is not supported yet.',
             ),
           path: filled('a folder or a file').describe('What is watched, seen from the folder of the manifest.'),
+          target: filled('a path in the container')
+            .optional()
+            .describe('Of sync: where path is inside the container, absolute.'),
           ignore: patterns()
             .optional()
             .describe('Seen from path, in the words of a .gitignore: no change of these counts.'),

@@ -25,9 +25,9 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
   const build = readBuild(input, context)
   const command = input.command === undefined ? null : readCommand(input.command, ['command'], readText, context)
   checkProgram(input, build, context)
-  const watch = readDevelop(input, build.spec, context)
   const target = chooseDriver(input, build.spec, context)
   const container = readContainer(input, target.isContainer, context)
+  const watch = readDevelop(input, { build: build.spec, container }, context)
   if (protocol === 'none' && input.port !== undefined) {
     mistake(
       context,

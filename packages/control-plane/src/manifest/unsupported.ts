@@ -87,7 +87,7 @@ const unsupported: Readonly<Record<string, Readonly<Record<string, string>>>> = 
     ].map((key) => [key, '']),
   ),
   'services.*.healthcheck': { start_interval: 'an instance that starts is asked several times a second' },
-  'services.*.develop.watch.*': { target: '', initial_sync: '', exec: '' },
+  'services.*.develop.watch.*': { initial_sync: '', exec: '' },
   'services.*.depends_on.*': { restart: '' },
   'services.*.env_file.*': { format: '' },
   'services.*.resources': { limits: 'write memory and cpus directly', reservations: '' },

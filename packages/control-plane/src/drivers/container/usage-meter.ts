@@ -1,4 +1,6 @@
 import type { Clock } from '../../clock.js'
+import type { EngineClient } from './engine-client.js'
+import type { ContainerStats } from './engine-types.js'
 
 export interface Usage {
   readonly memoryBytes: number
@@ -52,4 +54,17 @@ export class UsageMeter {
     this.#asking.set(id, asking)
     return asking
   }
+}
+
+/** What the engine says of a container now; null when it does not run. */
+export async function usageOf(engine: EngineClient, container: string): Promise<Usage | null> {
+  const query = { stream: 'false', 'one-shot': 'true' }
+  const options = { query, absent: [404, 409], timeoutMs: 5000 }
+  const stats = await engine.ask<ContainerStats>('GET', `/containers/${container}/stats`, options)
+  const memory = stats?.memory_stats
+  if (memory?.usage === undefined) return null
+  // Pages of files that the kernel can drop are not what an instance needs.
+  const cached = memory.stats?.['total_inactive_file'] ?? memory.stats?.['inactive_file'] ?? 0
+  const nanoseconds = stats?.cpu_stats?.cpu_usage?.total_usage ?? 0
+  return { memoryBytes: Math.max(0, memory.usage - cached), cpuSeconds: nanoseconds / 1e9 }
 }

@@ -51,7 +51,7 @@ export const serviceKeys: Readonly<Record<string, KeyFate>> = {
   credential_spec: refused(),
   depends_on: differs('condition, required'),
   deploy: differs('replicas, resources.limits, restart_policy, update_config'),
-  develop: differs('rules that rebuild or restart, read by pando up --watch'),
+  develop: differs('rules that rebuild, restart or sync, read by pando up --watch'),
   device_cgroup_rules: refused(),
   devices: refused(),
   dns: honoured,

@@ -291,12 +291,22 @@ function putOddities(service: Written, base: Path, { draft, problems }: AroundSe
   }
 }
 
-/** Files that are put into a running container are not ours: with such a rule nothing is watched. */
+/** With a rule that is not honoured nothing is watched. */
 function putDevelop(service: Written, base: Path, draft: Draft, problems: Problems): void {
   const develop = service.get('develop')
   const rules = develop?.get('watch')?.items() ?? []
-  const foreign = rules.find((rule) => !['rebuild', 'restart'].includes(rule.get('action')?.text ?? ''))
+  const foreign = rules.find((rule) => !isHonoured(rule))
   if (foreign !== undefined) {
-    problems.note(foreign, 'this rule has no effect, nor has any of this service', 'rebuild and restart are honoured')
+    problems.note(
+      foreign,
+      'this rule has no effect, nor has any of this service',
+      'rebuild, restart, and sync or sync+restart with an absolute target are honoured',
+    )
   } else if (develop !== undefined) draft.put([...base, 'develop'], develop.value, develop)
+}
+
+function isHonoured(rule: Written): boolean {
+  const action = rule.get('action')?.text ?? ''
+  if (action !== 'sync' && action !== 'sync+restart') return action === 'rebuild' || action === 'restart'
+  return rule.get('target')?.text.startsWith('/') === true && rule.get('initial_sync')?.text !== 'true'
 }
