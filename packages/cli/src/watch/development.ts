@@ -135,7 +135,8 @@ export class Development {
       if (!isWhole && job.action !== 'rebuild') throw tooMany(job.key)
       await this.#patiently(() => this.#act(job, files))
     } catch (error) {
-      if (isWhole) this.#files.giveBack(job.key, files)
+      const isRefused = error instanceof PandoError && error.isUserMistake
+      if (!isRefused && isWhole) this.#files.giveBack(job.key, files)
       if (!this.#ended.signal.aborted) await this.#show(job.key, error)
     } finally {
       this.#schedule.done(job.key)
@@ -151,8 +152,13 @@ export class Development {
     // What is built has the files as they are.
     if (action !== 'rebuild' && files.length > 0) {
       say(action === 'sync' ? 'syncing' : 'syncing and restarting')
-      await daemon.control().sync(key, files)
-      return action === 'sync' ? undefined : daemon.control().restart(key)
+      try {
+        await daemon.control().sync(key, files)
+      } finally {
+        // That a deleted file stays, or what else was in the way, is said; the rest has been put.
+        if (action !== 'sync') await daemon.control().restart(key)
+      }
+      return
     }
     if (action === 'sync') return
     if (action === 'restart' || action === 'sync+restart') {

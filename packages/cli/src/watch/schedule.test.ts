@@ -42,6 +42,14 @@ describe('a schedule', () => {
     expect(schedule.take(2 * quietMs).map(({ key }) => key)).toEqual(['orders'])
   })
 
+  it('restarts where a sync waits too, whichever came first', () => {
+    for (const actions of [['sync', 'sync+restart'] as const, ['restart', 'sync'] as const]) {
+      const schedule = new Schedule()
+      for (const action of actions) schedule.change('users', action, 'a.js', 0)
+      expect(schedule.take(quietMs)[0]?.action).toMatch(/restart$/)
+    }
+  })
+
   it('rebuilds where both a rebuild and a restart are asked for', () => {
     const schedule = new Schedule()
     schedule.change('users', 'rebuild', 'a.js', 0)

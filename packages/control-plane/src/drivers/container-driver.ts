@@ -10,7 +10,7 @@ import { EngineClient, isEngineAway } from './container/engine-client.js'
 import type { ContainerDetails, ContainerSummary } from './container/engine-types.js'
 import { EventFeed } from './container/event-feed.js'
 import { execute } from './container/exec-run.js'
-import { putArchives, putFiles } from './container/file-put.js'
+import { putFiles, putIntoNew } from './container/file-put.js'
 import { factsOf, type InstanceFacts } from './container/instance-facts.js'
 import { InstanceFiles } from './container/instance-files.js'
 import { appLabel, factsIn, instanceLabel, labelsOf, containerKey } from './container/labels.js'
@@ -213,11 +213,10 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
       })
       const made = await this.#create(`pando-${this.#key}-${order.id}`, settings)
       container = made.id
-      const synced = await this.#synced?.(order.service, order.revision)
-      await putArchives(this.#engine, container, synced ?? [])
+      const synced = await putIntoNew(this.#engine, container, this.#synced?.(order.service, order.revision))
       await this.#engine.ask('POST', `/containers/${container}/start`, { timeoutMs: startWithinMs })
       const details = await this.#inspect(container)
-      const instance = this.#track(facts, container, details?.State.Pid || null, made.notes)
+      const instance = this.#track(facts, container, details?.State.Pid || null, [...made.notes, ...synced])
       if (details?.State.Running === false) this.#settle(instance, details)
       return describeInstance(instance)
     } catch (error) {

@@ -43,12 +43,21 @@ function withoutRemoval(error: unknown): { readonly exitCode: number; readonly o
   throw error
 }
 
-/** Into a container, whether it runs or was only made. */
-export async function putArchives(
+/** Into a container that was only made. What cannot be put keeps nothing from starting: why not is what it resolves with. */
+export async function putIntoNew(
   engine: EngineClient,
   container: string,
-  changes: readonly FileChange[],
-): Promise<void> {
+  changes: Promise<readonly FileChange[]> | undefined,
+): Promise<readonly string[]> {
+  try {
+    await putArchives(engine, container, (await changes) ?? [])
+    return []
+  } catch (error) {
+    return [`it has no synced files: ${PandoError.from(error).message}`]
+  }
+}
+
+async function putArchives(engine: EngineClient, container: string, changes: readonly FileChange[]): Promise<void> {
   for (const { base, archive } of changes) {
     if (archive === null) continue
     try {
