@@ -392,9 +392,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   }
 
   async #discard(container: string): Promise<void> {
-    await this.#engine.ask('DELETE', `/containers/${container}`, {
-      query: { force: 'true', v: 'true' },
-      absent: [404, 409],
-    })
+    const options = { query: { force: 'true', v: 'true' }, absent: [404, 409] }
+    await this.#engine.ask('DELETE', `/containers/${container}`, options)
   }
 }
