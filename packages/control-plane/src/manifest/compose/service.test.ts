@@ -240,3 +240,20 @@ describe('profiles', () => {
     expect(Object.keys(readCompose(text, disk).app?.services ?? {})).toEqual(names)
   })
 })
+
+const watched = (rule: string) => webOf(`develop: { watch: [${rule}] }`).watch
+
+describe('rules that watch', () => {
+  it('put files into containers where the place is said, as Compose does', () => {
+    const rule = { action: 'sync+restart', path: '/app/src', target: '/srv', ignore: [], include: [] }
+    expect(watched('{ action: sync+restart, path: src, target: /srv }')).toEqual([rule])
+  })
+
+  it.each([
+    '{ action: sync, path: src, target: /srv, initial_sync: true }',
+    '{ action: sync, path: src, target: srv }',
+    '{ action: sync+exec, path: src, target: /srv, exec: { command: make } }',
+  ])('are left out, all of the service, for %s', (rule) => {
+    expect(watched(rule)).toBeUndefined()
+  })
+})
