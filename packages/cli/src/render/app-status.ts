@@ -90,7 +90,10 @@ function nextCommands(status: AppStatus, pando: string): readonly (readonly [str
   const path = routed?.routes.find((route) => route.startsWith('/') && !route.includes('{')) ?? '/'
   return [
     ...(url === null ? [] : [[`curl ${url}${path}`, 'through the gateway'] as const]),
-    [`${pando} scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'],
+    // One whose count follows its load is not scaled by hand.
+    ...(routed?.autoscale === undefined
+      ? [[`${pando} scale ${name}=${(routed?.replicas ?? 1) + 1}`, 'one instance more'] as const]
+      : []),
     [`${pando} logs -f ${name}`, 'what it writes'],
   ]
 }

@@ -113,7 +113,12 @@ describe('explainService', () => {
   it('names the revision that failed and was rolled back', () => {
     const deployments = [
       deployment({ number: 3, revision: 'r1', by: 'automatic_rollback' }),
-      deployment({ number: 2, revision: 'r2', result: 'rolled_back', reason: 'it crashed 3 times.' }),
+      deployment({
+        number: 2,
+        revision: 'r2',
+        result: 'rolled_back',
+        reason: 'revision r2 failed: it crashed 3 times.',
+      }),
     ]
     const service = status('users', { state: 'ready', healthy: 1, revision: 'r1' })
     const found = explainService(facts(service, { deployments }))

@@ -89,8 +89,10 @@ function deploymentSentence({ service, deployments }: ServiceFacts): string {
   return newest?.result === 'failed' ? `The deployment of revision ${newest.revision} failed${because(newest)}.` : ''
 }
 
-function because({ reason }: Deployment): string {
-  return reason === '' ? '' : ` (${reason.split('\n')[0]!.replace(/\.$/, '')})`
+function because({ reason, revision }: Deployment): string {
+  // The sentence around it names the revision already.
+  const [line = ''] = reason.replace(`revision ${revision} failed: `, '').split('\n')
+  return line === '' ? '' : ` (${line.replace(/\.$/, '')})`
 }
 
 /** When what is now began, as far as the events tell. */
