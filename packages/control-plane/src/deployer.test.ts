@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AppSpec } from '@pando/model'
@@ -98,4 +98,24 @@ it('the whole app goes back to how it was, and no further than to the first', as
   opened.deployer.goBack()
   expect(stateOf(opened)[0]).toBe('aa')
   expect(() => opened.deployer.goBack()).toThrow('there is no earlier state')
+})
+
+it('reads a manifest with the driver that the app was started with, until another is said', async () => {
+  const { deployer } = open()
+  mkdirSync(join(stateDir, 'web'))
+  writeFileSync(join(stateDir, 'web/package.json'), '{}')
+  writeFileSync(join(stateDir, 'web/main.js'), '')
+  const manifest = join(stateDir, 'pando.yaml')
+  writeFileSync(manifest, 'name: shop\nservices:\n  web:\n    build: ./web\n    command: node main.js\n')
+  const isContainer = async (variables: Record<string, string>): Promise<boolean> => {
+    const wish = await deployer.wishOf({ manifest, variables })
+    app = wish.app
+    return wish.app.services['web']?.revision.container !== undefined
+  }
+  expect(await isContainer({ PANDO_DRIVER: 'container' })).toBe(true)
+  expect(await isContainer({})).toBe(true)
+  const part = await deployer.partOf({ manifest, variables: {}, services: ['web'] })
+  expect(part.app.services['web']?.revision.container).toBeDefined()
+  expect(await isContainer({ PANDO_DRIVER: 'process' })).toBe(false)
+  expect(await isContainer({})).toBe(false)
 })

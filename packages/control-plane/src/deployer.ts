@@ -7,6 +7,7 @@ import type { Revision } from './deployments/revision.js'
 import { awake, desiredFrom, withService } from './desired/desired-state.js'
 import { differencesBetween } from './desired/difference.js'
 import type { NewEvent } from './events/events.js'
+import { driverVariable } from './manifest/driver.js'
 import { loadManifest } from './manifest/load.js'
 import { suggest } from './manifest/nearest.js'
 import type { Reconciler } from './reconciler/loop.js'
@@ -25,6 +26,7 @@ const foldersAtOnce = 4
 export const appKey = 'app'
 const pastKey = 'past'
 const joinedKey = 'joined'
+const driverKey = 'driver'
 
 export interface DeployerOptions {
   readonly stateDir: string
@@ -73,7 +75,9 @@ export class Deployer {
 
   /** What a manifest asks for: its own services, and those that have joined the app and are not in it. Takes their snapshots. */
   async wishOf(request: ApplyRequest, { isTaken = true } = {}): Promise<Wish> {
-    const { app } = await loadManifest({ path: request.manifest, variables: request.variables })
+    const variables = this.#withDriver(request.variables)
+    const { app } = await loadManifest({ path: request.manifest, variables })
+    if (isTaken) this.#options.store.put('meta', driverKey, variables[driverVariable] ?? '')
     const present = this.#options.app()?.services ?? {}
     const joined = Object.keys(this.#joined()).filter((name) => present[name] !== undefined)
     const guests = joined.flatMap((name) => (app.services[name] === undefined ? [[name, present[name]!]] : []))
@@ -95,7 +99,7 @@ export class Deployer {
     const isJoining = services.length === 0
     const { app } = await loadManifest({
       path: manifest,
-      variables,
+      variables: this.#withDriver(variables),
       ...(isJoining ? { neighbours: present.services } : {}),
     })
     const names = isJoining ? Object.keys(app.services) : [...services]
@@ -292,6 +296,13 @@ export class Deployer {
 
   #past(): readonly PastState[] {
     return (this.#options.store.get('meta', pastKey) ?? []) as readonly PastState[]
+  }
+
+  /** Who does not say what runs services means what the app was started with, as long as it is there. */
+  #withDriver(variables: ApplyRequest['variables']): ApplyRequest['variables'] {
+    const said = this.#options.app() === null ? undefined : this.#options.store.get('meta', driverKey)
+    if (variables[driverVariable] || typeof said !== 'string' || said === '') return variables
+    return { ...variables, [driverVariable]: said }
   }
 
   /** Manifest of every service that has joined the app from a folder of its own. */

@@ -4,7 +4,7 @@ import type { ServiceInput } from './schema.js'
 import { mistake, type ServiceContext } from './service-context.js'
 
 /** The variable in which `pando up --driver` says what runs a service that does not say it itself. */
-const driverVariable = 'PANDO_DRIVER'
+export const driverVariable = 'PANDO_DRIVER'
 /** Where generated images hold the program. */
 const imageFolder = '/app'
 
