@@ -109,7 +109,7 @@ it('reads a manifest with the driver that the app was started with, until anothe
   writeFileSync(manifest, 'name: shop\nservices:\n  web:\n    build: ./web\n    command: node main.js\n')
   const isContainer = async (variables: Record<string, string>): Promise<boolean> => {
     const wish = await deployer.wishOf({ manifest, variables })
-    app = wish.app
+    await deployer.want(wish.app, wish.desired, 'up', wish.driver)
     return wish.app.services['web']?.revision.container !== undefined
   }
   expect(await isContainer({ PANDO_DRIVER: 'container' })).toBe(true)

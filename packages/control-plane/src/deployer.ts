@@ -74,10 +74,9 @@ export class Deployer {
   }
 
   /** What a manifest asks for: its own services, and those that have joined the app and are not in it. Takes their snapshots. */
-  async wishOf(request: ApplyRequest, { isTaken = true } = {}): Promise<Wish> {
+  async wishOf(request: ApplyRequest, { isTaken = true } = {}): Promise<Wish & { readonly driver: string }> {
     const variables = this.#withDriver(request.variables)
     const { app } = await loadManifest({ path: request.manifest, variables })
-    if (isTaken) this.#options.store.put('meta', driverKey, variables[driverVariable] ?? '')
     const present = this.#options.app()?.services ?? {}
     const joined = Object.keys(this.#joined()).filter((name) => present[name] !== undefined)
     const guests = joined.flatMap((name) => (app.services[name] === undefined ? [[name, present[name]!]] : []))
@@ -85,7 +84,7 @@ export class Deployer {
     const sources = await this.#sources(app, isTaken)
     const whole = { ...app, services: { ...app.services, ...Object.fromEntries(guests) } }
     for (const [name] of guests) sources.set(String(name), before.get(String(name))?.source ?? null)
-    return { app: whole, desired: desiredFrom(whole, before, sources) }
+    return { app: whole, desired: desiredFrom(whole, before, sources), driver: variables[driverVariable] ?? '' }
   }
 
   /** The present app with some services as a manifest has them now, and all others as they are. */
@@ -130,14 +129,18 @@ export class Deployer {
     }
   }
 
-  /** Makes this the desired state, durable when it resolves, and clears away what nobody can go back to any more. */
-  async want(app: AppSpec, desired: Desired, by: DeploymentCause): Promise<void> {
+  /**
+   * Makes this the desired state, durable when it resolves, and clears away what nobody can go back to any more. `driver` is kept for
+   * those who do not say what runs services.
+   */
+  async want(app: AppSpec, desired: Desired, by: DeploymentCause, driver?: string): Promise<void> {
     const { reconciler, store, setApp } = this.#options
     const before = reconciler.desired()
     const changed = [...desired.values()].filter(({ name, revision }) => before.get(name)?.revision !== revision)
     this.#write(desired, () => {
       if (changed.length > 0 || [...before.keys()].some((name) => !desired.has(name))) this.#keepPresent()
       store.put('meta', appKey, app)
+      if (driver !== undefined) store.put('meta', driverKey, driver)
       this.deployments.record([...desired.values()].map(revisionFrom), by)
     })
     setApp(app)
