@@ -131,12 +131,17 @@ export class JobRunner {
     if (active === undefined || active.stop !== null) return
     active.stop = how
     active.abort.abort()
-    for (const cancel of active.timers.splice(0)) cancel()
+    this.#tellToStop(id, active)
+    if (!active.isTrying) this.#tell(this.#endIdle(id))
+  }
+
+  /** Also once it has started after it was told: the first word may have found nothing there, and so may its kill. */
+  #tellToStop(id: string, active: Active): void {
     const { driver, clock } = this.#options
+    for (const cancel of active.timers.splice(0)) cancel()
     this.#tell(driver.stop(id))
     const graceMs = active.service?.spec.stopGracePeriodMs ?? 10_000
     active.timers.push(clock.after(graceMs, () => this.#tell(driver.kill(id))))
-    if (!active.isTrying) this.#tell(this.#endIdle(id))
   }
 
   /** Stops everything; resolves when nothing runs. */
@@ -279,7 +284,7 @@ export class JobRunner {
         environment: environment(service, id),
       })
       this.#emit('job.started', id, name, `${id} has started`)
-      if (active.stop !== null) this.#tell(driver.stop(id))
+      if (active.stop !== null) this.#tellToStop(id, active)
     } catch (error) {
       const { message } = PandoError.from(error)
       this.#ended(id, null, { kind: 'start_failed', detail: message })
