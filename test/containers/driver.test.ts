@@ -158,7 +158,7 @@ describe.skipIf(!hasEngine)('containers', () => {
         dns: ['192.0.2.53'],
       }
       const script =
-        'echo first is $(cat /proc/1/comm); ulimit -n; grep db /etc/hosts; df -k /dev/shm | tail -1; cat /proc/sys/net/ipv4/ip_unprivileged_port_start'
+        'echo first is $(cat /proc/1/comm); ulimit -n; grep -w db /etc/hosts; df -k /dev/shm | tail -1; cat /proc/sys/net/ipv4/ip_unprivileged_port_start'
       await driver.start(order('a-0', [script], { container: { extras } }))
       const [{ Labels }] = await engine.json<{ Labels: Record<string, string> }[]>('GET', '/containers/json?all=true')
       expect(Labels).toMatchObject({ team: 'orders', 'pando.instance': 'a-0' })
@@ -176,7 +176,8 @@ describe.skipIf(!hasEngine)('containers', () => {
       const security = { ...strict.security, user: '65534' }
       await driver.start(order('a-0', script, { container: { secrets, mounts, security } }))
       const text = await outputOf(driver, 'a-0')
-      expect(text).toMatch(/^hush\n-r--r--r--/)
+      expect(text).toMatch(/^hush\n-r--r--r--/m)
+      expect(text.match(/^kept$/gm)).toHaveLength(1)
       expect(text).toContain('kept\n')
       expect(text).toContain('kept too')
     })

@@ -6,7 +6,7 @@ import { OutputFrames, parseEntry, sinceOf, type OutputEntry } from './output-fr
 
 /** How far the log file holds the container's output. */
 interface LogPosition {
-  /** Of the last entry that was written. */
+  /** Of the latest entry that was written; output and errors reach the engine by two ways, so the last one may be a little older. */
   readonly at: string
   /** Bytes written of entries with that very time. */
   readonly bytesAt: number
@@ -126,8 +126,9 @@ export class LogCopy {
       // The engine no longer has what was noted, so nothing that it gives is in the file.
       if (this.#isFirst && this.#at !== '' && at !== this.#at) this.#skip = 0
       this.#isFirst = false
-      this.#bytesAt = at === this.#at ? this.#bytesAt + bytes.length : bytes.length
-      this.#at = at
+      if (at > this.#at) this.#bytesAt = bytes.length
+      else if (at === this.#at) this.#bytesAt += bytes.length
+      if (at > this.#at) this.#at = at
       const skipped = Math.min(this.#skip, bytes.length)
       this.#skip -= skipped
       if (skipped < bytes.length) fresh.push(bytes.subarray(skipped))
