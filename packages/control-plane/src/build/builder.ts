@@ -1,4 +1,4 @@
-import type { BuildSpec } from '@pando/model'
+import type { BuildSpec, RevisionSpec } from '@pando/model'
 import type { Program } from '../drivers/driver.js'
 
 /** Makes a service's folder ready to run. Idempotent: what is already built for the same inputs is not built again. */
@@ -20,4 +20,13 @@ export interface BuildOrder {
   readonly workdir: string
   /** The manifest's command; null takes the kind's default. */
   readonly command: string | readonly string[] | null
+}
+
+/** What is to be built of a revision, from a snapshot or (null) from its folder as it is. */
+export function buildOrderOf(
+  { service, build, workdir, command, container }: RevisionSpec,
+  source: string | null,
+): BuildOrder {
+  const image = container === undefined ? {} : { image: container.image }
+  return { service, source, spec: build, workdir, command, ...image }
 }

@@ -1,6 +1,7 @@
 import type { RevisionSpec } from '@pando/model'
 import { systemClock } from '../clock.js'
 import { Snapshots } from '../revisions/snapshots.js'
+import { buildOrderOf } from './builder.js'
 import { generatedIgnore } from './dockerfile/generated.js'
 import { recipeFor } from './dockerfile/folder-recipe.js'
 import { imageBuilderFor, type BuiltImage } from './image-builder.js'
@@ -16,7 +17,7 @@ export function generatedRecipe({
 
 /** Makes the image that `pando up` would run the service in, from a snapshot as that does, so that neither builds it twice. */
 export async function buildImage(
-  { build, service, workdir, command }: RevisionSpec,
+  revision: RevisionSpec,
   options: {
     readonly stateDir: string
     readonly environment: Readonly<Record<string, string | undefined>>
@@ -25,8 +26,7 @@ export async function buildImage(
   },
 ): Promise<BuiltImage> {
   const { stateDir, environment, onOutput, signal } = options
-  const source = await new Snapshots({ stateDir, clock: systemClock }).take(service, build)
+  const source = await new Snapshots({ stateDir, clock: systemClock }).take(revision.service, revision.build)
   const builder = imageBuilderFor({ stateDir, clock: systemClock, environment })
-  const order = { service, source, spec: build, image: null, workdir, command }
-  return builder.image(order, onOutput, signal)
+  return builder.image(buildOrderOf(revision, source), onOutput, signal)
 }

@@ -8,7 +8,7 @@ import {
   type JobsStatus,
   type ScheduleSpec,
 } from '@pando/model'
-import type { Builder } from '../build/builder.js'
+import { buildOrderOf, type Builder } from '../build/builder.js'
 import type { Clock } from '../clock.js'
 import { nextTime } from '../cron.js'
 import type { Driver, InstanceReport } from '../drivers/driver.js'
@@ -80,15 +80,7 @@ export class JobRunner {
     for (const run of this.#records.list().filter((one) => one.endedAt === null)) {
       const schedule = run.cause === 'schedule' ? (schedules().get(run.service) ?? null) : null
       const service = desired().get(run.service) ?? null
-      this.#active.set(run.id, {
-        abort: new AbortController(),
-        service,
-        schedule,
-        stop: null,
-        timers: [],
-        isTrying: false,
-      })
-      this.#limit(run)
+      this.#activate(run, service, schedule)
       const report = reports.get(run.id)
       if (report === undefined) this.#ended(run.id, this.#codes.read(run.id), { kind: 'unknown' })
       else this.#exited(report)
@@ -227,24 +219,18 @@ export class JobRunner {
       reason: '',
     }
     this.#records.put(run)
-    this.#active.set(run.id, {
-      abort: new AbortController(),
-      service,
-      schedule,
-      stop: null,
-      timers: [],
-      isTrying: false,
-    })
-    this.#limit(run)
+    this.#activate(run, service, schedule)
     void this.#try(run.id)
     return run
   }
 
-  /** Ends it after its time. */
-  #limit({ id, startedAt }: JobRun): void {
-    const active = this.#active.get(id)
-    const timeoutMs = active?.schedule?.timeoutMs ?? null
-    if (active === undefined || timeoutMs === null) return
+  /** From now on it goes on, and is ended after its time. */
+  #activate({ id, startedAt }: JobRun, service: DesiredService | null, schedule: ScheduleSpec | null): void {
+    const abort = new AbortController()
+    const active: Active = { abort, service, schedule, stop: null, timers: [], isTrying: false }
+    this.#active.set(id, active)
+    const timeoutMs = schedule?.timeoutMs ?? null
+    if (timeoutMs === null) return
     const { clock } = this.#options
     const reason = `it took longer than ${timeoutMs / 1000} s`
     const leftMs = Math.max(0, startedAt + timeoutMs - clock.now())
@@ -263,14 +249,7 @@ export class JobRunner {
     try {
       this.#records.put(run, active.schedule?.history)
       const program = await builder.build(
-        {
-          service: name,
-          source,
-          spec: spec.build,
-          workdir: spec.workdir,
-          command: run.command ?? spec.command,
-          ...(spec.container === undefined ? {} : { image: spec.container.image }),
-        },
+        buildOrderOf(run.command === null ? spec : { ...spec, command: run.command }, source),
         (message) => emit({ kind: 'build.output', service: name, message }),
         active.abort.signal,
       )

@@ -1,5 +1,5 @@
 import { PandoError } from '@pando/model'
-import type { Builder } from '../build/builder.js'
+import { buildOrderOf, type Builder } from '../build/builder.js'
 import type { Clock } from '../clock.js'
 import type { Program } from '../drivers/driver.js'
 import type { NewEvent } from '../events/events.js'
@@ -47,14 +47,7 @@ export class Builds {
   begin({ name, revision, spec, source = null }: DesiredService): boolean {
     if (this.#aborts.size >= this.#limit) return false
     const abort = new AbortController()
-    const order = {
-      service: name,
-      source,
-      spec: spec.build,
-      workdir: spec.workdir,
-      command: spec.command,
-      ...(spec.container === undefined ? {} : { image: spec.container.image }),
-    }
+    const order = buildOrderOf(spec, source)
     const isBegun = this.#tasks.run(`build ${revision}`, async () => {
       let lines = 0
       const onOutput = (message: string): void => {
