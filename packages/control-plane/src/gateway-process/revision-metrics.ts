@@ -1,3 +1,5 @@
+import { samplesOf } from './samples.js'
+
 /** What the gateway has counted of one revision since it started. */
 export interface RevisionCount {
   readonly errors: number
@@ -5,20 +7,19 @@ export interface RevisionCount {
   readonly buckets: ReadonlyMap<number, number>
 }
 
-const line = /^pando_gateway_revision_(errors_total|request_duration_seconds_bucket)\{([^}]*)\} (\S+)$/
+const errors = 'pando_gateway_revision_errors_total'
+const asked: ReadonlySet<string> = new Set([errors, 'pando_gateway_revision_request_duration_seconds_bucket'])
 
-/** By `service/revision`, out of the gateway's metrics in Prometheus' text format. Names need no escapes. */
+/** By `service/revision`, out of the gateway's metrics. */
 export function readMetrics(text: string): Map<string, RevisionCount> {
   const found = new Map<string, { errors: number; buckets: Map<number, number> }>()
-  for (const each of text.split('\n')) {
-    const [, what, braces, number] = line.exec(each) ?? []
-    if (braces === undefined) continue
-    const labels = new Map([...braces.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value ?? '']))
+  for (const { name, labels, value } of samplesOf(text, (one) => asked.has(one))) {
     const key = `${labels.get('service')}/${labels.get('revision')}`
     const entry = found.get(key) ?? { errors: 0, buckets: new Map<number, number>() }
     found.set(key, entry)
-    if (what === 'errors_total') entry.errors = Number(number)
-    else entry.buckets.set(labels.get('le') === '+Inf' ? Infinity : Number(labels.get('le')), Number(number))
+    const le = labels.get('le')
+    if (name === errors) entry.errors = value
+    else entry.buckets.set(le === '+Inf' ? Infinity : Number(le), value)
   }
   return found
 }

@@ -1,3 +1,5 @@
+import { samplesOf } from './samples.js'
+
 /** What the gateway says of one service. */
 export interface ServiceFigures {
   /** Under way and waiting, tunnels included. */
@@ -6,20 +8,23 @@ export interface ServiceFigures {
   readonly requests: number
 }
 
-const line = /^pando_gateway_(requests_total|service_in_flight|service_waiting)\{([^}]*)\} (\S+)$/
-const label = /(?:^|,)service="([^"]*)"/
+const requests = 'pando_gateway_requests_total'
+const asked: ReadonlySet<string> = new Set([
+  requests,
+  'pando_gateway_service_in_flight',
+  'pando_gateway_service_waiting',
+])
 
-/** By service, out of the gateway's metrics in Prometheus' text format. Names need no escapes. */
+/** By service, out of the gateway's metrics. */
 export function readServiceFigures(text: string): Map<string, ServiceFigures> {
   const found = new Map<string, { inFlight: number; requests: number }>()
-  for (const each of text.split('\n')) {
-    const [, what, labels, number] = line.exec(each) ?? []
-    const service = labels === undefined ? undefined : label.exec(labels)?.[1]
-    if (service === undefined || service === '') continue
+  for (const { name, labels, value } of samplesOf(text, (one) => asked.has(one))) {
+    const service = labels.get('service') ?? ''
+    if (service === '') continue
     const entry = found.get(service) ?? { inFlight: 0, requests: 0 }
     found.set(service, entry)
-    if (what === 'requests_total') entry.requests += Number(number)
-    else entry.inFlight += Number(number)
+    if (name === requests) entry.requests += value
+    else entry.inFlight += value
   }
   return found
 }
