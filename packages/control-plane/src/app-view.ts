@@ -63,7 +63,7 @@ export class AppView {
       state: isStopping ? 'stopping' : 'running',
       gateway: this.#gateway.status({ address, pid: gatewayPid, now: this.#options.clock.now() }),
       api: api ?? nowhere,
-      services: this.#services(await this.#usage()),
+      services: this.#scheduled(await this.#usage()),
     }
   }
 
@@ -93,7 +93,6 @@ export class AppView {
   #services(usage?: ReadonlyMap<string, Usage>): ServiceStatus[] {
     const { clock, now, reconciler } = this.#options
     const { app, mesh } = now()
-    const jobs = this.#options.jobs(null)
     return statusOf({
       desired: reconciler.desired(),
       observed: reconciler.observed(),
@@ -104,7 +103,13 @@ export class AppView {
         routes: [...new Set(app?.services[name]?.routes.flatMap(pathsOf) ?? [])],
       }),
       usage: (instance) => usage?.get(instance) ?? null,
-    }).map((service) => withSchedule(service, jobs))
+    })
+  }
+
+  /** With what schedules say of state and reason, which only a status shows. */
+  #scheduled(usage: ReadonlyMap<string, Usage>): ServiceStatus[] {
+    const jobs = this.#options.jobs(null)
+    return this.#services(usage).map((service) => withSchedule(service, jobs))
   }
 
   /** What every instance uses, by id. */

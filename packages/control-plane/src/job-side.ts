@@ -5,21 +5,18 @@ import type { InstanceLogs } from './logs/instance-logs.js'
 import type { Desired } from './reconciler/state.js'
 import { knownService } from './service-orders.js'
 
+interface JobSideOptions {
+  readonly runner: JobRunner
+  readonly logs: InstanceLogs
+  readonly desired: () => Desired
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
+}
+
 /** What somebody asks about runs: the services, the runs and their logs brought together. */
 export class JobSide implements JobControl {
-  readonly #options: {
-    readonly runner: JobRunner
-    readonly logs: InstanceLogs
-    readonly desired: () => Desired
-    readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
-  }
+  readonly #options: JobSideOptions
 
-  constructor(options: {
-    readonly runner: JobRunner
-    readonly logs: InstanceLogs
-    readonly desired: () => Desired
-    readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
-  }) {
+  constructor(options: JobSideOptions) {
     this.#options = options
   }
 

@@ -66,9 +66,11 @@ export class ServiceOrders {
       knownService(service, reconciler.desired())
       const { revision } = deployer.deployments.rollback(service, to, 'rolled back by hand')
       const now = app()
-      // The older revision may run on another driver, and so need addresses that this one did not.
-      if (now !== null) await connect(now)
-      if (now !== null) serve(now)
+      if (now !== null) {
+        // The older revision may run on another driver, and so need addresses that this one did not.
+        await connect(now)
+        serve(now)
+      }
       return { service, revision, isNew: true }
     })
   }

@@ -126,9 +126,10 @@ export class LogCopy {
       // The engine no longer has what was noted, so nothing that it gives is in the file.
       if (this.#isFirst && this.#at !== '' && at !== this.#at) this.#skip = 0
       this.#isFirst = false
-      if (at > this.#at) this.#bytesAt = bytes.length
-      else if (at === this.#at) this.#bytesAt += bytes.length
-      if (at > this.#at) this.#at = at
+      if (at > this.#at) {
+        this.#at = at
+        this.#bytesAt = bytes.length
+      } else if (at === this.#at) this.#bytesAt += bytes.length
       const skipped = Math.min(this.#skip, bytes.length)
       this.#skip -= skipped
       if (skipped < bytes.length) fresh.push(bytes.subarray(skipped))
