@@ -6,6 +6,7 @@
 //   { "refuses": "port_taken" }         refuses every manifest with this code
 //   { "onlyFirst": true }               its first life is well, later ones die at their start
 //   { "immortal": true }                does not end when it is told to stop everything
+//   { "driver": "container" }           says that this runs services that do not say it
 //   { "stubborn": true }                has one real process, which does not end at a stop; nor does the fake before it
 // What it was asked is appended to DIR/asked.log, one JSON document a line; its lives to DIR/lives.log.
 import { spawn } from 'node:child_process'
@@ -89,6 +90,7 @@ function status() {
     pid: process.pid,
     startedAt: started,
     state: isStopping ? 'stopping' : 'running',
+    ...(fake.driver ? { driver: fake.driver } : {}),
     gateway,
     api: { host: '127.0.0.1', port: 7700 },
     services,

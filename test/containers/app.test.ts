@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
-import { ContainerEngine, fileEntry, hasEngine } from '../support/container-engine.js'
-import { TemporaryApp } from '../support/temporary-app.js'
+import { withContainerApp } from '../support/container-app.js'
+import { type ContainerEngine, fileEntry, hasEngine } from '../support/container-engine.js'
+import type { TemporaryApp } from '../support/temporary-app.js'
 
 const relay = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/relay.mjs')
 
@@ -31,11 +32,9 @@ describe.skipIf(!hasEngine)('an app of processes and containers', () => {
   let engine: ContainerEngine
   let app: TemporaryApp
 
-  beforeAll(async () => {
-    engine = await ContainerEngine.start()
+  withContainerApp(services, async (made) => {
+    ;({ engine, app } = made)
     await engine.importNode([fileEntry('relay.mjs', relay, 0o644)])
-    app = await TemporaryApp.create(services)
-    app.environment['DOCKER_HOST'] = engine.host
     writeFileSync(app.file('echo/relay.mjs'), readFileSync(relay))
     writeFileSync(app.file('token.txt'), 'hush', { mode: 0o600 })
     mkdirSync(app.file('image/recipes'), { recursive: true })
@@ -43,12 +42,7 @@ describe.skipIf(!hasEngine)('an app of processes and containers', () => {
     writeFileSync(app.file('image/recipes/web'), `${run}FROM node\nCOPY absent /absent\n`)
     writeFileSync(app.file('image/relay.mjs'), readFileSync(relay))
     await app.up()
-  }, 300_000)
-
-  afterAll(async () => {
-    await app?.dispose()
-    await engine?.stop()
-  }, 90_000)
+  })
 
   const ask = async (path: string): Promise<string> => {
     const answer = await app.fetch(path)

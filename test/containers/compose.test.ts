@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
-import { ContainerEngine, hasEngine } from '../support/container-engine.js'
+import { withContainerApp } from '../support/container-app.js'
+import { type ContainerEngine, hasEngine } from '../support/container-engine.js'
 import { freePorts } from '../support/free-ports.js'
-import { TemporaryApp } from '../support/temporary-app.js'
+import type { TemporaryApp } from '../support/temporary-app.js'
 
 /** Only busybox: its httpd serves what a script says, which asks the other service by its name. */
 const composeFile = (ports: { api: number; web: number; udp: number }): string => `
@@ -45,11 +46,9 @@ describe.skipIf(!hasEngine)('a compose.yaml as it is', () => {
   let app: TemporaryApp
   let web = 0
 
-  beforeAll(async () => {
-    engine = await ContainerEngine.start()
+  withContainerApp('', async (made) => {
+    ;({ engine, app } = made)
     await engine.importBusybox()
-    app = await TemporaryApp.create('')
-    app.environment['DOCKER_HOST'] = engine.host
     rmSync(app.file('pando.yaml'))
     const [api, own, udp] = await freePorts(3)
     web = own!
@@ -62,12 +61,7 @@ describe.skipIf(!hasEngine)('a compose.yaml as it is', () => {
     const recipe = 'FROM busybox\nCOPY names /etc/nsswitch.conf\nCOPY ask /www/cgi-bin/ask\nCMD ["false"]\n'
     writeFileSync(app.file('web/Dockerfile'), recipe)
     await app.up()
-  }, 300_000)
-
-  afterAll(async () => {
-    await app?.dispose()
-    await engine?.stop()
-  }, 90_000)
+  })
 
   const ask = (path: string): Promise<string> =>
     until(

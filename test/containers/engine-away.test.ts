@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
+import { appOn, endOf } from '../support/container-app.js'
 import { ContainerEngine, hasEngine } from '../support/container-engine.js'
 import { isAlive } from '../support/processes.js'
-import { TemporaryApp } from '../support/temporary-app.js'
+import type { TemporaryApp } from '../support/temporary-app.js'
 
 const services = `
   web:
@@ -18,15 +19,11 @@ describe.skipIf(!hasEngine)('an engine that is killed', () => {
   async function start(isLiveRestore: boolean): Promise<void> {
     engine = await ContainerEngine.start({ isLiveRestore })
     await engine.importBusybox()
-    app = await TemporaryApp.create(services)
-    app.environment['DOCKER_HOST'] = engine.host
+    app = await appOn(engine, services)
     await app.up()
   }
 
-  afterEach(async () => {
-    await app?.dispose()
-    await engine?.stop()
-  }, 90_000)
+  afterEach(() => endOf(app, engine), 90_000)
 
   async function isWhole(): Promise<void> {
     await until('it answers', async () => (await app.fetch('/web')).body === 'hello\n')

@@ -2,10 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { TarEntry } from '../../packages/control-plane/src/build/tar.js'
-import { ContainerEngine, fileEntry, hasEngine } from '../support/container-engine.js'
-import { TemporaryApp } from '../support/temporary-app.js'
+import { withContainerApp } from '../support/container-app.js'
+import { type ContainerEngine, fileEntry, hasEngine } from '../support/container-engine.js'
+import type { TemporaryApp } from '../support/temporary-app.js'
 
 const relay = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/relay.mjs')
 const hasPython = spawnSync('python3', ['-c', '0']).status === 0
@@ -46,11 +47,9 @@ describe.skipIf(!hasEngine || !hasPython)('an app whose images Pando writes the 
   let engine: ContainerEngine
   let app: TemporaryApp
 
-  beforeAll(async () => {
-    engine = await ContainerEngine.start()
+  withContainerApp(services, async (made) => {
+    ;({ engine, app } = made)
     await engine.importImage('tools', toolEntries())
-    app = await TemporaryApp.create(services)
-    app.environment['DOCKER_HOST'] = engine.host
     for (const name of ['web', 'desk', 'stock']) mkdirSync(app.file(name))
     for (const name of ['web', 'desk']) {
       writeFileSync(app.file(`${name}/package.json`), '{}')
@@ -58,12 +57,7 @@ describe.skipIf(!hasEngine || !hasPython)('an app whose images Pando writes the 
     }
     writeFileSync(app.file('stock/main.py'), python)
     writeFileSync(app.file('stock/requirements.txt'), '')
-  }, 300_000)
-
-  afterAll(async () => {
-    await app?.dispose()
-    await engine?.stop()
-  }, 90_000)
+  })
 
   const built = async (): Promise<{ service: string; id: string; isCached: boolean }[]> => {
     const { stdout, stderr } = await app.run('build', '--json', 'web', 'stock')

@@ -2,11 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { JobsStatus } from '@pando/model'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
-import { ContainerEngine, hasEngine } from '../support/container-engine.js'
+import { withContainerApp } from '../support/container-app.js'
+import { type ContainerEngine, hasEngine } from '../support/container-engine.js'
 import { isAlive } from '../support/processes.js'
-import { TemporaryApp } from '../support/temporary-app.js'
+import type { TemporaryApp } from '../support/temporary-app.js'
 
 const relay = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/relay.mjs')
 
@@ -30,19 +31,12 @@ describe.skipIf(!hasEngine)('jobs in containers', () => {
   let engine: ContainerEngine
   let app: TemporaryApp
 
-  beforeAll(async () => {
-    engine = await ContainerEngine.start()
+  withContainerApp(services, async (made) => {
+    ;({ engine, app } = made)
     await engine.importBusybox()
-    app = await TemporaryApp.create(services)
-    app.environment['DOCKER_HOST'] = engine.host
     writeFileSync(app.file('echo/relay.mjs'), readFileSync(relay))
     await app.up()
-  }, 300_000)
-
-  afterAll(async () => {
-    await app?.dispose()
-    await engine?.stop()
-  }, 90_000)
+  })
 
   async function jobs(service: string): Promise<JobsStatus['runs']> {
     const { code, stdout, stderr } = await app.run('jobs', service, '--json')

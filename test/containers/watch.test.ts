@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
-import { ContainerEngine, hasEngine } from '../support/container-engine.js'
-import { TemporaryApp } from '../support/temporary-app.js'
+import { withContainerApp } from '../support/container-app.js'
+import { type ContainerEngine, hasEngine } from '../support/container-engine.js'
+import type { TemporaryApp } from '../support/temporary-app.js'
 
 const relay = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/relay.mjs')
 
@@ -29,11 +30,9 @@ describe.skipIf(!hasEngine)('a watched image', () => {
   let engine: ContainerEngine
   let app: TemporaryApp
 
-  beforeAll(async () => {
-    engine = await ContainerEngine.start()
+  withContainerApp(services, async (made) => {
+    ;({ engine, app } = made)
     await engine.importNode([])
-    app = await TemporaryApp.create(services)
-    app.environment['DOCKER_HOST'] = engine.host
     mkdirSync(app.file('image'))
     writeFileSync(app.file('image/relay.mjs'), readFileSync(relay))
     recipe('')
@@ -44,12 +43,7 @@ describe.skipIf(!hasEngine)('a watched image', () => {
       app.file('synced/Dockerfile'),
       'FROM node\nCOPY app.mjs /app.mjs\nCOPY pages /pages\nCMD ["/bin/node", "/app.mjs"]\n',
     )
-  }, 300_000)
-
-  afterAll(async () => {
-    await app?.dispose()
-    await engine?.stop()
-  }, 90_000)
+  })
 
   const recipe = (more: string): void =>
     writeFileSync(

@@ -26,6 +26,16 @@ export async function readManifest(
   return { app, variables: usedVariables, warnings, files }
 }
 
+/** As an app of images: of those that are named, and of all others that can be one, whatever runs them. */
+export async function readImages(
+  path: string,
+  env: Readonly<Record<string, string | undefined>>,
+  services: readonly string[],
+): Promise<AppSpec> {
+  const { loadManifest } = await manifestRoom()
+  return (await loadManifest({ path, variables: env, images: services })).app
+}
+
 /**
  * Only what a second reading needs, for a manifest whose services join an app: what it may name is known to the app alone, which
  * checks it. Rejects with `manifest_invalid` where it cannot even be read.

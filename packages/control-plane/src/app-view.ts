@@ -29,6 +29,7 @@ export interface AppViewOptions {
     readonly app: AppSpec | null
     readonly mesh: ReadonlyMap<string, Address>
     readonly isStopping: boolean
+    readonly driver: AppStatus['driver'] | null
     readonly gatewayPid: number | null
     readonly api: Address | null
   }
@@ -53,7 +54,7 @@ export class AppView {
   }
 
   async status(): Promise<AppStatus> {
-    const { app, isStopping, gatewayPid, api } = this.#options.now()
+    const { app, isStopping, driver, gatewayPid, api } = this.#options.now()
     const address: Address = app === null ? nowhere : { host: app.gateway.host, port: app.gateway.port }
     return {
       name: app?.name ?? '',
@@ -61,6 +62,7 @@ export class AppView {
       pid: process.pid,
       startedAt: this.#startedAt,
       state: isStopping ? 'stopping' : 'running',
+      ...(driver == null ? {} : { driver }),
       gateway: this.#gateway.status({ address, pid: gatewayPid, now: this.#options.clock.now() }),
       api: api ?? nowhere,
       services: this.#scheduled(await this.#usage()),

@@ -227,6 +227,7 @@ export class ControlPlane {
         app: this.#app,
         mesh: this.#app === null ? new Map() : this.#mesh.of(this.#app),
         isStopping: this.#isStopping,
+        driver: this.#deployer.driver,
         gatewayPid: this.#gateway.pid,
         api: this.#api?.address ?? null,
       }),

@@ -73,6 +73,12 @@ export class Deployer {
     })
   }
 
+  /** What runs services that do not say it, as the app was started with; null: nothing was said. */
+  get driver(): 'process' | 'container' | null {
+    const said = this.#options.app() === null ? undefined : this.#options.store.get('meta', driverKey)
+    return said === 'process' || said === 'container' ? said : null
+  }
+
   /** What a manifest asks for: its own services, and those that have joined the app and are not in it. Takes their snapshots. */
   async wishOf(request: ApplyRequest, { isTaken = true } = {}): Promise<Wish & { readonly driver: string }> {
     const variables = this.#withDriver(request.variables)
@@ -303,9 +309,8 @@ export class Deployer {
 
   /** Who does not say what runs services means what the app was started with, as long as it is there. */
   #withDriver(variables: ApplyRequest['variables']): ApplyRequest['variables'] {
-    const said = this.#options.app() === null ? undefined : this.#options.store.get('meta', driverKey)
-    if (variables[driverVariable] || typeof said !== 'string' || said === '') return variables
-    return { ...variables, [driverVariable]: said }
+    const { driver } = this
+    return variables[driverVariable] || driver === null ? variables : { ...variables, [driverVariable]: driver }
   }
 
   /** Manifest of every service that has joined the app from a folder of its own. */

@@ -12,6 +12,8 @@ export interface AppStatus {
   readonly startedAt: number
   /** `stopping` after `pando down`. */
   readonly state: 'running' | 'stopping'
+  /** What runs services that do not say it themselves, as `pando up` was told; absent: it was not. */
+  readonly driver?: 'process' | 'container'
   readonly gateway: GatewayStatus
   readonly api: Address
   readonly services: readonly ServiceStatus[]

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { newCommand, projectOf, type Attach } from '../command.js'
 import { note, print, printJson } from '../context.js'
 import { untilInterrupted } from '../interrupt.js'
-import { imageRoom, readManifest } from '../manifest-reader.js'
+import { imageRoom, readImages } from '../manifest-reader.js'
 import { renderTable } from '../render/table.js'
 
 export function buildCommand(attach: Attach): Command {
@@ -13,9 +13,13 @@ export function buildCommand(attach: Attach): Command {
   return attach<{ readonly print?: boolean }>(command, async (invocation) => {
     const { context, options, args } = invocation
     const { manifest, stateDir } = projectOf(invocation)
-    // Images are asked for by name here, also of services that run as processes.
-    const { app } = await readManifest(manifest, { ...context.env, PANDO_DRIVER: 'container' })
+    const app = await readImages(manifest, context.env, args)
     const revisions = choose(app, args)
+    if (revisions.length === 0) {
+      throw new PandoError('usage', 'no service of the manifest can be made an image', {
+        hint: 'give one a folder with a program or a Dockerfile under "build"',
+      })
+    }
     const { buildImage, generatedRecipe } = await imageRoom()
     if (options.print === true) {
       const recipes = revisions.map((revision) => ({ service: revision.service, recipe: generatedRecipe(revision) }))

@@ -7,6 +7,7 @@ import { note, print, printJson } from '../context.js'
 import { lastEventOf, waitForDeployments, waitOptions, type WaitOptions } from '../deploy/wait.js'
 import { readManifestVariables, renderDiagnostics } from '../manifest-reader.js'
 import { findProject, findStateDir } from '../project.js'
+import { withRememberedDriver } from '../remembered-driver.js'
 import { withRunning } from '../running.js'
 
 export function deployCommand(attach: Attach): Command {
@@ -25,7 +26,8 @@ export function deployCommand(attach: Attach): Command {
     const daemon = daemonAt(stateDir, context)
     const { after, deployed } = await withRunning(daemon, async (control) => {
       const present = (await control.status()).services.map(({ name }) => name)
-      const { variables, warnings } = await readManifestVariables(manifest, context.env, folder === null ? [] : present)
+      const env = await withRememberedDriver(daemon, context.env)
+      const { variables, warnings } = await readManifestVariables(manifest, env, folder === null ? [] : present)
       if (warnings.length > 0) note(context, await renderDiagnostics(warnings, context))
       const services = folder === null ? [what] : []
       return { after: await lastEventOf(control), deployed: await control.deploy({ manifest, variables, services }) }

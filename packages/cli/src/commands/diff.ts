@@ -3,6 +3,7 @@ import type { ServiceDiff } from '@pando/control-plane'
 import { daemonAt, newCommand, projectOf, type Attach } from '../command.js'
 import { print, printJson, type Context } from '../context.js'
 import { readManifest } from '../manifest-reader.js'
+import { withRememberedDriver } from '../remembered-driver.js'
 import { withRunning } from '../running.js'
 
 export function diffCommand(attach: Attach): Command {
@@ -10,8 +11,9 @@ export function diffCommand(attach: Attach): Command {
   return attach(command, async (invocation) => {
     const { context, options } = invocation
     const { manifest, stateDir } = projectOf(invocation)
-    const { variables } = await readManifest(manifest, context.env)
-    const diffs = await withRunning(daemonAt(stateDir, context), (control) => control.diff({ manifest, variables }))
+    const daemon = daemonAt(stateDir, context)
+    const { variables } = await readManifest(manifest, await withRememberedDriver(daemon, context.env))
+    const diffs = await withRunning(daemon, (control) => control.diff({ manifest, variables }))
     const changed = diffs.filter(({ change }) => change !== 'unchanged')
     if (options.json === true) printJson(context, diffs)
     else if (changed.length === 0) print(context, 'Nothing would change.')

@@ -5,6 +5,7 @@ import { note, printJson, type Context } from '../context.js'
 import type { Daemon } from '../daemon/daemon.js'
 import { callOf } from '../call.js'
 import { readManifest, renderDiagnostics } from '../manifest-reader.js'
+import { withRememberedDriver } from '../remembered-driver.js'
 import { parseDuration } from '../render/duration.js'
 import { Attachment } from '../up/attachment.js'
 import { openApp } from '../up/open-app.js'
@@ -38,18 +39,19 @@ export function upCommand(attach: Attach): Command {
     .option('--timeout <time>', 'with -d: wait at most so long', '10m')
   return attach<UpOptions>(command, async (invocation) => {
     const { options } = invocation
-    const { driver = invocation.context.env['PANDO_DRIVER'] } = options
-    const context = { ...invocation.context, env: { ...invocation.context.env, PANDO_DRIVER: driver } }
+    const said = options.driver === undefined ? {} : { PANDO_DRIVER: options.driver }
     const timeoutMs = parseDuration(options.timeout, '--timeout')
     if (options.watch === true && options.detach === true) {
       throw new PandoError('usage', '--watch needs a terminal to tell what it does; --detach leaves none')
     }
     const project = projectOf(invocation)
+    const daemon = daemonAt(project.stateDir, invocation.context)
+    const env = await withRememberedDriver(daemon, { ...invocation.context.env, ...said })
+    const context = { ...invocation.context, env }
     // Every mistake is said before anything is started or touched.
     const manifest = await readManifest(project.manifest, context.env, options.profile)
     const { app, variables, warnings } = manifest
     if (warnings.length > 0) note(context, await renderDiagnostics(warnings, context))
-    const daemon = daemonAt(project.stateDir, context)
     let development: Development | null = null
     const stops = new StopRequests({ env: context.env, now: () => context.now() })
     try {

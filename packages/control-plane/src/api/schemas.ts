@@ -91,6 +91,7 @@ export const appStatus = z
     pid: z.number().int(),
     startedAt: time(),
     state: z.enum(['running', 'stopping']),
+    driver: z.enum(['process', 'container']).optional().describe('Of services that do not say it; absent: as they are'),
     gateway: z.object({
       state: z.enum(['starting', 'ready', 'down']),
       address,

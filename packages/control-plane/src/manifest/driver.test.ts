@@ -26,6 +26,25 @@ it('does so for all that do not say it when pando up does, and remembers that it
   expect(revisionOf(own, { PANDO_DRIVER: 'container' }).container).toBeUndefined()
 })
 
+it('makes images of those that are asked for, and of others where it can', () => {
+  const web = '  web: { build: { kind: node }, driver: process }\n'
+  const text = `services:\n${web}  tool: { command: run }\n  made: { build: { kind: node, command: make } }\n`
+  const containers = (images?: readonly string[]) => {
+    const result = readFrom(text, images === undefined ? {} : { images })
+    if (result.kind !== 'read') throw new Error(listed(text).join())
+    return Object.values(result.app.services).flatMap(({ name, revision }) => (revision.container ? [name] : []))
+  }
+  expect([containers(), containers([]), containers(['web'])]).toEqual([[], [], ['web']])
+  const free = text.replace(', driver: process', '')
+  const result = readFrom(free, { images: [] })
+  expect(result).toMatchObject({ app: { services: { web: { revision: { container: { image: null } } } } } })
+  const asked = readFrom(text, { images: ['tool', 'made'] })
+  expect(asked.kind === 'mistaken' && asked.diagnostics.map(({ message, hint }) => `${message}: ${hint}`)).toEqual([
+    expect.stringMatching(/without a kind of program.*or name other services/),
+    expect.stringContaining('builds on this machine'),
+  ])
+})
+
 it.each([
   ['services:\n  a: { driver: process, image: x }\n', '2:16 services.a.driver: an image does not run as a process'],
   ['services:\n  a: { driver: container, command: run }\n', 'services.a.driver: a service without a kind of program'],

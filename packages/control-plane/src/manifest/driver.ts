@@ -26,14 +26,16 @@ export function chooseDriver(input: ServiceInput, spec: BuildSpec, context: Serv
     }
     return { spec, isContainer: true }
   }
-  if (driverFor(input, context) === 'process') return { spec, isContainer: false }
+  if (driverFor(input, spec, context) === 'process') return { spec, isContainer: false }
+  const isAsked = context.images?.includes(context.name) === true
+  const otherwise = isAsked ? 'or name other services' : 'or "driver: process"'
   if (spec.kind === 'none' && context.isWhole) {
     const at = input.driver === undefined ? [] : ['driver']
-    const hint = 'write its folder under "build", its image under "image", or "driver: process"'
+    const hint = `write its folder under "build", its image under "image", ${otherwise}`
     mistake(context, at, 'value', 'a service without a kind of program has nothing to make an image of', hint)
   }
   if (spec.command !== null) {
-    const hint = 'take it out, write a Dockerfile, or "driver: process"'
+    const hint = `take it out, write a Dockerfile, ${otherwise}`
     mistake(context, ['build', 'command'], 'key', '"command" builds on this machine, and not in an image', hint)
   }
   return {
@@ -46,8 +48,11 @@ export function chooseDriver(input: ServiceInput, spec: BuildSpec, context: Serv
   }
 }
 
-function driverFor(input: ServiceInput, context: ServiceContext): 'process' | 'container' {
+function driverFor(input: ServiceInput, spec: BuildSpec, context: ServiceContext): 'process' | 'container' {
+  const { images } = context
+  if (images?.includes(context.name) === true) return 'container'
   if (input.driver !== undefined) return input.driver
+  if (images !== undefined) return spec.kind === 'none' || spec.command !== null ? 'process' : 'container'
   const said = context.variables[driverVariable]
   if (said === undefined || said === '') return 'process'
   context.use(driverVariable)

@@ -19,6 +19,11 @@ export interface LoadOptions {
    * Null: only its name is known, so that nothing else is checked against it.
    */
   readonly neighbours?: Readonly<Record<string, ServiceSpec | null>>
+  /**
+   * To make images, whatever runs the services: these must be made one, and are where no other way is written; all others as far as they
+   * can be.
+   */
+  readonly images?: readonly string[]
 }
 
 export interface LoadedManifest {
@@ -53,6 +58,7 @@ export async function loadManifest(options: LoadOptions): Promise<LoadedManifest
       variables: options.variables,
       profiles: options.profiles ?? [],
       neighbours: options.neighbours ?? {},
+      ...(options.images === undefined ? {} : { images: options.images }),
       files,
       folders,
     })

@@ -32,6 +32,8 @@ export interface ReadRequest extends KnownFacts {
   readonly profiles: readonly string[]
   /** Services that are there beside those of the manifest. One that the manifest writes itself is not one of them. */
   readonly neighbours?: Readonly<Record<string, ServiceSpec | null>>
+  /** See `LoadOptions`. */
+  readonly images?: readonly string[]
 }
 
 export type ReadResult =
@@ -94,6 +96,7 @@ export function readManifest(request: ReadRequest): ReadResult {
       variables,
       services: names,
       facts,
+      ...(request.images === undefined ? {} : { images: request.images }),
       named,
       report,
       warn,

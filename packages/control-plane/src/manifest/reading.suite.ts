@@ -9,6 +9,7 @@ export interface Disk {
   readonly path?: string
   readonly variables?: Readonly<Record<string, string | undefined>>
   readonly profiles?: readonly string[]
+  readonly images?: readonly string[]
   /** Texts by absolute path, beside the manifest itself. */
   readonly files?: Readonly<Record<string, string>>
   /** Entries by absolute path; null: no such folder. Folders that are not here hold an app.py. */
@@ -26,6 +27,7 @@ export function readFrom(text: string, disk: Disk = {}): Exclude<ReadResult, { k
       path: disk.path ?? manifestPath,
       variables: disk.variables ?? {},
       profiles: disk.profiles ?? [],
+      ...(disk.images === undefined ? {} : { images: disk.images }),
       files,
       folders,
     })

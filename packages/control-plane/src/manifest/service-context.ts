@@ -14,6 +14,8 @@ export interface ServiceContext {
   /** Every service of the app. */
   readonly services: readonly string[]
   readonly facts: Facts
+  /** Only what can be made an image counts: these must be, others are where they can. Absent: what runs them does. */
+  readonly images?: readonly string[]
   /** What the manifest names at its top: absolute files of secrets, and volumes. */
   readonly named: { readonly secrets: ReadonlyMap<string, string>; readonly volumes: ReadonlySet<string> }
   readonly report: (diagnostic: Diagnostic) => void

@@ -2,6 +2,16 @@ import { PandoError } from '@pando/model'
 import type { StartOrder } from '../driver.js'
 import { EngineError } from './engine-client.js'
 
+/** How runc and crun say that they found no program to run; the name, where they tell it. */
+const missingProgram = [
+  /exec: "([^"]*)": (?:executable file not found|(?:stat|open) [^:]*: no such file)/i,
+  /executable file [`'"]([^`'"]+)[`'"] not found/i,
+  /open executable: no such file/i,
+]
+/** What the engine itself runs as the first process in a container, and has on its own machine: Docker's, Podman's. */
+const missingInit =
+  /init binary|(?:docker-init|catatonit)[`'"]?:? .*(?:not found|no such file)|(?:docker-init|catatonit): no such file/i
+
 /** What the engine's refusal to make or start a container means to whoever wrote the manifest. */
 export function startFailure(error: unknown, order: StartOrder): PandoError {
   if (!(error instanceof EngineError)) return PandoError.from(error)
@@ -12,9 +22,15 @@ export function startFailure(error: unknown, order: StartOrder): PandoError {
     const { host, port } = order.address ?? { host: '', port: 0 }
     return new PandoError('port_taken', `${whose}: ${host}:${port} is taken by another program`, options)
   }
-  if (/executable file not found|no such file or directory.*exec|exec.*no such file or directory/i.test(message)) {
-    const program = typeof order.program.command === 'string' ? '/bin/sh' : (order.program.command[0] ?? 'its program')
-    return new PandoError('tool_missing', `${whose}: "${program}" was not found in its image: ${message}`, {
+  if (missingInit.test(message)) {
+    return new PandoError('tool_missing', `${whose}: the container engine has no init program: ${message}`, {
+      ...options,
+      hint: 'install it for the engine (docker-init of Docker, catatonit for Podman), or do without: "init: false"',
+    })
+  }
+  const missing = missingProgram.map((pattern) => pattern.exec(message)).find((match) => match !== null)
+  if (missing !== undefined) {
+    return new PandoError('tool_missing', `${whose}: "${missing[1] ?? programOf(order)}" was not found in its image`, {
       ...options,
       hint: 'a command written as text needs a shell in the image; write it as a list where there is none',
     })
@@ -25,4 +41,8 @@ export function startFailure(error: unknown, order: StartOrder): PandoError {
   if (error.status === 400)
     return new PandoError('build_failed', `${whose}: the container engine refuses: ${message}`, options)
   return new PandoError('internal', `${whose}: its container could not be started: ${message}`, options)
+}
+
+function programOf({ program: { command } }: StartOrder): string {
+  return typeof command === 'string' ? '/bin/sh' : (command[0] ?? 'its program')
 }
