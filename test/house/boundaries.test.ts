@@ -139,6 +139,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
     'logs/instance-logs.ts',
     'manifest/nearest.ts',
   ],
+  'gateway/auth': [],
   'gateway/balancer': ['upstream-endpoint.ts'],
   'gateway/metrics': ['data-plane.ts', 'problem.ts'],
   'gateway/process': ['data-plane.ts', 'http-data-plane.ts', 'metrics/'],

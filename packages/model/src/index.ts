@@ -1,4 +1,5 @@
 export * from './api.js'
+export * from './authentication.js'
 export * from './autoscale.js'
 export * from './container-extras.js'
 export * from './container-network.js'
