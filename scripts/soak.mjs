@@ -9,10 +9,12 @@ const { ensureInstalled } = await import('./install.mjs')
 const { build } = await import('./compile.mjs')
 const { root, runTool } = await import('./run.mjs')
 
-const usage = `npm run soak -- [--rounds N] [--short] [--minutes N] [--driver process|container] [--seed N] [--write]
-  --rounds N   N deploys, N kills of instances, N/5 kills of the control plane, N/5 bad deploys; default 100
-  --short      --rounds 5, with 3 of the latter two
+const usage = `npm run soak -- [--rounds N] [--short] [--minutes N] [--driver process|container] [--rate N] [--seed N] [--write]
+  --rounds N   N deploys, N kills of instances, N/5 kills of the control plane, N/5 bad deploys and some of each other kind;
+               default 100
+  --short      --rounds 3
   --minutes N  begins nothing new after so long; default 120
+  --rate N     requests a second; default 200
   --write      writes the result to docs/benchmarks/soak.md`
 
 function readOptions() {
@@ -24,21 +26,19 @@ function readOptions() {
     minutes: number,
     driver: number,
     seed: number,
+    rate: number,
     write: flag,
     help: flag,
   }
   const { values } = parseArgs({ options })
   if (values.help) return null
-  const rounds = whole('rounds', values.rounds ?? (values.short ? '5' : '100'))
+  const rounds = whole('rounds', values.rounds ?? (values.short ? '3' : '100'))
   const driver = values.driver ?? 'process'
   if (driver !== 'process' && driver !== 'container') throw new Error('--driver is process or container')
-  const fewer = Math.max(3, Math.ceil(rounds / 5))
   return {
     driver,
-    deploys: rounds,
-    kills: rounds,
-    planeKills: fewer,
-    badDeploys: fewer,
+    rounds,
+    rate: whole('rate', values.rate ?? '200'),
     minutes: whole('minutes', values.minutes ?? '120'),
     ...(values.seed === undefined ? {} : { seed: whole('seed', values.seed) }),
     write: values.write ? join(root, 'docs/benchmarks/soak.md') : null,

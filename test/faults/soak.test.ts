@@ -23,7 +23,7 @@ beforeEach(async () => {
     await engine.importNode()
   }
   soak = await SoakApp.create(options.driver, engine?.host ?? null)
-  soak.write({ name: 'first' })
+  soak.write({ name: 'v0', source: 's0' })
   await soak.app.up()
   await soak.settled('the first revision stands')
 }, 300_000)
@@ -34,7 +34,7 @@ afterEach(async () => {
 }, 120_000)
 
 test.skipIf(options.driver === 'container' && !hasEngine)(
-  `a soak of ${options.deploys} deploys, ${options.kills} kills, ${options.planeKills} kills of the control plane and ${options.badDeploys} bad deploys (seed ${options.seed})`,
+  `a soak of ${options.rounds} rounds (seed ${options.seed})`,
   async () => {
     const say = (line: string): void => (isLong ? console.log(line) : undefined)
     const outcome = await new SoakRun(soak, options, seededRandom(options.seed), say).run()

@@ -3,7 +3,6 @@ import { WebSocket } from 'ws'
 /** What a service says when it goes: RFC 6455 section 7.4.1, and 1012 of the IANA registry. */
 const properCodes = [1001, 1012]
 const answerWithinMs = 20_000
-const pauseMs = 20
 
 export interface MessageResult {
   readonly acknowledged: readonly string[]
@@ -11,10 +10,16 @@ export interface MessageResult {
   readonly sentAgain: number
   readonly connections: number
   readonly closedProperly: number
-  /** Broken with an instance that was killed. */
+  /** Broken with an instance that was killed, or that ended by itself as a bad one does. */
   readonly brokenByKill: number
   /** What must not happen, one sentence each. */
   readonly wrong: readonly string[]
+}
+
+/** What an instance says of itself first; a doomed one will end without a word. */
+interface Greeting {
+  readonly instance?: string
+  readonly isDoomed?: boolean
 }
 
 interface Ending {
@@ -28,6 +33,7 @@ interface Ending {
  */
 export class MessageLoad {
   readonly #url: string
+  readonly #pauseMs: number
   readonly #killed = new Set<string>()
   readonly #acknowledged: string[] = []
   readonly #wrong: string[] = []
@@ -38,8 +44,9 @@ export class MessageLoad {
   #brokenByKill = 0
   #isStopping = false
 
-  constructor(options: { readonly url: string; readonly clients: number }) {
+  constructor(options: { readonly url: string; readonly clients: number; readonly pauseMs: number }) {
     this.#url = options.url
+    this.#pauseMs = options.pauseMs
     this.#clients = Array.from({ length: options.clients }, (_, index) => this.#run(index))
   }
 
@@ -90,9 +97,10 @@ export class MessageLoad {
         watch()
         socket.on('error', () => {})
         socket.on('message', (data) => {
-          const message = JSON.parse(String(data)) as { instance?: string; number?: string }
+          const message = JSON.parse(String(data)) as Greeting & { number?: string }
           if (message.instance !== undefined) {
             instance = message.instance
+            if (message.isDoomed === true) this.expectDeath(instance)
             this.#connections++
           } else if (message.number === `${client}-${next}`) {
             this.#acknowledged.push(message.number)
@@ -104,7 +112,7 @@ export class MessageLoad {
             if (socket.readyState !== WebSocket.OPEN) return
             watch()
             socket.send(`${client}-${next}`)
-          }, pauseMs)
+          }, this.#pauseMs)
         })
         socket.on('close', (code) => {
           clearTimeout(timer)
@@ -114,7 +122,7 @@ export class MessageLoad {
       this.#judge(ended)
       if (ended.instance !== null && ended.code !== 1000) this.#sentAgain++
       // A service that refuses is asked again, not at once.
-      if (ended.instance === null) await new Promise((resolve) => setTimeout(resolve, pauseMs))
+      if (ended.instance === null) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs))
     }
   }
 

@@ -9,7 +9,7 @@ import { until } from '../support/condition.js'
 import { isAlive } from '../support/processes.js'
 import { TemporaryApp, type CommandResult } from '../support/temporary-app.js'
 
-const program = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/soak.mjs')
+const programs = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs')
 const webSocketPackage = dirname(createRequire(import.meta.url).resolve('ws/package.json'))
 
 export const replicas = 3
@@ -19,9 +19,18 @@ export const rollbackWithinMs = 60_000
 
 export interface Version {
   readonly name: string
-  readonly bad?: 'crash' | 'unhealthy' | '500'
+  /** What its one source file says. */
+  readonly source: string
+  readonly bad?: 'crash' | 'crash-later' | 'unhealthy' | '500'
   readonly rollout?: string
 }
+
+const recipe = `FROM node
+WORKDIR /app
+COPY . .
+RUN ["/bin/node", "build.mjs"]
+CMD ["/bin/node", "soak.mjs"]
+`
 
 /** The app under test: one service of three instances, and what is done to it. */
 export class SoakApp {
@@ -36,10 +45,10 @@ export class SoakApp {
     const app = await TemporaryApp.create('  none: { command: "true" }')
     if (engineHost !== null) app.environment['DOCKER_HOST'] = engineHost
     mkdirSync(app.file('out'))
-    cpSync(program, app.file('soak/soak.mjs'))
+    cpSync(join(programs, 'soak.mjs'), app.file('soak/soak.mjs'))
+    cpSync(join(programs, 'soak-build.mjs'), app.file('soak/build.mjs'))
     for (const part of ['package.json', 'index.js', 'wrapper.mjs', 'lib'])
       cpSync(join(webSocketPackage, part), app.file(`soak/ws/${part}`), { recursive: true })
-    const recipe = 'FROM node\nCOPY . /app\nCMD ["/bin/node", "/app/soak.mjs"]\n'
     if (driver === 'container') writeFileSync(app.file('soak/Dockerfile'), recipe)
     return new SoakApp(app, driver)
   }
@@ -57,18 +66,20 @@ export class SoakApp {
     this.lastDeploy = await this.app.run('up', '-d', '--timeout', '1s')
   }
 
-  write({ name, bad, rollout = '{ min_healthy_time: 300ms }' }: Version): void {
+  write({ name, source, bad, rollout = '{ min_healthy_time: 300ms }' }: Version): void {
+    writeFileSync(this.app.file('soak/source'), source)
     const isProcess = this.#driver === 'process'
     const start = isProcess
-      ? '\n    build: ./soak\n    command: exec node soak.mjs'
+      ? '\n    build: { context: ./soak, command: node build.mjs }\n    command: exec node soak.mjs'
       : '\n    build: { context: ./soak, kind: dockerfile }\n    volumes: [./out:/out]'
+    const out = isProcess ? this.app.file('out') : '/out'
     const text = `
   work:${start}
     healthcheck: { http: /healthz, interval: 500ms }
     replicas: ${replicas}
     drain_timeout: ${drainTimeout}
     rollout: ${rollout}
-    environment: { VERSION: ${name}, OUT: ${isProcess ? this.app.file('out') : '/out'}${bad === undefined ? '' : `, BAD: "${bad}"`} }
+    environment: { VERSION: ${name}, SOURCE: ${source}, OUT: ${out}${bad === undefined ? '' : `, BAD: "${bad}"`} }
     routes: [/work]`
     this.app.writeManifest(text, { gateway: '  workers: 2' })
   }
@@ -105,8 +116,8 @@ export class SoakApp {
     return this.#daemon.start()
   }
 
-  /** Numbers that the service has taken, in order. */
-  taken(file: 'processed' | 'messages'): string[] {
+  /** What the service has written down, in order: the numbers that it took, its instances that ended by themselves under load. */
+  taken(file: 'processed' | 'messages' | 'deaths'): string[] {
     const path = this.app.file(`out/${file}`)
     return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
   }

@@ -3,8 +3,10 @@ import { expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { until } from '../support/condition.js'
 import { MessageLoad } from './message-load.js'
-import { soakOptions, stepsOf } from './soak-options.js'
+import { countsOf, soakOptions, soakSteps, stepsOf } from './soak-options.js'
 import { outcomeOf } from './soak-outcome.js'
+import { nothingDone } from './soak-run.js'
+import type { Taken } from './soak-steps.js'
 
 const footprint = { planeMiB: 80, planeFiles: 20, gatewayFiles: 20, snapshots: 1 }
 const load = {
@@ -26,24 +28,22 @@ const messages = {
   wrong: [],
 }
 
-const outcome = (changes: Partial<Parameters<typeof outcomeOf>[0]>): readonly string[] =>
-  outcomeOf({
-    options: soakOptions('{"seed":1}'),
-    isCutShort: false,
-    tookMs: 1,
-    done: new Map(),
-    rollbacksMs: new Map(),
-    deploysMs: [],
-    load,
-    messages,
-    processed: ['1', '2'],
-    taken: ['0-1', '0-2'],
-    wrongPosts: [],
-    violations: [],
-    before: footprint,
-    after: footprint,
-    ...changes,
-  }).violations
+const seen: Parameters<typeof outcomeOf>[0] = {
+  options: soakOptions('{"seed":1}'),
+  isCutShort: false,
+  tookMs: 1,
+  done: nothingDone(),
+  load,
+  messages,
+  processed: ['1', '2'],
+  taken: ['0-1', '0-2'],
+  wrongPosts: [],
+  violations: [],
+  before: footprint,
+  after: footprint,
+}
+
+const outcome = (changes: Partial<typeof seen>): readonly string[] => outcomeOf({ ...seen, ...changes }).violations
 
 test('what must hold and does not is named', () => {
   expect(outcome({})).toEqual([])
@@ -52,13 +52,28 @@ test('what must hold and does not is named', () => {
   expect(outcome({ processed: ['1', '2', '1'] })).toEqual(['1 POSTs were processed twice: 1'])
   expect(outcome({ processed: ['1'] })).toEqual(['1 POSTs were acknowledged and are not there: 2'])
   expect(outcome({ taken: ['0-1'] })).toEqual(['1 messages were acknowledged and are not there: 0-2'])
-  expect(outcome({ wrongPosts: ['4: 502'] })).toEqual(['1 POSTs failed although no instance was killed: 4: 502'])
+  expect(outcome({ wrongPosts: ['4: 502'] })).toEqual(['1 POSTs failed although no instance died under them: 4: 502'])
 })
 
+const taken = (kind: string, tookMs: number): Taken => ({ kind, tookMs, serves: 'v1', deaths: 0 })
+
+test('the times of a step are given by its kinds', () => {
+  const done = { ...nothingDone(), deploy: [taken('rolling', 100), taken('blue-green', 900), taken('rolling', 300)] }
+  const { rows } = outcomeOf({ ...seen, done })
+  expect(rows.slice(0, 3)).toEqual([
+    ['**deploys that went through**', '**3 of 3**'],
+    ['– rolling', '2: 300 / 300 / 300 ms'],
+    ['– blue-green', '1: 900 / 900 / 900 ms'],
+  ])
+})
+
+const count = (list: readonly string[], step: string): number => list.filter((one) => one === step).length
+
 test('the steps are spread, and all of them are there', () => {
-  const steps = stepsOf({ ...soakOptions('{"seed":1}'), deploys: 10, kills: 10, planeKills: 2, badDeploys: 2 })
-  expect(steps).toHaveLength(24)
-  expect(steps.slice(0, 12).filter((step) => step === 'bad deploy')).toHaveLength(1)
+  const steps = stepsOf(100)
+  expect(Object.fromEntries(soakSteps.map((step) => [step, count(steps, step)]))).toEqual(countsOf(100))
+  expect(countsOf(100)).toMatchObject({ deploy: 100, kill: 100, 'plane kill': 20, 'bad deploy': 20 })
+  expect(count(steps.slice(0, steps.length / 2), 'bad deploy')).toBe(10)
 })
 
 test('a WebSocket that breaks is wrong unless its instance was killed; a proper close is not', async () => {
@@ -74,7 +89,7 @@ test('a WebSocket that breaks is wrong unless its instance was killed; a proper 
     })
   })
   const { port } = server.address() as { port: number }
-  const client = new MessageLoad({ url: `ws://127.0.0.1:${port}/`, clients: 1 })
+  const client = new MessageLoad({ url: `ws://127.0.0.1:${port}/`, clients: 1, pauseMs: 5 })
   client.expectDeath('killed')
   await until('the last one has answered', () => client.count > 1)
   const result = await client.stop()

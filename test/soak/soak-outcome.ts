@@ -4,7 +4,8 @@ import type { AppStatus } from '@pando/model'
 import type { LoadResult } from '../support/numbered-load.js'
 import type { TemporaryApp } from '../support/temporary-app.js'
 import type { MessageResult } from './message-load.js'
-import type { SoakOptions } from './soak-options.js'
+import { countsOf, soakSteps, type SoakOptions, type SoakStep } from './soak-options.js'
+import type { Taken } from './soak-steps.js'
 
 /** What the control plane holds of the machine. */
 export interface Footprint {
@@ -36,9 +37,7 @@ interface Seen {
   readonly options: SoakOptions
   readonly isCutShort: boolean
   readonly tookMs: number
-  readonly done: ReadonlyMap<string, number>
-  readonly rollbacksMs: ReadonlyMap<string, readonly number[]>
-  readonly deploysMs: readonly number[]
+  readonly done: Readonly<Record<SoakStep, readonly Taken[]>>
   readonly load: LoadResult
   readonly messages: MessageResult
   readonly processed: readonly string[]
@@ -78,24 +77,21 @@ export function outcomeOf(seen: Seen): SoakOutcome {
     ...none(lost, 'POSTs were acknowledged and are not there'),
     ...none(lostMessages, 'messages were acknowledged and are not there'),
     ...none(repeated(messages.acknowledged), 'messages were acknowledged twice'),
-    ...none(seen.wrongPosts, 'POSTs failed although no instance was killed'),
+    ...none(seen.wrongPosts, 'POSTs failed although no instance died under them'),
   ]
-  const count = (what: string): string => String(done.get(what) ?? 0)
+  const counts = countsOf(seen.options.rounds)
   const canaryAnswers = load.failedIdempotent.length + load.failedOther.length - failed.length - lostPosts.length
   const rows: [string, string][] = [
-    ['deploys that went through', `${count('deploy')} of ${seen.options.deploys}`],
-    ['instances killed (SIGKILL)', `${count('kill')} of ${seen.options.kills}`],
-    [
-      'control planes killed in mid-rollout',
-      `${count('plane kill')} of ${seen.options.planeKills} (in a deploy ${count('plane kill in a deploy')}, a promote ${count('plane kill in a promote')}, an abort ${count('plane kill in an abort')})`,
-    ],
-    ['bad deploys', `${count('bad deploy')} of ${seen.options.badDeploys}`],
+    ...soakSteps.flatMap((step): [string, string][] => [
+      [`**${headings[step]}**`, `**${done[step].length} of ${counts[step]}**`],
+      ...kindsOf(done[step]),
+    ]),
     ['requests answered', String(load.succeeded)],
     ['GETs that failed', String(failed.length)],
     ['POSTs processed twice', String(duplicates.length)],
     ['POSTs acknowledged and lost', String(lost.length)],
     [
-      'POSTs that failed with a killed instance, and were not sent again',
+      'POSTs that failed with an instance that died under them, and were not sent again',
       String(lostPosts.length - seen.wrongPosts.length),
     ],
     ['POSTs that failed otherwise', String(seen.wrongPosts.length)],
@@ -103,15 +99,10 @@ export function outcomeOf(seen: Seen): SoakOutcome {
     ['WebSocket messages acknowledged', String(messages.acknowledged.length)],
     ['of them lost', String(lostMessages.length)],
     [
-      'WebSockets closed properly by a drain / broken by a kill / otherwise',
+      'WebSockets closed properly by a drain / broken by a death / otherwise',
       `${messages.closedProperly} / ${messages.brokenByKill} / ${messages.wrong.length}`,
     ],
     ['latency of all requests, p50 / p99 / max', `${quantiles(load.latenciesMs, 1)} ms`],
-    ['a deploy, from `pando up` to the last old one gone, p50 / p99 / max', `${quantiles(seen.deploysMs, 0)} ms`],
-    ...[...seen.rollbacksMs].map(([kind, times]): [string, string] => [
-      `rolled back: ${nameOf(kind)}, p50 / p99 / max of ${times.length}`,
-      `${quantiles(times, 0)} ms`,
-    ]),
     ['control plane’s memory, before → after', `${seen.before.planeMiB} → ${seen.after.planeMiB} MiB`],
     ['its open files; the gateway’s', `${filesOf(seen.before)} → ${filesOf(seen.after)}`],
     ['revisions on disk', `${seen.before.snapshots} → ${seen.after.snapshots}`],
@@ -122,8 +113,23 @@ export function outcomeOf(seen: Seen): SoakOutcome {
 
 const filesOf = ({ planeFiles, gatewayFiles }: Footprint): string => `${planeFiles}; ${gatewayFiles}`
 
-function nameOf(kind: string): string {
-  return kind === 'crash' ? 'ends at its start' : kind === 'unhealthy' ? 'never healthy' : 'answers 500 as a canary'
+const headings: Readonly<Record<SoakStep, string>> = {
+  deploy: 'deploys that went through',
+  kill: 'instances killed (SIGKILL)',
+  'kill in mid-rollout': 'instances killed in mid-rollout',
+  'plane kill': 'control planes killed (SIGKILL)',
+  'bad deploy': 'bad deploys that went back by themselves',
+  rollback: '`pando rollback`',
+  abort: '`pando abort`',
+}
+
+/** One row a kind: how many, and how long they took until all was well again. */
+function kindsOf(taken: readonly Taken[]): [string, string][] {
+  const kinds = [...new Set(taken.map(({ kind }) => kind))]
+  return kinds.map((kind) => {
+    const times = taken.filter((one) => one.kind === kind).map(({ tookMs }) => tookMs)
+    return [`– ${kind}`, `${times.length}: ${quantiles(times, 0)} ms`]
+  })
 }
 
 function none(list: readonly string[], what: string): string[] {
@@ -153,10 +159,10 @@ export function markdownOf(outcome: SoakOutcome, now: Date, load: string): strin
   return [
     `## On ${kind}`,
     '',
-    `${now.toISOString().slice(0, 10)}, ${machine}; load average ${load} before it began; seed ${options.seed}. ${verdict}`,
+    `${now.toISOString().slice(0, 10)}, ${machine}; load average ${load} before it began; ${options.rate} requests a second; seed ${options.seed}. ${verdict}`,
     '',
     ...(violations.length > 0 ? [...violations.slice(0, 20).map((each) => `- ${each}`), ''] : []),
-    '| | |',
+    '| | how many; times are p50 / p99 / max |',
     '| --- | --- |',
     ...rows.map(([name, value]) => `| ${name} | ${value} |`),
     '',

@@ -1,24 +1,40 @@
 // The service of the soak: answers requests and WebSocket messages that carry numbers, and writes the number of every POST and every
-// message that it has taken to files below $OUT before it answers. $BAD makes it a bad one: crash, unhealthy or 500.
+// message that it has taken to files below $OUT before it answers. $BAD makes it a bad one: crash, crash-later, unhealthy or 500.
+// It reads what was built for it with every request: any other file than its own revision's is an error that the soak counts.
 // Beside it lies a copy of the package `ws`, as a container has nothing else.
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { WebSocketServer } from './ws/wrapper.mjs'
 
-const { BAD, OUT, PORT, HOST, PANDO_INSTANCE: instance } = process.env
+const { BAD, OUT, PORT, HOST, VERSION, SOURCE, PANDO_INSTANCE: instance } = process.env
 if (BAD === 'crash') process.exit(3)
 
 const take = (file, number) => appendFileSync(`${OUT}/${file}`, `${number}\n`)
 
+function answerTo(number) {
+  const built = readFileSync(new URL('built', import.meta.url), 'utf8')
+  if (built !== SOURCE) return { status: 500, answer: { isMixed: true, number, instance, built, SOURCE } }
+  return { status: BAD === '500' ? 500 : 200, answer: { isBad: BAD === '500', number, instance, version: VERSION } }
+}
+
 const server = createServer((request, response) => {
-  if (request.url === '/healthz') return void response.writeHead(BAD === 'unhealthy' ? 503 : 200).end()
+  if (request.url === '/healthz') {
+    // Well for long enough to be given requests, and gone soon after.
+    if (BAD === 'crash-later') setTimeout(die, 200)
+    return void response.writeHead(BAD === 'unhealthy' ? 503 : 200).end()
+  }
   const number = request.headers['x-number'] ?? null
   request.resume().on('end', () => {
     if (request.method === 'POST') take('processed', number)
-    const answer = { isBad: BAD === '500', number, instance }
-    response.writeHead(BAD === '500' ? 500 : 200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    const { status, answer } = answerTo(number)
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
   })
 })
+
+function die() {
+  take('deaths', instance)
+  process.exit(4)
+}
 
 const sockets = new WebSocketServer({ noServer: true })
 server.on('upgrade', (request, socket, head) => {
@@ -32,7 +48,7 @@ server.on('upgrade', (request, socket, head) => {
       take('messages', number)
       client.send(JSON.stringify({ number }))
     })
-    client.send(JSON.stringify({ instance }))
+    client.send(JSON.stringify({ instance, isDoomed: BAD === 'crash-later' }))
   })
 })
 
