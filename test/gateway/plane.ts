@@ -89,8 +89,10 @@ afterEach(async () => {
 })
 
 /** A gateway that serves the table until the end of the test, and the port of its first listener. */
-export async function serve(options: TableOptions): Promise<{ plane: HttpDataPlane; port: number }> {
-  const plane = new HttpDataPlane()
+export async function serve(
+  options: TableOptions,
+  plane = new HttpDataPlane(),
+): Promise<{ plane: HttpDataPlane; port: number }> {
   cleanUp(() => plane.close(0))
   const errors = await plane.apply(table(options))
   if (Object.keys(errors).length > 0) throw new Error(JSON.stringify(errors))

@@ -142,8 +142,9 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/auth': [],
   'gateway/balancer': ['upstream-endpoint.ts'],
   'gateway/metrics': ['data-plane.ts', 'problem.ts'],
+  'gateway/policy': ['http1/', 'route-table/header-edit.ts'],
   'gateway/process': ['data-plane.ts', 'http-data-plane.ts', 'metrics/'],
-  'gateway/route-table': ['http1/request-view.ts', 'metrics/', 'normal-path.ts', 'upstream.ts'],
+  'gateway/route-table': ['http1/request-view.ts', 'metrics/', 'normal-path.ts', 'policy/', 'upstream.ts'],
 }
 
 const controlPlane = 'packages/control-plane/src/'

@@ -4,6 +4,9 @@ import { guardOf } from './listener-guard.js'
 import { AccessLog } from './access-log.js'
 import type { DataPlane, Listen, MetricsSnapshot } from './data-plane.js'
 import { ClientConnection, refuseConnection } from './http1/client-connection.js'
+import type { ListenerInfo } from './http1/exchange-client.js'
+import { gatewayPolicies } from './policy/gateway-policies.js'
+import type { Policies } from './policy/policies.js'
 import { Traffic } from './http1/traffic.js'
 import { GatewayMetrics } from './metrics/gateway-metrics.js'
 import { type CompiledTable, compileTable } from './route-table/compile.js'
@@ -14,6 +17,8 @@ export interface HttpDataPlaneOptions {
   readonly clock?: WheelClock
   /** Told of troubles that stop nothing, such as an access log that cannot be written. */
   readonly onTrouble?: (message: string) => void
+  /** What routes may ask of their requests; all that there is when left out. */
+  readonly policies?: Policies
   /** How a server comes to listen; by itself when left out. */
   readonly listen?: Listen
 }
@@ -35,6 +40,7 @@ export class HttpDataPlane implements DataPlane {
   readonly #metrics = new GatewayMetrics()
   readonly #onTrouble: (message: string) => void
   readonly #listen: Listen
+  readonly #policies: Policies
   readonly #listeners = new Map<string, OpenListener>()
   readonly #drainCallbacks: ((endpoint: string) => void)[] = []
   #onHeld: () => void = () => {}
@@ -48,15 +54,17 @@ export class HttpDataPlane implements DataPlane {
     this.#wheel = new TimerWheel(options.clock ?? systemWheelClock)
     this.#onTrouble = options.onTrouble ?? (() => {})
     this.#listen = options.listen ?? listenAlone
+    this.#policies = options.policies ?? gatewayPolicies()
   }
 
   apply(table: RoutingTable): Promise<Readonly<Record<string, string>>> {
-    const compiled = compileTable(table, this.#table, this.#metrics)
+    const compiled = compileTable(table, this.#table, this.#metrics, this.#policies)
     this.#table = compiled
     for (const problem of compiled.problems) this.#onTrouble(problem)
     if (this.#traffic === null) {
       this.#traffic = new Traffic(compiled, this.#wheel)
       this.#traffic.onHeld = () => this.#onHeld()
+      this.#traffic.onTrouble = (message) => this.#onTrouble(message)
       this.#traffic.onDrained = (endpoint) => {
         for (const callback of this.#drainCallbacks) callback(endpoint)
       }
@@ -127,6 +135,7 @@ export class HttpDataPlane implements DataPlane {
       await traffic.accessLog?.close()
       traffic.accessLog = null
     }
+    this.#policies.close()
     this.#wheel.stop()
   }
 
@@ -167,7 +176,7 @@ export class HttpDataPlane implements DataPlane {
 
   async #open(listener: Listener): Promise<void> {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
-    const info = { name: listener.name, port: listener.address.port, isMesh: listener.kind === 'mesh' }
+    const info = { name: listener.name, port: listener.address.port, isMesh: listener.kind === 'mesh', isSecure: false }
     // Before it listens: a connection may wait in the socket already.
     const isWelcome = guardOf(listener)
     server.on('connection', (socket: Socket) => {
@@ -182,11 +191,7 @@ export class HttpDataPlane implements DataPlane {
     this.#listeners.set(listener.name, { spec: listener, server })
   }
 
-  #accept(
-    socket: Socket,
-    listener: Listener,
-    info: { readonly name: string; readonly port: number; readonly isMesh: boolean },
-  ): void {
+  #accept(socket: Socket, listener: Listener, info: ListenerInfo): void {
     const traffic = this.#traffic as Traffic
     const { maxConnections } = traffic.limits
     const service = listener.kind === 'mesh' ? traffic.table.services.get(listener.service) : undefined

@@ -89,6 +89,12 @@ export const reasons = {
     title: 'The service did not wake up in time',
     hint: 'Run "pando logs SERVICE" to see what keeps its first instance, or raise `hold` of its autoscale.',
   },
+  policy_failed: {
+    status: 503,
+    code: 'unavailable',
+    title: 'A policy of the route could not be evaluated',
+    hint: 'Nothing is let through meanwhile. The log of the gateway says why; check what the policy asks (its keys, its authorizer).',
+  },
   too_many_connections: {
     status: 503,
     code: 'limit_reached',
@@ -129,6 +135,8 @@ export interface ProblemOptions {
   readonly retryAfterSeconds?: number
   /** For 405: `GET, HEAD`. */
   readonly allow?: string
+  /** Further lines of the head, `Name: value\r\n` each. */
+  readonly lines?: Uint8Array
   /** False sends `Connection: close`. */
   readonly keepAlive: boolean
   /** The answer to HEAD has the headers only. */
@@ -178,6 +186,7 @@ export function problemResponse(options: ProblemOptions): Uint8Array {
   if (options.retryAfterSeconds !== undefined)
     head += `Retry-After: ${Math.max(1, Math.ceil(options.retryAfterSeconds))}\r\n`
   if (options.allow !== undefined) head += `Allow: ${options.allow}\r\n`
+  if (options.lines !== undefined) head += Buffer.from(options.lines).toString('latin1')
   head += `Cache-Control: no-store\r\n${options.keepAlive ? '' : 'Connection: close\r\n'}\r\n`
   const headBytes = Buffer.from(head, 'latin1')
   return options.isHead === true ? headBytes : Buffer.concat([headBytes, body])

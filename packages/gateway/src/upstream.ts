@@ -11,6 +11,15 @@ const policies: Readonly<Record<BalancerPolicy, Policy>> = {
   least_request: leastRequest,
 }
 
+/** How one try at an endpoint went: the status that it answered with, or what became of it instead. */
+export type Outcome = number | 'connect_failed' | 'connect_timeout' | 'timeout' | 'closed' | 'invalid'
+
+/** Learns from what endpoints do with requests. */
+export interface OutcomeObserver {
+  /** Once a try: at the head of the answer, or at its failure; once more when an answer breaks off. Times in milliseconds, `now` on the wheel's clock (100 ms coarse or so). */
+  onOutcome(endpoint: UpstreamEndpoint, outcome: Outcome, durationMs: number, now: number): void
+}
+
 /**
  * One service as a worker sends to it. The object outlives table swaps as long as the service's name stays, so that what waits for
  * an endpoint of it finds the new ones.
@@ -24,6 +33,8 @@ export class UpstreamService {
   attachment: object | null = null
   /** Milliseconds that a request waits for the first endpoint of a service that sleeps while nobody asks; null for one that never does. */
   holdMs: number | null = null
+  /** Told of every try; null when nobody learns from them. */
+  observer: OutcomeObserver | null = null
   /** Tunnels that wait for an endpoint. */
   waitingTunnels = 0
   #policy: Policy

@@ -4,21 +4,16 @@ import { WheelTimer } from '../timer-wheel.js'
 import type { Relay } from '../tunnel/relay.js'
 import { ascii } from './chars.js'
 import { Exchange } from './exchange.js'
-import { incomplete, refused } from './head-parser.js'
+import type { ExchangeClient, ListenerInfo } from './exchange-client.js'
+import { type HeadParser, incomplete, refused } from './head-parser.js'
 import { HeadReader } from './head-reader.js'
+import { type Answered, answerBytes, type OwnAnswer } from './own-answer.js'
 import type { Refusal } from './refusal.js'
 import type { ForwardedLines } from './request-writer.js'
-import { adopt, breakOff } from './shared-read.js'
+import { type ResponseShape, writeResponse } from './response-writer.js'
+import { adopt } from './shared-read.js'
 import type { Traffic } from './traffic.js'
 import { Wire, type WireOwner } from './wire.js'
-
-/** Where a connection was accepted, as its requests need to know it. */
-export interface ListenerInfo {
-  readonly name: string
-  readonly port: number
-  /** One service's stable address: everything goes to it, and callers are believed what they say of the client. */
-  readonly isMesh: boolean
-}
 
 const idle = 0
 /** Part of a head has come. */
@@ -47,13 +42,14 @@ const reasonOfStatus: Readonly<Record<number, Reason>> = {
  * One client's connection: reads request after request off it and lets its exchange serve them, one at a time and in order. Requests
  * that come while one is under way (pipelining) are held, and nothing more is read meanwhile.
  */
-export class ClientConnection implements WireOwner {
+export class ClientConnection implements ExchangeClient, WireOwner {
   readonly listener: ListenerInfo
   readonly wire: Wire
   readonly remoteAddress: string
   readonly forwardedLines: ForwardedLines
   /** The client sends nothing more; it still gets its answer. */
   hasEnded = false
+  readonly isFramed = false
   readonly #traffic: Traffic
   readonly #head: HeadReader
   readonly #exchange: Exchange
@@ -75,7 +71,7 @@ export class ClientConnection implements WireOwner {
     this.forwardedLines = listener.isMesh
       ? null
       : ascii(
-          `X-Forwarded-For: ${this.remoteAddress}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: ${listener.port}\r\nX-Forwarded-Host: `,
+          `X-Forwarded-For: ${this.remoteAddress}\r\nX-Forwarded-Proto: ${listener.isSecure ? 'https' : 'http'}\r\nX-Forwarded-Port: ${listener.port}\r\nX-Forwarded-Host: `,
         )
     socket.on('end', () => this.#onEnd())
     // What broke is of no interest; 'close' follows.
@@ -96,6 +92,18 @@ export class ClientConnection implements WireOwner {
     if (this.#relay !== null) this.#relay.onDrain(this.wire)
     else if (this.#exchange.isActive) this.#exchange.onClientDrain()
     else this.#consumeHeld()
+  }
+
+  writeHead(parser: HeadParser, shape: ResponseShape, out: Buffer): number {
+    return writeResponse(parser, shape, out)
+  }
+
+  endBody(): void {
+    // Its framing has said so.
+  }
+
+  sendAnswer(answer: OwnAnswer, answered: Answered): void {
+    this.wire.sendOwned(answerBytes(answer, answered))
   }
 
   /** The exchange wants `onTimer` in so many milliseconds. */
@@ -174,7 +182,7 @@ export class ClientConnection implements WireOwner {
       return
     }
     this.#exchange.onClientGone()
-    breakOff(this.wire.socket)
+    this.wire.breakOff()
   }
 
   #onBytes(length: number, bytes: Uint8Array): void {

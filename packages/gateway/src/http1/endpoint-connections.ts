@@ -1,10 +1,11 @@
 import type { EndpointPool, UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { Exchange } from './exchange.js'
+import type { ExchangeUpstreams } from './exchange-upstream.js'
 import type { Traffic } from './traffic.js'
 import { UpstreamConnection } from './upstream-connection.js'
 
 /** The connections of one worker to one endpoint. Idle ones are a stack: the one used last is the least likely to have been closed. */
-export class EndpointConnections implements EndpointPool {
+export class EndpointConnections implements EndpointPool, ExchangeUpstreams {
   readonly endpoint: UpstreamEndpoint
   /** Open and opening, idle ones included. */
   open = 0
@@ -18,24 +19,19 @@ export class EndpointConnections implements EndpointPool {
     this.#traffic = traffic
   }
 
-  get isFull(): boolean {
-    return this.open >= this.#traffic.limits.maxConnectionsPerEndpoint
-  }
-
-  get idleCount(): number {
-    return this.#idle.length
-  }
-
-  /** An idle connection that was in use at `since` or later, or null. Times are the wheel's. */
-  take(since: number): UpstreamConnection | null {
+  obtain(exchange: Exchange, since: number): UpstreamConnection | null {
     const idle = this.#idle
     const last = idle.length - 1
-    if (last < 0 || idle[last].idleSince < since) return null
-    return idle.pop() as UpstreamConnection
-  }
-
-  /** Opens one for the exchange; the caller has seen that there is room. */
-  connect(exchange: Exchange): UpstreamConnection {
+    if (last >= 0 && idle[last].idleSince >= since) {
+      const connection = idle.pop() as UpstreamConnection
+      connection.use(exchange)
+      return connection
+    }
+    if (this.open >= this.#traffic.limits.maxConnectionsPerEndpoint) {
+      if (last < 0) return null
+      // To make room, the one longest unused goes.
+      idle.shift()?.destroy()
+    }
     this.open++
     this.opening++
     return new UpstreamConnection(this, this.#traffic, exchange)
@@ -51,11 +47,6 @@ export class EndpointConnections implements EndpointPool {
     if (!connection.isConnected) this.opening--
     const index = this.#idle.lastIndexOf(connection)
     if (index !== -1) this.#idle.splice(index, 1)
-  }
-
-  /** Closes the idle one longest unused, to make room. */
-  closeOldest(): void {
-    this.#idle.shift()?.destroy()
   }
 
   /** Closes all that are idle; those in use close by themselves when the endpoint leaves. */

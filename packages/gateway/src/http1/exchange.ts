@@ -1,22 +1,25 @@
 import type { Reason } from '../problem.js'
+import type { Admission } from '../policy/ask.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
+import { type CompiledEdit, mergeEdits } from '../route-table/header-edit.js'
 import { tickMs } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { Relay } from '../tunnel/relay.js'
-import type { UpstreamService } from '../upstream.js'
+import type { Outcome, UpstreamService } from '../upstream.js'
+import { RequestAdmission } from './admission.js'
 import { Body, bodyOverhead, byChunks, byClose, byLength, noBody } from './body.js'
 import { ChunkDecoder, copy } from './chunk-decoder.js'
-import type { ClientConnection } from './client-connection.js'
+import type { ExchangeClient } from './exchange-client.js'
 import { ExchangeLog } from './exchange-log.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
 import { isHead, isIdempotent } from './methods.js'
-import { answerBytes, describeRequest, latin1, type OwnAnswer, redirectOf, statusOf } from './own-answer.js'
+import { describeRequest, latin1, type OwnAnswer, redirectOf, statusOf } from './own-answer.js'
 import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
-import { responseHeadSize, writeResponse } from './response-writer.js'
-import { lastChunk } from './text.js'
+import { responseHeadSize } from './response-writer.js'
+import { lastChunk, put } from './text.js'
 import type { Traffic } from './traffic.js'
 import { wantsUpgrade } from './upgrade.js'
-import type { UpstreamConnection } from './upstream-connection.js'
+import type { ExchangeUpstream } from './exchange-upstream.js'
 
 /** A body of up to this many bytes is kept until the answer begins, so that an idempotent request can be sent again. */
 const mostKeptBytes = 16 * 1024
@@ -43,20 +46,24 @@ const noBytes = Buffer.alloc(0)
  * - `endpoint` is counted in flight from `#attach` to `#detach`.
  */
 export class Exchange implements WrittenHead {
-  upstream: UpstreamConnection | null = null
+  upstream: ExchangeUpstream | null = null
   isActive = false
   requestIdStart = 0
   requestIdEnd = 0
   readonly requestBody = new Body()
   readonly responseBody = new Body()
-  readonly #client: ClientConnection
+  readonly #client: ExchangeClient
   readonly #traffic: Traffic
   readonly #decoder = new ChunkDecoder()
   #route: CompiledRoute | null = null
+  /** Of a route that has policies; its verdict is null while one of them waits for something. */
+  #admission: RequestAdmission | null = null
   #service: UpstreamService | null = null
   #endpoint: UpstreamEndpoint | null = null
   #out: Buffer = noBytes
   #outLength = 0
+  /** Of that, the head; the body follows. */
+  #headLength = 0
   /** The kernel did not take all of `out` at once: it is not used again, as it may still be read. */
   #isOutLent = false
   #isSent = false
@@ -92,9 +99,11 @@ export class Exchange implements WrittenHead {
   #deadline = 0
   #attemptDeadline = 0
   #pendingDeadline = 0
+  /** When the current try began, on the wheel's clock. */
+  #triedAt = 0
   readonly #log = new ExchangeLog()
 
-  constructor(client: ClientConnection, traffic: Traffic) {
+  constructor(client: ExchangeClient, traffic: Traffic) {
     this.#client = client
     this.#traffic = traffic
   }
@@ -104,6 +113,7 @@ export class Exchange implements WrittenHead {
     const traffic = this.#traffic
     const { wheel } = traffic
     this.isActive = true
+    this.#admission = null
     this.#service = null
     this.#endpoint = null
     this.#out = traffic.takeHead()
@@ -139,14 +149,15 @@ export class Exchange implements WrittenHead {
     traffic.metrics.inFlight.inc()
 
     const length = parser.contentLength
-    if (parser.isChunked) this.requestBody.begin(byChunks, 0, true, this.#decoder)
+    if (parser.isChunked && this.#client.isFramed) this.requestBody.begin(byClose, 0, true, null)
+    else if (parser.isChunked) this.requestBody.begin(byChunks, 0, true, this.#decoder)
     else if (length > 0) this.requestBody.begin(byLength, length, false, null)
     else this.requestBody.begin(noBody, 0, false, null)
     this.responseBody.begin(noBody, 0, false, null)
     this.#expectsContinue = parser.expectsContinue && !this.requestBody.isDone
     this.#wantsUpgrade = this.requestBody.isDone && wantsUpgrade(parser)
     if (traffic.accessLog !== null) this.#log.keep(parser)
-    this.#beginRoute(parser, length)
+    this.#beginRoute(parser)
   }
 
   /**
@@ -166,7 +177,7 @@ export class Exchange implements WrittenHead {
       if (!this.#isSent) {
         if (this.#outLength > mostWaitingBytes && !body.isDone) this.#client.wire.pause()
       } else if (this.#outLength > from) {
-        const { wire } = this.upstream as UpstreamConnection
+        const { wire } = this.upstream as ExchangeUpstream
         wire.sendOwned(out.subarray(from, this.#outLength))
         if (wire.isBlocked) this.#isOutLent = true
       }
@@ -177,17 +188,32 @@ export class Exchange implements WrittenHead {
       if (length > 0) this.upstream?.wire.send(length)
     }
     const { consumed } = body
-    if (!body.isDone) {
-      if (this.upstream !== null && this.upstream.wire.isBlocked) this.#client.wire.pause()
-    } else if (this.#hasResponseHead && this.responseBody.isDone) {
-      this.#finish()
-    }
+    if (body.isDone) this.#onRequestDone()
+    else if (this.upstream !== null && this.upstream.wire.isBlocked) this.#client.wire.pause()
     return consumed
+  }
+
+  /** A framed client has sent all of the body, whose length its head did not say. */
+  endRequest(): void {
+    const body = this.requestBody
+    if (body.isDone) return
+    body.isDone = true
+    if (body.isOutChunked) {
+      if (!this.#isGathering(lastChunk.length)) {
+        this.upstream?.wire.sendOwned(lastChunk)
+      } else {
+        const from = this.#outLength
+        this.#outLength = put(this.#reserve(lastChunk.length), from, lastChunk)
+        if (this.#isSent) this.upstream?.wire.sendOwned(lastChunk)
+      }
+    }
+    this.#onRequestDone()
   }
 
   /** Sends the request, or lets it wait. */
   dispatch(): void {
     this.#arm()
+    if (this.#isBeingDecided) return
     if (this.#ownAnswer !== null) this.#answer(this.#ownAnswer)
     else if (!this.#tryDispatch()) this.#wait()
   }
@@ -207,14 +233,15 @@ export class Exchange implements WrittenHead {
   }
 
   /** Nothing of the request has been sent: it may go elsewhere, whatever its method. */
-  onConnectFailure(connection: UpstreamConnection, failure: string, isTimeout: boolean): void {
-    const { endpoint } = connection.connections
+  onConnectFailure(connection: ExchangeUpstream, failure: string, isTimeout: boolean): void {
+    const { endpoint } = connection
     const { wheel, limits, table } = this.#traffic
     const service = this.#service as UpstreamService
     this.#detach()
     // Connections opened in the same moment fail in the same moment; that is one failure of the endpoint.
     if (endpoint.suspectUntil <= wheel.now) endpoint.noteConnectFailure(wheel.now)
     table.serviceMetrics(service).connectFailures.inc()
+    this.#noteOutcome(endpoint, isTimeout ? 'connect_timeout' : 'connect_failed')
     this.#failure = `${endpoint.address}: ${failure}`
     this.#hadConnectTimeout = isTimeout
     this.#tried ??= []
@@ -224,19 +251,20 @@ export class Exchange implements WrittenHead {
     else if (!this.#tryDispatch()) this.#wait()
   }
 
-  /** The upstream has ended its sending: that may be the end of the body, or of everything. */
-  onUpstreamEnd(connection: UpstreamConnection): void {
+  /** The upstream has ended its sending: that may be the end of the body, or of everything. `trailers` came behind the body. */
+  onUpstreamEnd(connection: ExchangeUpstream, trailers: HeadParser | null = null): void {
     const body = this.responseBody
     if (this.#hasResponseHead && body.incoming === byClose && !body.isDone) {
       body.isDone = true
       if (body.isOutChunked) this.#client.wire.sendOwned(lastChunk)
+      if (this.#client.isFramed) this.#client.endBody(trailers)
       this.#afterResponse()
     } else {
       this.#onUpstreamLost(connection, 'it closed the connection')
     }
   }
 
-  onUpstreamClosed(connection: UpstreamConnection, failure: string): void {
+  onUpstreamClosed(connection: ExchangeUpstream, failure: string): void {
     this.#onUpstreamLost(connection, failure === '' ? 'the connection closed' : failure)
   }
 
@@ -248,7 +276,7 @@ export class Exchange implements WrittenHead {
       else this.#relay(bytes, at, end, this.#traffic.outputs.ensure(end - at + bodyOverhead), 0)
       return
     }
-    const { head } = this.upstream as UpstreamConnection
+    const { head } = this.upstream as ExchangeUpstream
     for (;;) {
       const outcome = head.read(bytes, at, end)
       if (outcome === incomplete) return
@@ -301,6 +329,10 @@ export class Exchange implements WrittenHead {
     } else if (this.#attemptDeadline !== 0 && !this.#hasResponseHead && now >= this.#attemptDeadline) {
       this.#timeOutAttempt()
     } else if (!this.#isPending && now - this.#lastActivity >= limits.idleTimeoutMs + tickMs) {
+      if (this.#isBeingDecided) {
+        this.refuse('policy_failed', "The route's policies were not decided on in time.")
+        return
+      }
       const isClientStalling = !this.requestBody.isDone && !this.#client.wire.isPaused
       if (isClientStalling) this.#timeOut('request_timeout', 'No more of the body came in time.')
       else this.#timeOut('upstream_timeout', `Not a byte came from the service in ${limits.idleTimeoutMs} ms.`)
@@ -314,7 +346,7 @@ export class Exchange implements WrittenHead {
     this.#answer({ kind: 'problem', reason, detail })
   }
 
-  #beginRoute(parser: HeadParser, length: number): void {
+  #beginRoute(parser: HeadParser): void {
     const traffic = this.#traffic
     const { limits, wheel, table } = traffic
     const client = this.#client
@@ -331,27 +363,73 @@ export class Exchange implements WrittenHead {
     }
     const timeoutMs = route.requestTimeoutMs ?? limits.requestTimeoutMs
     if (timeoutMs > 0) this.#deadline = wheel.now + timeoutMs + tickMs
-    const forwarded = client.forwardedLines
-    const size = requestHeadSize(parser, route, forwarded)
+    if (route.redirect === null) this.#service = route.pickService()
+    if (route.policies.length > 0) {
+      this.#admission = new RequestAdmission(route, parser, client, traffic, (verdict, kept) => {
+        this.#onDecided(verdict, kept)
+      })
+      if (this.#admission.verdict === null) return
+    }
+    this.#prepare(parser, route, this.#admission?.verdict ?? null)
+  }
+
+  /** Writes what goes upstream, or finds what is to be answered instead. */
+  #prepare(parser: HeadParser, route: CompiledRoute, admission: Admission | null): void {
+    const traffic = this.#traffic
+    const { maxBodyBytes } = traffic.limits
+    const { forwardedLines, listener } = this.#client
+    const edit = admission === null ? route.requestEdit : mergeEdits(route.requestEdit, admission.request)
+    const size = requestHeadSize(parser, route, edit, forwardedLines)
     if (size > this.#out.length) {
       traffic.giveHead(this.#out)
       this.#out = Buffer.allocUnsafeSlow(size + 1024)
     }
-    this.#outLength = writeRequest(parser, route, forwarded, this.#wantsUpgrade, traffic.ids, this.#out, this)
-    if (limits.maxBodyBytes > 0 && length > limits.maxBodyBytes) {
-      const detail = `The body has ${length} bytes; ${limits.maxBodyBytes} are allowed.`
+    this.#outLength = writeRequest(
+      parser,
+      route,
+      edit,
+      forwardedLines,
+      this.#wantsUpgrade,
+      traffic.ids,
+      this.#out,
+      this,
+    )
+    this.#headLength = this.#outLength
+    if (admission !== null && admission.answer !== null) {
+      this.#ownAnswer = admission.answer
+    } else if (maxBodyBytes > 0 && parser.contentLength > maxBodyBytes) {
+      const detail = `The body has ${parser.contentLength} bytes; ${maxBodyBytes} are allowed.`
       this.#ownAnswer = { kind: 'problem', reason: 'body_too_large', detail }
-      return
-    }
-    if (route.redirect !== null) {
-      this.#ownAnswer = redirectOf(parser, route, client.listener.port)
-      return
-    }
-    this.#service = route.pickService()
-    if (this.#service === null) {
+    } else if (route.redirect !== null) {
+      this.#ownAnswer = redirectOf(parser, route, listener)
+    } else if (this.#service === null) {
       const detail = 'No backend of the route takes traffic.'
       this.#ownAnswer = { kind: 'problem', reason: 'no_healthy_endpoint', detail }
     }
+    // What the gateway answers by itself counts against no service.
+    if (this.#ownAnswer !== null) this.#service = null
+  }
+
+  get #isBeingDecided(): boolean {
+    return this.#admission !== null && this.#admission.verdict === null
+  }
+
+  /** The policies that had to wait have decided. What has come of the body meanwhile goes behind the head. */
+  #onDecided(verdict: Admission, parser: HeadParser): void {
+    const gathered = Buffer.from(this.#out.subarray(0, this.#outLength))
+    this.#lastActivity = this.#traffic.wheel.now
+    this.#prepare(parser, this.#route as CompiledRoute, verdict)
+    if (this.#ownAnswer === null && gathered.length > 0) {
+      const out = this.#reserve(gathered.length)
+      this.#outLength = copy(gathered, 0, gathered.length, out, this.#outLength)
+    }
+    this.dispatch()
+  }
+
+  /** All of the request's body is on its way. */
+  #onRequestDone(): void {
+    if (this.#isSent) this.upstream?.endRequest()
+    if (this.#hasResponseHead && this.responseBody.isDone) this.#finish()
   }
 
   /** Whether body bytes go to `out`: before there is a connection, and while a small body is kept so that it can be sent again. */
@@ -402,30 +480,27 @@ export class Exchange implements WrittenHead {
 
   #tryEndpoint(endpoint: UpstreamEndpoint, now: number): boolean {
     const traffic = this.#traffic
+    const service = this.#service as UpstreamService
     const connections = traffic.connectionsOf(endpoint)
     // A suspect is only picked where nothing else is left; one connection at a time is enough to find out whether it is back.
     if (endpoint.suspectUntil > now && connections.opening > 0) return false
     const isRepeatable = this.#isIdempotent && !this.#wantsUpgrade
-    const idle = this.#retries > 0 ? null : connections.take(isRepeatable ? 0 : now - freshIdleMs)
-    if (idle !== null) {
-      idle.use(this)
-      this.#attach(idle)
-      this.#send()
-      return true
-    }
-    if (connections.isFull) {
-      if (connections.idleCount === 0) return false
-      connections.closeOldest()
-    }
-    traffic.table.serviceMetrics(this.#service as UpstreamService).connects.inc()
-    this.#attach(connections.connect(this))
+    const { opening } = connections
+    let since = Number.POSITIVE_INFINITY
+    if (this.#retries === 0) since = isRepeatable ? 0 : now - freshIdleMs
+    const upstream = connections.obtain(this, since)
+    if (upstream === null) return false
+    if (connections.opening > opening) traffic.table.serviceMetrics(service).connects.inc()
+    this.#attach(upstream)
+    if (upstream.isConnected) this.#send()
     return true
   }
 
-  #attach(connection: UpstreamConnection): void {
-    const { endpoint } = connection.connections
+  #attach(connection: ExchangeUpstream): void {
+    const { endpoint } = connection
     this.upstream = connection
     this.#endpoint = endpoint
+    this.#triedAt = this.#traffic.wheel.now
     endpoint.acquire()
     const timeoutMs = (this.#route as CompiledRoute).backendRequestTimeoutMs
     if (timeoutMs === null) return
@@ -434,23 +509,27 @@ export class Exchange implements WrittenHead {
   }
 
   /** Leaves the connection; what becomes of it is the caller's to say. */
-  #detach(): UpstreamConnection | null {
+  #detach(): ExchangeUpstream | null {
     const { upstream } = this
     if (upstream === null) return null
     this.#attemptDeadline = 0
     this.upstream = null
     upstream.exchange = null
-    this.#traffic.release(upstream.connections.endpoint)
+    this.#traffic.release(upstream.endpoint)
     return upstream
   }
 
   #send(): void {
-    const { wire } = this.upstream as UpstreamConnection
+    const upstream = this.upstream as ExchangeUpstream
+    const { wire } = upstream
     this.#isSent = true
     this.#lastActivity = this.#traffic.wheel.now
-    wire.sendOwned(this.#out.subarray(0, this.#outLength))
+    upstream.sendRequest(this.#out.subarray(0, this.#outLength), this.#headLength)
     if (wire.isBlocked) this.#isOutLent = true
-    if (this.requestBody.isDone) return
+    if (this.requestBody.isDone) {
+      upstream.endRequest()
+      return
+    }
     if (wire.isBlocked) this.#client.wire.pause()
     else this.#client.wire.resume()
   }
@@ -494,12 +573,14 @@ export class Exchange implements WrittenHead {
 
   #timeOutAttempt(): void {
     const upstream = this.#detach()
+    if (upstream !== null) this.#noteOutcome(upstream.endpoint, 'timeout')
     upstream?.destroy()
     if (this.#canSendAgain()) this.#sendAgain()
     else this.#timeOut('upstream_timeout', 'The service did not begin its answer in the time that the route gives it.')
   }
 
   #timeOut(reason: Reason, detail: string): void {
+    if (reason === 'upstream_timeout' && this.upstream !== null) this.#noteOutcome(this.upstream.endpoint, 'timeout')
     if (this.#hasResponseHead) this.#cut()
     else this.refuse(reason, detail)
   }
@@ -527,13 +608,14 @@ export class Exchange implements WrittenHead {
     if (!this.#tryDispatch()) this.#wait()
   }
 
-  #onUpstreamLost(connection: UpstreamConnection, failure: string): void {
-    const { endpoint } = connection.connections
+  #onUpstreamLost(connection: ExchangeUpstream, failure: string): void {
+    const { endpoint } = connection
     this.#detach()
     connection.destroy()
     // Something accepts there and nobody answers, as an engine's proxy does before a container that has gone: others shall not find out.
     const { wheel } = this.#traffic
     if (!connection.hasAnswered && endpoint.suspectUntil <= wheel.now) endpoint.noteConnectFailure(wheel.now)
+    if (!this.#hasResponseHead || !this.responseBody.isDone) this.#noteOutcome(endpoint, 'closed')
     if (this.#hasResponseHead) {
       if (this.responseBody.isDone) {
         // It had answered before it had the whole request, and does not want the rest.
@@ -553,6 +635,7 @@ export class Exchange implements WrittenHead {
   /** What the upstream sends is not HTTP/1.1, or not a valid answer to this request. */
   #onInvalid(detail: string): void {
     const address = this.#endpoint === null ? '' : this.#endpoint.address
+    if (this.#endpoint !== null) this.#noteOutcome(this.#endpoint, 'invalid')
     if (this.#hasResponseHead) this.#cut()
     else this.refuse('upstream_invalid', `${address}: ${detail}`)
   }
@@ -566,7 +649,8 @@ export class Exchange implements WrittenHead {
     shape.keepsLength = false
     shape.connection = 'implied'
     shape.date = null
-    this.#client.wire.send(writeResponse(parser, shape, outputs.ensure(responseHeadSize(parser, null))))
+    const length = this.#client.writeHead(parser, shape, outputs.ensure(responseHeadSize(parser, null)))
+    if (length > 0) this.#client.wire.send(length)
   }
 
   #startResponse(parser: HeadParser, bytes: Uint8Array, at: number, end: number): void {
@@ -577,7 +661,7 @@ export class Exchange implements WrittenHead {
     }
     const traffic = this.#traffic
     const { shape, outputs } = traffic
-    const upstream = this.upstream as UpstreamConnection
+    const upstream = this.upstream as ExchangeUpstream
     const isOld = this.#isOldClient
     let incoming = byClose
     if (this.#isHead || status === 204 || status === 304) incoming = noBody
@@ -587,7 +671,7 @@ export class Exchange implements WrittenHead {
     this.responseBody.begin(
       incoming,
       parser.contentLength,
-      hasUnknownLength && !isOld,
+      hasUnknownLength && !isOld && !this.#client.isFramed,
       incoming === byChunks ? upstream.decoder : null,
     )
     this.#keepsUpstream =
@@ -602,7 +686,7 @@ export class Exchange implements WrittenHead {
     ) {
       this.#keepsClient = false
     }
-    const edit = (this.#route as CompiledRoute).responseEdit
+    const edit = this.#responseEdit()
     shape.edit = edit
     // HEAD is told what GET would have been told (RFC 9112 section 6.1).
     shape.isChunked = (hasUnknownLength && !isOld) || (this.#isHead && parser.isChunked && !isOld)
@@ -612,9 +696,10 @@ export class Exchange implements WrittenHead {
     else if (isOld) shape.connection = 'keep-alive'
     shape.date = parser.dateIndex === -1 ? traffic.dateLine() : null
     const out = outputs.ensure(responseHeadSize(parser, edit) + end - at + bodyOverhead)
-    const length = writeResponse(parser, shape, out)
+    const length = this.#client.writeHead(parser, shape, out)
     this.#status = status
     this.#hasResponseHead = true
+    this.#noteOutcome(upstream.endpoint, status)
     this.#relay(bytes, at, end, out, length)
   }
 
@@ -632,6 +717,7 @@ export class Exchange implements WrittenHead {
       this.#cut()
     } else if (body.isDone) {
       if (consumed !== end) this.#keepsUpstream = false
+      if (this.#client.isFramed) this.#client.endBody(null)
       this.#afterResponse()
     } else if (wire.isBlocked) {
       this.upstream?.wire.pause()
@@ -655,18 +741,19 @@ export class Exchange implements WrittenHead {
     }
     const traffic = this.#traffic
     const { shape, outputs } = traffic
-    const upstream = this.upstream as UpstreamConnection
-    const edit = (this.#route as CompiledRoute).responseEdit
+    const upstream = this.upstream as ExchangeUpstream
+    const edit = this.#responseEdit()
     shape.edit = edit
     shape.isChunked = false
     shape.keepsLength = false
     shape.connection = 'upgrade'
     shape.date = null
     const out = outputs.ensure(responseHeadSize(parser, edit) + end - at)
-    const length = writeResponse(parser, shape, out)
+    const length = this.#client.writeHead(parser, shape, out)
     this.#status = 101
     this.#hasResponseHead = true
-    this.#client.wire.send(copy(bytes, at, end, out, length))
+    const filled = copy(bytes, at, end, out, length)
+    if (filled > 0) this.#client.wire.send(filled)
     const relay = new Relay(this.#client.wire, upstream.wire, traffic, () => {
       traffic.metrics.tunnels.dec()
       this.requestBody.passed = relay.sent
@@ -693,15 +780,15 @@ export class Exchange implements WrittenHead {
       this.#reason = answer.reason
       this.#traffic.metrics.refused[answer.reason].inc()
     }
-    this.#client.wire.sendOwned(
-      answerBytes(answer, {
-        requestId: this.#requestId(),
-        keepAlive,
-        isHead: this.#isHead,
-        ...(this.#route === null ? {} : { route: this.#route.name }),
-        ...(this.#service === null ? {} : { service: this.#service.name }),
-      }),
-    )
+    const lines = this.#admission?.verdict?.response?.lines
+    this.#client.sendAnswer(answer, {
+      requestId: this.#requestId(),
+      keepAlive,
+      isHead: this.#isHead,
+      ...(this.#route === null ? {} : { route: this.#route.name }),
+      ...(this.#service === null ? {} : { service: this.#service.name }),
+      ...(lines === undefined ? {} : { lines }),
+    })
     this.#finish()
   }
 
@@ -722,8 +809,21 @@ export class Exchange implements WrittenHead {
     this.#client.cut()
   }
 
-  /** Leaves the queue and the upstream. */
+  #noteOutcome(endpoint: UpstreamEndpoint, outcome: Outcome): void {
+    const { now } = this.#traffic.wheel
+    this.#service?.observer?.onOutcome(endpoint, outcome, now - this.#triedAt, now)
+  }
+
+  /** The route's edit of the answer, and what its policies add. */
+  #responseEdit(): CompiledEdit | null {
+    const edit = (this.#route as CompiledRoute).responseEdit
+    const verdict = this.#admission?.verdict ?? null
+    return verdict === null ? edit : mergeEdits(edit, verdict.response)
+  }
+
+  /** Leaves the policies, the queue and the upstream. */
   #drop(): void {
+    this.#admission?.abandon()
     if (this.#isPending) {
       this.#isPending = false
       this.#traffic.pending.remove(this.#service as UpstreamService, this)
@@ -777,7 +877,7 @@ export class Exchange implements WrittenHead {
 
   #writeLog(durationMs: number): void {
     const { record, accessLog } = this.#traffic
-    record.client = this.#client.remoteAddress
+    record.client = this.#admission?.request.clientAddress ?? this.#client.remoteAddress
     this.#log.fill(record)
     record.status = this.#status
     record.requestBytes = this.requestBody.passed

@@ -1,10 +1,20 @@
+import { STATUS_CODES } from 'node:http'
 import { problemResponse, type Reason, reasons } from '../problem.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { redirectLocation } from '../route-table/rewrite.js'
+import type { ListenerInfo } from './exchange-client.js'
 import type { HeadParser } from './head-parser.js'
 
-/** What the gateway answers by itself: a redirect or a problem. */
+/** What the gateway answers by itself: a redirect, a problem, or whatever a policy gives. */
 export type OwnAnswer =
+  | {
+      readonly kind: 'response'
+      /** 200 to 599. */
+      readonly status: number
+      /** In their order; none that frames the message. */
+      readonly headers: readonly (readonly [name: string, value: string])[]
+      readonly body?: Uint8Array
+    }
   | { readonly kind: 'redirect'; readonly status: number; readonly location: string }
   | {
       readonly kind: 'problem'
@@ -14,7 +24,10 @@ export type OwnAnswer =
       readonly status?: number
       readonly allow?: string
       readonly retryAfterSeconds?: number
+      readonly headers?: readonly (readonly [name: string, value: string])[]
     }
+
+const noLines = Buffer.alloc(0)
 
 /** The request that is answered. */
 export interface Answered {
@@ -23,6 +36,8 @@ export interface Answered {
   readonly isHead: boolean
   readonly route?: string
   readonly service?: string
+  /** Lines that policies add to the head, `Name: value\r\n` each. */
+  readonly lines?: Uint8Array
 }
 
 export function statusOf(answer: OwnAnswer): number {
@@ -31,26 +46,41 @@ export function statusOf(answer: OwnAnswer): number {
 
 /** The whole response. */
 export function answerBytes(answer: OwnAnswer, answered: Answered): Uint8Array {
+  const added = answered.lines ?? noLines
   if (answer.kind === 'problem') {
-    const { kind: _kind, ...problem } = answer
-    return problemResponse({ ...problem, ...answered })
+    const { kind: _kind, headers = [], ...problem } = answer
+    return problemResponse({ ...problem, ...answered, lines: Buffer.concat([linesOf(headers), added]) })
   }
-  const close = answered.keepAlive ? '' : 'Connection: close\r\n'
-  return Buffer.from(
-    `HTTP/1.1 ${answer.status} Redirect\r\nDate: ${new Date().toUTCString()}\r\nLocation: ${answer.location}\r\n` +
-      `Content-Length: 0\r\n${close}\r\n`,
-    'latin1',
-  )
+  const headers = answer.kind === 'redirect' ? [['Location', answer.location] as const] : answer.headers
+  const body = answer.kind === 'redirect' ? noLines : (answer.body ?? noLines)
+  const title = answer.kind === 'redirect' ? 'Redirect' : (STATUS_CODES[answer.status] ?? '')
+  const framing = answer.status === 204 || answer.status === 304 ? '' : `Content-Length: ${body.length}\r\n`
+  return Buffer.concat([
+    Buffer.from(`HTTP/1.1 ${answer.status} ${title}\r\nDate: ${new Date().toUTCString()}\r\n`),
+    linesOf(headers),
+    added,
+    Buffer.from(`${framing}${answered.keepAlive ? '' : 'Connection: close\r\n'}\r\n`),
+    answered.isHead || framing === '' ? noLines : body,
+  ])
+}
+
+// oxlint-disable-next-line no-control-regex -- control characters are what must not get through.
+const controls = /[\u0000-\u0008\u000a-\u001f\u007f]/g
+
+/** What would end the line early, or is no text of a header, is left out (RFC 9110 section 5.5). */
+function linesOf(headers: readonly (readonly [name: string, value: string])[]): Buffer {
+  const lines = headers.map(([name, value]) => `${name}: ${value.replace(controls, '')}\r\n`)
+  return Buffer.from(lines.join(''), 'latin1')
 }
 
 /** The route's redirect for the request whose head was just read; null when the route has none. */
-export function redirectOf(parser: HeadParser, route: CompiledRoute, listenerPort: number): OwnAnswer | null {
+export function redirectOf(parser: HeadParser, route: CompiledRoute, listener: ListenerInfo): OwnAnswer | null {
   const { redirect } = route
   if (redirect === null) return null
   const location = redirectLocation(redirect, route.prefixLength, {
-    scheme: 'http',
+    scheme: listener.isSecure ? 'https' : 'http',
     host: latin1(parser.bytes, parser.hostStart, parser.hostEnd),
-    port: portOf(parser, listenerPort),
+    port: portOf(parser, listener),
     path: parser.path,
     pathLength: parser.pathLength,
     query: latin1(parser.bytes, parser.queryStart, parser.queryEnd),
@@ -70,9 +100,10 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /** The port that the client used: the one it named, the scheme's own when it named a host only, else the listener's. */
-function portOf(parser: HeadParser, listenerPort: number): number {
+function portOf(parser: HeadParser, { port, isSecure }: ListenerInfo): number {
   if (parser.authorityEnd > parser.hostEnd + 1) {
     return Number(latin1(parser.bytes, parser.hostEnd + 1, parser.authorityEnd))
   }
-  return parser.authorityEnd > parser.authorityStart ? 80 : listenerPort
+  if (parser.authorityEnd === parser.authorityStart) return port
+  return isSecure ? 443 : 80
 }

@@ -24,10 +24,15 @@ const longestRequestId = 128
 export type ForwardedLines = Uint8Array | null
 
 /** Bytes that the head written by `writeRequest` needs at most. */
-export function requestHeadSize(parser: HeadParser, route: CompiledRoute, forwarded: ForwardedLines): number {
+export function requestHeadSize(
+  parser: HeadParser,
+  route: CompiledRoute,
+  edit: CompiledEdit | null,
+  forwarded: ForwardedLines,
+): number {
   const rewrite = route.rewrite
   const rewritten = rewrite === null ? 0 : (rewrite.host?.length ?? 0) + (rewrite.path?.value.length ?? 0)
-  const edited = route.requestEdit === null ? 0 : route.requestEdit.lines.length
+  const edited = edit === null ? 0 : edit.lines.length
   const authority = parser.authorityEnd - parser.authorityStart
   return (
     parser.end - parser.start + parser.pathLength + 2 * authority + rewritten + edited + (forwarded?.length ?? 0) + 512
@@ -48,6 +53,7 @@ export interface WrittenHead {
 export function writeRequest(
   parser: HeadParser,
   route: CompiledRoute,
+  edit: CompiledEdit | null,
   forwarded: ForwardedLines,
   keepsUpgrade: boolean,
   ids: IdSource,
@@ -69,7 +75,7 @@ export function writeRequest(
   if (rewrite !== null && rewrite.host !== null) to = put(out, to, rewrite.host)
   else to = copy(bytes, parser.authorityStart, parser.authorityEnd, out, to)
   to = put(out, to, crlf)
-  to = writeKeptLines(parser, route, forwarded !== null, out, to)
+  to = writeKeptLines(parser, edit, forwarded !== null, out, to)
   const ownStart = to
   if (forwarded !== null) {
     to = put(out, to, forwarded)
@@ -79,7 +85,6 @@ export function writeRequest(
   to = put(out, to, traceparentName)
   to = writeTraceparent(parser, ids, out, to)
   to = put(out, to, crlf)
-  const edit = route.requestEdit
   if (edit !== null) to = dropLines(edit, out, ownStart, to)
   to = put(out, to, requestIdName)
   written.requestIdStart = to
@@ -115,13 +120,12 @@ function dropLines(edit: CompiledEdit, out: Uint8Array, start: number, end: numb
 
 function writeKeptLines(
   parser: HeadParser,
-  route: CompiledRoute,
+  edit: CompiledEdit | null,
   replacesIdentity: boolean,
   out: Uint8Array,
   to: number,
 ): number {
   const { bytes, headers, kinds, headerCount } = parser
-  const edit = route.requestEdit
   const checksConnection = parser.hasOtherOption
   let runStart = -1
   for (let index = 0; index < headerCount; index++) {

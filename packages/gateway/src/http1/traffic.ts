@@ -14,6 +14,7 @@ import { Outputs, readBytes } from './outputs.js'
 import { PendingRequests } from './pending-requests.js'
 import { ResponseShape } from './response-writer.js'
 import { EndpointConnections } from './endpoint-connections.js'
+import type { ExchangeUpstreams } from './exchange-upstream.js'
 
 /** A response's head may be as large as this whatever the limits for requests say. */
 const responseLimits = { maxTargetBytes: 0, maxHeadBytes: 64 * 1024, maxHeaders: 256 }
@@ -49,6 +50,8 @@ export class Traffic {
   onDrained: (endpoint: string) => void = () => {}
   /** A request or a tunnel waits for a service that sleeps. */
   onHeld: () => void = () => {}
+  /** Something that stops nothing and that an operator should know. */
+  onTrouble: (message: string) => void = () => {}
   readonly #heads: Buffer[] = []
   #dateSecond = 0
   #dateLine: Uint8Array = new Uint8Array(0)
@@ -82,7 +85,7 @@ export class Traffic {
     this.pending.wakeAll()
   }
 
-  connectionsOf(endpoint: UpstreamEndpoint): EndpointConnections {
+  connectionsOf(endpoint: UpstreamEndpoint): ExchangeUpstreams {
     if (endpoint.pool !== null) return endpoint.pool as EndpointConnections
     const connections = new EndpointConnections(endpoint, this)
     endpoint.pool = connections

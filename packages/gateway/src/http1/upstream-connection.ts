@@ -1,9 +1,11 @@
 import { connect } from 'node:net'
 import type { Relay } from '../tunnel/relay.js'
 import { WheelTimer } from '../timer-wheel.js'
+import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { ChunkDecoder } from './chunk-decoder.js'
 import type { EndpointConnections } from './endpoint-connections.js'
 import type { Exchange } from './exchange.js'
+import type { ExchangeUpstream } from './exchange-upstream.js'
 import { HeadReader } from './head-reader.js'
 import { sharedReadOptions } from './shared-read.js'
 import type { Traffic } from './traffic.js'
@@ -16,8 +18,9 @@ import { Wire, type WireOwner } from './wire.js'
 const longestIdleMs = 4_000
 
 /** One connection to an endpoint: opening, in use by one exchange, idle, carrying a tunnel, or closed. */
-export class UpstreamConnection implements WireOwner {
+export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   readonly connections: EndpointConnections
+  readonly endpoint: UpstreamEndpoint
   readonly wire: Wire
   readonly head: HeadReader
   /** Whose it is; null while idle and after the end. */
@@ -41,6 +44,7 @@ export class UpstreamConnection implements WireOwner {
 
   constructor(connections: EndpointConnections, traffic: Traffic, exchange: Exchange) {
     this.connections = connections
+    this.endpoint = connections.endpoint
     this.exchange = exchange
     this.#traffic = traffic
     this.head = new HeadReader(traffic.responseParsers)
@@ -65,6 +69,14 @@ export class UpstreamConnection implements WireOwner {
   get decoder(): ChunkDecoder {
     this.#decoder ??= new ChunkDecoder()
     return this.#decoder
+  }
+
+  sendRequest(bytes: Uint8Array): void {
+    this.wire.sendOwned(bytes)
+  }
+
+  endRequest(): void {
+    // Its framing has said so.
   }
 
   /** Makes an idle connection the exchange's. */

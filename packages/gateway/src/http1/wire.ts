@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
+import type { ExchangeWire } from './exchange-client.js'
 import type { Outputs } from './outputs.js'
+import { breakOff } from './shared-read.js'
 
 /** Who is told when a wire that was blocked can take more. */
 export interface WireOwner {
@@ -11,7 +13,7 @@ export interface WireOwner {
  *
  * While `isBlocked`, the buffer that was sent last is the kernel's to read, and the other side of the exchange should not be read.
  */
-export class Wire {
+export class Wire implements ExchangeWire {
   readonly socket: Socket
   isBlocked = false
   isPaused = false
@@ -23,6 +25,14 @@ export class Wire {
     this.socket = socket
     this.#outputs = outputs
     this.#owner = owner
+  }
+
+  get isSendingOver(): boolean {
+    return this.socket.destroyed || this.socket.writableEnded
+  }
+
+  get hasFailed(): boolean {
+    return this.socket.errored !== null
   }
 
   /** Sends the first `length` bytes of the current output buffer. */
@@ -51,6 +61,14 @@ export class Wire {
     if (!this.isPaused) return
     this.isPaused = false
     this.socket.resume()
+  }
+
+  end(): void {
+    if (!this.socket.destroyed) this.socket.end()
+  }
+
+  breakOff(): void {
+    breakOff(this.socket)
   }
 
   #block(): void {

@@ -1,6 +1,7 @@
 import type { GatewayConfig, GatewayLimits, GatewayService, RouteSpec, RoutingTable } from '@pando/model'
 import type { RequestView } from '../http1/request-view.js'
 import { GatewayMetrics, type ServiceMetrics } from '../metrics/gateway-metrics.js'
+import { Policies } from '../policy/policies.js'
 import { UpstreamEndpoint, UpstreamService } from '../upstream.js'
 import { CompiledRoute } from './compiled-route.js'
 import { compileConditions } from './conditions.js'
@@ -8,6 +9,8 @@ import { compileEdits } from './header-edit.js'
 import { comparePaths, compilePath } from './path-pattern.js'
 import { compileRedirect, compileRewrite } from './rewrite.js'
 import { type HostedEntry, RouteIndex } from './route-index.js'
+
+const noPolicies = new Policies([])
 
 /** A routing table, ready to be read by requests. */
 export interface CompiledTable {
@@ -38,6 +41,7 @@ export function compileTable(
   table: RoutingTable,
   previous: CompiledTable | null,
   metrics: GatewayMetrics = previous?.metrics ?? new GatewayMetrics(),
+  policies: Policies = noPolicies,
 ): CompiledTable {
   const endpoints = takeEndpoints(table, previous, metrics)
   const services = takeServices(table, previous, endpoints)
@@ -46,7 +50,8 @@ export function compileTable(
     return { ...previous, table, services, endpoints, departing: takeDeparting(previous, endpoints) }
   }
   const problems: string[] = []
-  const index = new RouteIndex(compileRoutes(table.config, services, metrics, problems))
+  policies.configure(table.config)
+  const index = new RouteIndex(compileRoutes(table.config, services, metrics, policies, problems))
   const mesh = compileMesh(table.config, services, metrics)
   const ofService = new Map([...services.values()].map((service) => [service, metrics.service(service.name)]))
   return {
@@ -144,11 +149,12 @@ function compileRoutes(
   config: GatewayConfig,
   services: ReadonlyMap<string, UpstreamService>,
   metrics: GatewayMetrics,
+  policies: Policies,
   problems: string[],
 ): HostedEntry[] {
   const entries = config.routes.flatMap((spec) => {
     try {
-      return compileRoute(spec, services, metrics, problems)
+      return compileRoute(spec, services, metrics, policies, problems)
     } catch (error) {
       // What its shape should have kept out costs this one route, not all of them.
       problems.push(`route ${spec.name}: it could not be compiled: ${String(error)}`)
@@ -175,6 +181,7 @@ function compileRoute(
   spec: RouteSpec,
   services: ReadonlyMap<string, UpstreamService>,
   metrics: GatewayMetrics,
+  policies: Policies,
   problems: string[],
 ): HostedEntry[] {
   const own: string[] = []
@@ -202,6 +209,7 @@ function compileRoute(
       const upstream = services.get(service)
       return upstream === undefined ? [] : [{ service: upstream, weight }]
     }),
+    policies: policies.of(spec, own),
     metrics,
   }
   const entries: HostedEntry[] = []
@@ -238,6 +246,7 @@ function compileMesh(
       requestTimeoutMs: null,
       backendRequestTimeoutMs: null,
       backends: service === undefined ? [] : [{ service, weight: 1 }],
+      policies: [],
       metrics,
     })
     routes.set(listener.name, route)

@@ -1,4 +1,5 @@
 import type { GatewayMetrics, ExchangeMetrics } from '../metrics/gateway-metrics.js'
+import type { RoutePolicy } from '../policy/route-policy.js'
 import type { UpstreamService } from '../upstream.js'
 import type { CompiledEdit } from './header-edit.js'
 import type { CompiledRedirect, CompiledRewrite } from './rewrite.js'
@@ -13,6 +14,8 @@ export interface CompiledRouteOptions {
   readonly requestTimeoutMs: number | null
   readonly backendRequestTimeoutMs: number | null
   readonly backends: readonly { readonly service: UpstreamService; readonly weight: number }[]
+  /** What a request has to pass, in order. */
+  readonly policies: readonly RoutePolicy[]
   readonly metrics: GatewayMetrics
 }
 
@@ -30,6 +33,7 @@ export class CompiledRoute {
   readonly requestTimeoutMs: number | null
   /** One try until the head of its response, milliseconds; null has none. */
   readonly backendRequestTimeoutMs: number | null
+  readonly policies: readonly RoutePolicy[]
   /** For exchanges that reach no service: redirects and errors. */
   readonly metrics: ExchangeMetrics
   readonly #services: readonly UpstreamService[]
@@ -47,6 +51,7 @@ export class CompiledRoute {
     this.redirect = options.redirect
     this.requestTimeoutMs = options.requestTimeoutMs
     this.backendRequestTimeoutMs = options.backendRequestTimeoutMs
+    this.policies = options.policies
     this.metrics = options.metrics.exchange(options.name, '')
     const weighted = options.backends.filter((backend) => backend.weight > 0)
     this.#services = weighted.map((backend) => backend.service)

@@ -30,6 +30,25 @@ export class CompiledEdit {
   }
 }
 
+/** Both, one after the other; null when there is none. */
+export function mergeEdits(first: CompiledEdit | null, second: CompiledEdit | null): CompiledEdit | null {
+  if (first === null) return second
+  if (second === null) return first
+  const lines = Buffer.concat([dropLines(second, first.lines), second.lines])
+  return new CompiledEdit([...first.dropped, ...second.dropped], lines)
+}
+
+/** What the edit leaves of another one's lines. */
+function dropLines(edit: CompiledEdit, lines: Uint8Array): Uint8Array {
+  const kept: Uint8Array[] = []
+  for (let at = 0; at < lines.length;) {
+    const end = lines.indexOf(0x0a, at) + 1
+    if (!edit.drops(lines, at, lines.indexOf(0x3a, at))) kept.push(lines.subarray(at, end))
+    at = end
+  }
+  return Buffer.concat(kept)
+}
+
 /** All edits of one side in their order (each: remove, set, add), as one; null when they do nothing. What cannot be done goes to `problems`. */
 export function compileEdits(
   edits: readonly HeaderEdit[],

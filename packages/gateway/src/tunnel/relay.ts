@@ -1,7 +1,22 @@
 import type { Traffic } from '../http1/traffic.js'
-import { breakOff } from '../http1/shared-read.js'
-import type { Wire } from '../http1/wire.js'
 import { WheelTimer } from '../timer-wheel.js'
+
+/** One of the two whose bytes a relay carries. */
+export interface RelaySide {
+  readonly isBlocked: boolean
+  /** Nothing can be sent any more: it has been ended, or is gone. */
+  readonly isSendingOver: boolean
+  /** It is gone, and not by an ordinary end. */
+  readonly hasFailed: boolean
+  /** Sends the first `length` bytes of the worker's current output buffer. */
+  send(length: number): void
+  pause(): void
+  resume(): void
+  /** Says that nothing more is sent. */
+  end(): void
+  /** Ends it at once, so that the peer sees that it was no ordinary end. */
+  breakOff(): void
+}
 
 /**
  * Two connections that carry each other's bytes, whatever they mean: an upgraded HTTP/1.1 connection or a TCP tunnel. What one cannot
@@ -10,8 +25,8 @@ import { WheelTimer } from '../timer-wheel.js'
  * not, as a peer that ended because it has gone looks no different.
  */
 export class Relay {
-  readonly #a: Wire
-  readonly #b: Wire
+  readonly #a: RelaySide
+  readonly #b: RelaySide
   readonly #traffic: Traffic
   readonly #onOver: () => void
   #hasAEnded = false
@@ -22,7 +37,7 @@ export class Relay {
   sent = 0
   received = 0
 
-  constructor(a: Wire, b: Wire, traffic: Traffic, onOver: () => void) {
+  constructor(a: RelaySide, b: RelaySide, traffic: Traffic, onOver: () => void) {
     this.#a = a
     this.#b = b
     this.#traffic = traffic
@@ -30,11 +45,11 @@ export class Relay {
     this.#onOver = onOver
   }
 
-  onBytes(from: Wire, bytes: Uint8Array, length: number): void {
+  onBytes(from: RelaySide, bytes: Uint8Array, length: number): void {
     const to = from === this.#a ? this.#b : this.#a
     if (from === this.#a) this.sent += length
     else this.received += length
-    if (to.socket.destroyed || to.socket.writableEnded) return
+    if (to.isSendingOver) return
     const out = this.#traffic.outputs.ensure(length)
     out.set(length === bytes.length ? bytes : bytes.subarray(0, length), 0)
     to.send(length)
@@ -42,23 +57,23 @@ export class Relay {
     if (this.#hasAEnded || this.#hasBEnded) this.#watch()
   }
 
-  onDrain(wire: Wire): void {
+  onDrain(wire: RelaySide): void {
     const other = wire === this.#a ? this.#b : this.#a
     other.resume()
   }
 
-  onEnd(from: Wire): void {
+  onEnd(from: RelaySide): void {
     const isA = from === this.#a
     if (isA) this.#hasAEnded = true
     else this.#hasBEnded = true
     const to = isA ? this.#b : this.#a
-    if (!to.socket.destroyed) to.socket.end()
+    to.end()
     this.#watch()
   }
 
-  onClose(from: Wire): void {
+  onClose(from: RelaySide): void {
     const other = from === this.#a ? this.#b : this.#a
-    if (!this.#hasAEnded || !this.#hasBEnded || from.socket.errored !== null) breakOff(other.socket)
+    if (!this.#hasAEnded || !this.#hasBEnded || from.hasFailed) other.breakOff()
     if (this.#isOver) return
     this.#isOver = true
     this.#traffic.wheel.cancel(this.#timer)
@@ -71,8 +86,8 @@ export class Relay {
 
   /** Breaks both off. */
   cut(): void {
-    breakOff(this.#a.socket)
-    breakOff(this.#b.socket)
+    this.#a.breakOff()
+    this.#b.breakOff()
   }
 }
 

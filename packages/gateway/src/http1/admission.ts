@@ -1,0 +1,73 @@
+import { type Admission, askPolicies } from '../policy/ask.js'
+import { HeadRequest } from '../policy/head-request.js'
+import type { CompiledRoute } from '../route-table/compiled-route.js'
+import type { ExchangeClient } from './exchange-client.js'
+import { complete, HeadParser } from './head-parser.js'
+import type { Traffic } from './traffic.js'
+
+/** Of a request whose policies wait for something. `parser` holds a copy of the head, as the connection goes on reading. */
+export type OnAdmission = (admission: Admission, parser: HeadParser) => void
+
+/** One request before the policies of its route. */
+export class RequestAdmission {
+  readonly request: HeadRequest
+  /** The verdict; null while it is waited for. */
+  verdict: Admission | null = null
+  readonly #route: CompiledRoute
+  readonly #traffic: Traffic
+  readonly #onDecided: OnAdmission
+  #isAbandoned = false
+
+  constructor(
+    route: CompiledRoute,
+    parser: HeadParser,
+    client: ExchangeClient,
+    traffic: Traffic,
+    onDecided: OnAdmission,
+  ) {
+    this.request = new HeadRequest(parser, client.listener, client.remoteAddress)
+    this.#route = route
+    this.#traffic = traffic
+    this.#onDecided = onDecided
+    const verdict = askPolicies(route.policies, this.request, (policy, cause) => {
+      traffic.onTrouble(`route ${route.name}: policy ${policy.name} failed: ${describe(cause)}`)
+    })
+    if (verdict instanceof Promise) this.#await(verdict, parser)
+    else this.verdict = verdict
+  }
+
+  /** Nobody wants the verdict any more. */
+  abandon(): void {
+    this.#isAbandoned = true
+  }
+
+  #await(verdict: Promise<Admission>, parser: HeadParser): void {
+    const bytes = Buffer.from(parser.bytes.subarray(parser.start, parser.end))
+    const kept = new HeadParser(true, this.#traffic.limits)
+    kept.begin(bytes, 0)
+    const isRight = kept.parse(bytes.length) === complete
+    this.request.moveTo(kept)
+    void this.#decideLater(verdict, kept, isRight)
+  }
+
+  async #decideLater(verdict: Promise<Admission>, kept: HeadParser, isRight: boolean): Promise<void> {
+    const admission = await verdict
+    if (this.#isAbandoned) return
+    this.verdict = isRight ? admission : this.#denied()
+    this.#onDecided(this.verdict, kept)
+  }
+
+  /** A table with narrower limits came between the two readings of the head. */
+  #denied(): Admission {
+    const detail = `The limits of the gateway changed while ${this.#route.name} was being decided on.`
+    return {
+      request: null,
+      response: null,
+      answer: { kind: 'problem', reason: 'policy_failed', detail, retryAfterSeconds: 1 },
+    }
+  }
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+}

@@ -1,0 +1,42 @@
+import type { Relay } from '../tunnel/relay.js'
+import type { UpstreamEndpoint } from '../upstream-endpoint.js'
+import type { ChunkDecoder } from './chunk-decoder.js'
+import type { Exchange } from './exchange.js'
+import type { ExchangeWire } from './exchange-client.js'
+import type { HeadReader } from './head-reader.js'
+
+/** Who is asked: a connection of HTTP/1.1, or a stream of an HTTP/2 one that speaks as one would. It serves one exchange at a time. */
+export interface ExchangeUpstream {
+  readonly endpoint: UpstreamEndpoint
+  readonly wire: ExchangeWire
+  /** Reads the heads of its answers. */
+  readonly head: HeadReader
+  readonly decoder: ChunkDecoder
+  exchange: Exchange | null
+  /** Set when the upgrade that it carried has been answered with 101. */
+  relay: Relay | null
+  readonly isConnected: boolean
+  /** A byte has come over it: somebody has been at the other end, and no proxy alone. */
+  readonly hasAnswered: boolean
+  /** Sends the head, `bytes[0, headLength)`, and behind it what has come of the body. Nobody changes the bytes before they have left. */
+  sendRequest(bytes: Uint8Array, headLength: number): void
+  /** The request's body is whole and has been given to `wire`. */
+  endRequest(): void
+  /** The server closes an idle connection after so long. */
+  limitIdle(seconds: number): void
+  /** The exchange is over and has left it as it found it. */
+  rest(): void
+  /** Ends it at once; its exchange is not told. */
+  destroy(): void
+}
+
+/** How exchanges come to an endpoint. */
+export interface ExchangeUpstreams {
+  /** Connections that are being opened. */
+  readonly opening: number
+  /**
+   * An upstream that is the exchange's own from now on, or null when there is no room for one more. One that is not connected yet calls
+   * `onConnected` or `onConnectFailure` of it. `since`: of those that have served before, only what was in use then or later; Infinity wants a new one.
+   */
+  obtain(exchange: Exchange, since: number): ExchangeUpstream | null
+}

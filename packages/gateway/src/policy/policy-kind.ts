@@ -1,0 +1,11 @@
+import type { GatewayConfig, RouteSpec } from '@pando/model'
+import type { RoutePolicy } from './route-policy.js'
+
+/** One kind of policy of a worker: it makes the policies of routes and keeps what outlives a table (caches, counts). */
+export interface PolicyKind {
+  /** A new configuration; `of` is asked for each of its routes next. */
+  configure(config: GatewayConfig): void
+  /** What the route asks of this kind, mostly nothing. An error denies all of the route's requests. */
+  of(route: RouteSpec): readonly RoutePolicy[]
+  close(): void
+}
