@@ -1,0 +1,281 @@
+import { lowerCase } from '../../http1/chars.js'
+import { copy } from '../../http1/chunk-decoder.js'
+import { DynamicTable } from './dynamic-table.js'
+import { encodeHuffman, huffmanLength } from './huffman-encoder.js'
+import {
+  staticBytes,
+  staticCount,
+  staticLengths,
+  staticNameLengths,
+  staticNames,
+  staticStarts,
+} from './static-table.js'
+
+/** Of either side's table what we use at most: a response's usual fields need about a kilobyte. */
+const mostTableSize = 4096
+const slots = 256
+/** Longer values are not worth their place in the table. */
+const longestIndexed = 512
+/** A value is hashed by its ends where it is long. */
+const mostHashed = 64
+
+/** Bytes that `field` may write beside the name and the value: three integers. */
+export const fieldOverhead = 16
+
+/** Static entries by the hash of their name; those whose slot is taken are in the next free one. */
+const staticSlots = 1024
+const staticByHash = new Uint8Array(staticSlots)
+for (const [name, index] of staticNames) {
+  let slot = hash(Buffer.from(name), 0, name.length, 0) & (staticSlots - 1)
+  while (staticByHash[slot] !== 0) slot = (slot + 1) & (staticSlots - 1)
+  staticByHash[slot] = index
+}
+/** Static entries with the values that responses have often: `:status` is written by number, the rest by name only. */
+const statusIndexes: Readonly<Record<number, number>> = { 200: 8, 204: 9, 206: 10, 304: 11, 400: 12, 404: 13, 500: 14 }
+const statusIndex = 8
+
+/** Values that must not be guessed by watching sizes (RFC 7541 section 7.1): never in a table, here or further on. */
+const sensitiveNames: ReadonlySet<string> = new Set(['set-cookie', 'cookie', 'authorization', 'proxy-authorization'])
+const sensitiveStatic = new Uint8Array(staticCount + 1)
+for (const name of sensitiveNames) sensitiveStatic[staticNames.get(name) as number] = 1
+
+/**
+ * Encodes the field sections of one direction of one connection (RFC 7541).
+ *
+ * A name that has no index yet is added to the table with its value; after that, a field is added when the same value has come twice in
+ * a row of its slot. So `content-type` and `server` become one byte, and ids, lengths and dates, which never repeat, push nothing out.
+ * Slots are found by hash and may be taken over: that costs a few bytes on the wire, never correctness.
+ */
+export class HpackEncoder {
+  readonly #table = new DynamicTable(mostTableSize)
+  /** By hash: number of the entry (as `added` counts, from 1), of fields and of names. */
+  readonly #fieldSlots = new Int32Array(slots)
+  readonly #nameSlots = new Int32Array(slots)
+  /** By hash: the hash of the field that was last written as a literal. */
+  readonly #seen = new Int32Array(slots)
+  readonly #name = new Uint8Array(256)
+  /** Smallest size since the last section, where an update must be sent; -1 when there is none. */
+  #smallest = -1
+  #line = new Uint8Array(1024)
+
+  /** The peer's SETTINGS_HEADER_TABLE_SIZE. The change is told at the start of the next section. */
+  limitTable(bytes: number): void {
+    const size = Math.min(bytes, mostTableSize)
+    if (size === this.#table.maxSize) return
+    this.#smallest = this.#smallest === -1 ? size : Math.min(this.#smallest, size)
+    this.#table.resize(size)
+  }
+
+  /** Begins a section: writes the updates of the table's size that are due. At most 8 bytes. */
+  begin(out: Uint8Array, to: number): number {
+    if (this.#smallest === -1) return to
+    if (this.#smallest < this.#table.maxSize) to = putInteger(out, to, 0x20, 0x1f, this.#smallest)
+    this.#smallest = -1
+    return putInteger(out, to, 0x20, 0x1f, this.#table.maxSize)
+  }
+
+  /** `:status`, at most 8 bytes. */
+  status(out: Uint8Array, to: number, status: number): number {
+    const index = statusIndexes[status]
+    if (index !== undefined) {
+      out[to] = 0x80 | index
+      return to + 1
+    }
+    out[to++] = statusIndex
+    out[to++] = 3
+    out[to++] = 0x30 + Math.floor(status / 100)
+    out[to++] = 0x30 + (Math.floor(status / 10) % 10)
+    out[to++] = 0x30 + (status % 10)
+    return to
+  }
+
+  /**
+   * A field, its name in any case. `out` must have room for name, value and `fieldOverhead`. Name and value may lie in different arrays.
+   * Returns the offset behind it.
+   */
+  field(
+    out: Uint8Array,
+    to: number,
+    names: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): number {
+    const nameLength = nameEnd - nameStart
+    const valueLength = valueEnd - valueStart
+    let name = this.#name
+    if (nameLength > name.length) name = new Uint8Array(nameLength)
+    for (let index = 0; index < nameLength; index++) name[index] = lowerCase[names[nameStart + index]]
+    const nameHash = hash(name, 0, nameLength, 0)
+    const staticIndex = findStatic(name, nameLength, nameHash)
+    if (isSensitive(staticIndex)) {
+      to = putInteger(out, to, 0x10, 0x0f, staticIndex)
+      return putString(values, valueStart, valueEnd, out, to)
+    }
+    if (valueLength > longestIndexed) {
+      return this.#literal(out, to, name, nameLength, nameHash, staticIndex, values, valueStart, valueEnd)
+    }
+    const fieldHash = hash(values, valueStart, valueEnd, nameHash)
+    const slot = fieldHash & (slots - 1)
+    const age = this.#age(this.#fieldSlots[slot])
+    if (age >= 0 && this.#isEntry(age, name, nameLength, values, valueStart, valueEnd)) {
+      return putInteger(out, to, 0x80, 0x7f, age + staticCount + 1)
+    }
+    const isStatic = staticIndex !== 0 && isStaticField(staticIndex, values, valueStart, valueEnd)
+    if (isStatic) return putInteger(out, to, 0x80, 0x7f, staticIndex)
+    const isNew = staticIndex === 0 && this.#nameIndex(name, nameLength, nameHash) === 0
+    if (!isNew && this.#seen[slot] !== fieldHash) {
+      this.#seen[slot] = fieldHash
+      return this.#literal(out, to, name, nameLength, nameHash, staticIndex, values, valueStart, valueEnd)
+    }
+    // The name's index is that before the entry is added: the peer reads it so.
+    const index = staticIndex === 0 ? this.#nameIndex(name, nameLength, nameHash) : staticIndex
+    to = putInteger(out, to, 0x40, 0x3f, index)
+    if (index === 0) to = putString(name, 0, nameLength, out, to)
+    to = putString(values, valueStart, valueEnd, out, to)
+    this.#add(name, nameLength, nameHash, slot, values, valueStart, valueEnd)
+    return to
+  }
+
+  /** A field that goes into no table. */
+  #literal(
+    out: Uint8Array,
+    to: number,
+    name: Uint8Array,
+    nameLength: number,
+    nameHash: number,
+    staticIndex: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): number {
+    const index = staticIndex === 0 ? this.#nameIndex(name, nameLength, nameHash) : staticIndex
+    to = putInteger(out, to, 0, 0x0f, index)
+    if (index === 0) to = putString(name, 0, nameLength, out, to)
+    return putString(values, valueStart, valueEnd, out, to)
+  }
+
+  #add(
+    name: Uint8Array,
+    nameLength: number,
+    nameHash: number,
+    slot: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const length = nameLength + (valueEnd - valueStart) + 4
+    if (length > this.#line.length) this.#line = new Uint8Array(length * 2)
+    const line = this.#line
+    copy(name, 0, nameLength, line, 0)
+    copy(values, valueStart, valueEnd, line, nameLength + 2)
+    const table = this.#table
+    if (!table.add(line, 0, nameLength, length, 0)) return
+    this.#fieldSlots[slot] = table.added
+    this.#nameSlots[nameHash & (slots - 1)] = table.added
+  }
+
+  /** Index of an entry of the dynamic table with this name; 0 when none is known. */
+  #nameIndex(name: Uint8Array, nameLength: number, nameHash: number): number {
+    const age = this.#age(this.#nameSlots[nameHash & (slots - 1)])
+    if (age < 0) return 0
+    const table = this.#table
+    if (table.nameLength(age) !== nameLength) return 0
+    const start = table.start(age)
+    for (let at = 0; at < nameLength; at++) if (table.data[start + at] !== name[at]) return 0
+    return age + staticCount + 1
+  }
+
+  /** Age of the entry with this number, -1 when it has left the table. */
+  #age(number: number): number {
+    if (number === 0) return -1
+    const age = this.#table.added - number
+    return age < this.#table.count ? age : -1
+  }
+
+  #isEntry(
+    age: number,
+    name: Uint8Array,
+    nameLength: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): boolean {
+    const table = this.#table
+    if (table.nameLength(age) !== nameLength) return false
+    if (table.lineLength(age) !== nameLength + (valueEnd - valueStart) + 4) return false
+    const { data } = table
+    let at = table.start(age)
+    for (let index = 0; index < nameLength; index++) if (data[at++] !== name[index]) return false
+    at += 2
+    for (let from = valueStart; from < valueEnd; from++) if (data[at++] !== values[from]) return false
+    return true
+  }
+}
+
+function isSensitive(staticIndex: number): boolean {
+  return sensitiveStatic[staticIndex] === 1
+}
+
+/** The first index of a name of the static table, 0 when it has none. */
+function findStatic(name: Uint8Array, length: number, nameHash: number): number {
+  for (let slot = nameHash & (staticSlots - 1); ; slot = (slot + 1) & (staticSlots - 1)) {
+    const index = staticByHash[slot]
+    if (index === 0 || (staticNameLengths[index] === length && isStaticName(index, name, length))) return index
+  }
+}
+
+function isStaticName(index: number, name: Uint8Array, length: number): boolean {
+  const start = staticStarts[index]
+  for (let at = 0; at < length; at++) if (staticBytes[start + at] !== name[at]) return false
+  return true
+}
+
+function isStaticField(index: number, values: Uint8Array, start: number, end: number): boolean {
+  const nameLength = staticNameLengths[index]
+  if (staticLengths[index] !== nameLength + (end - start) + 4) return false
+  let at = staticStarts[index] + nameLength + 2
+  for (let from = start; from < end; from++) if (staticBytes[at++] !== values[from]) return false
+  return true
+}
+
+/** Of long ones, of the length and the ends only: enough to tell, as what is found is compared. */
+function hash(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let value = (seed ^ (end - start)) | 0
+  if (end - start > mostHashed) {
+    for (let at = start; at < start + mostHashed / 2; at++) value = (Math.imul(value, 31) + bytes[at]) | 0
+    start = end - mostHashed / 2
+  }
+  for (let at = start; at < end; at++) value = (Math.imul(value, 31) + bytes[at]) | 0
+  return value ^ (value >>> 15)
+}
+
+/** An integer (RFC 7541 section 5.1) behind the bits `pattern`. */
+function putInteger(out: Uint8Array, to: number, pattern: number, mask: number, value: number): number {
+  if (value < mask) {
+    out[to] = pattern | value
+    return to + 1
+  }
+  out[to++] = pattern | mask
+  value -= mask
+  while (value >= 0x80) {
+    out[to++] = (value & 0x7f) | 0x80
+    value >>>= 7
+  }
+  out[to] = value
+  return to + 1
+}
+
+/** A string (RFC 7541 section 5.2), Huffman-coded where that is shorter. */
+function putString(bytes: Uint8Array, start: number, end: number, out: Uint8Array, to: number): number {
+  const plainLength = end - start
+  const length = huffmanLength(bytes, start, end)
+  if (length >= plainLength) {
+    to = putInteger(out, to, 0, 0x7f, plainLength)
+    return copy(bytes, start, end, out, to)
+  }
+  to = putInteger(out, to, 0x80, 0x7f, length)
+  return encodeHuffman(bytes, start, end, out, to)
+}

@@ -1,0 +1,16 @@
+const firstBytes = 4096
+
+/** Where header lines gather, one behind the other. It grows to the largest section that was read, which the reader's limit bounds. */
+export class LineBuffer {
+  bytes: Buffer = Buffer.allocUnsafeSlow(firstBytes)
+  length = 0
+
+  /** Makes room for so many bytes more. */
+  reserve(count: number): void {
+    const needed = this.length + count
+    if (needed <= this.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(needed * 2)
+    larger.set(this.bytes)
+    this.bytes = larger
+  }
+}
