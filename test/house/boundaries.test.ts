@@ -143,6 +143,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/balancer': ['upstream-endpoint.ts'],
   'gateway/metrics': ['data-plane.ts', 'problem.ts'],
   'gateway/policy': ['http1/', 'route-table/header-edit.ts'],
+  'gateway/resilience': [],
   'gateway/process': ['data-plane.ts', 'http-data-plane.ts', 'metrics/'],
   'gateway/route-table': ['http1/request-view.ts', 'metrics/', 'normal-path.ts', 'policy/', 'upstream.ts'],
 }

@@ -13,7 +13,7 @@ export interface EndpointPool {
  * One address that requests may go to, as one worker knows it. The object outlives table swaps as long as id and address stay the
  * same, so that its connections, its in-flight count and what was learnt of its failures do too.
  *
- * Who writes what: the table's compiler writes `state`, `weight` and `hasLeft`; the data plane writes the rest, through the methods.
+ * Who writes what: the table's compiler writes `state`, `weight`, `zone` and `hasLeft`; the data plane writes the rest, through the methods.
  */
 export class UpstreamEndpoint {
   readonly id: string
@@ -33,6 +33,15 @@ export class UpstreamEndpoint {
   /** Milliseconds on the caller's clock; before it, new requests go elsewhere where there is an elsewhere. */
   suspectUntil = 0
   lastFailureAt = 0
+  /** Errors in a row that it answered with, or failed by; see `resilience/ejection.ts`. */
+  errors = 0
+  ejections = 0
+  /** It is ejected: it gets no new requests before, unless too many are. 0 when it never was. */
+  ejectedUntil = 0
+  /** Since when requests are shared out to it; -1 while they are not. */
+  healthySince = -1
+  /** Where it is, as its metadata says; empty when it does not. */
+  zone = ''
   /** Running score of smooth weighted round robin. */
   score = 0
   pool: EndpointPool | null = null

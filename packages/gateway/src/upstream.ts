@@ -1,18 +1,34 @@
-import type { BalancerPolicy, GatewayService, Protocol } from '@pando/model'
+import {
+  type BalancerPolicy,
+  defaultResilience,
+  type GatewayService,
+  type Protocol,
+  type ResilienceSpec,
+} from '@pando/model'
+import { type Affinity, affinityOf, type AskedBy, stickyCookieLine, stickyIdOf } from './balancer/affinity.js'
+import { type Selection, select } from './balancer/candidates.js'
+import { consistentHash } from './balancer/consistent-hash.js'
 import { leastRequest } from './balancer/least-request.js'
 import type { Candidates, Policy } from './balancer/policy.js'
+import { random as byChance } from './balancer/random.js'
 import { roundRobin } from './balancer/round-robin.js'
+import { isUsable } from './balancer/usable.js'
+import { eject, mayEject, noteOutcome, type Outcome } from './resilience/ejection.js'
+import { RetryBudget } from './resilience/retry-budget.js'
+import { ServiceGuard } from './resilience/service-guard.js'
 import type { UpstreamEndpoint } from './upstream-endpoint.js'
 
+export type { Outcome } from './resilience/ejection.js'
 export { UpstreamEndpoint } from './upstream-endpoint.js'
 
 const policies: Readonly<Record<BalancerPolicy, Policy>> = {
   round_robin: roundRobin,
+  random: byChance,
   least_request: leastRequest,
+  consistent_hash: consistentHash,
+  /** For a request without a cookie; one with a cookie that names an endpoint has its choice made. */
+  sticky: leastRequest,
 }
-
-/** How one try at an endpoint went: the status that it answered with, or what became of it instead. */
-export type Outcome = number | 'connect_failed' | 'connect_timeout' | 'timeout' | 'closed' | 'invalid'
 
 /** Learns from what endpoints do with requests. */
 export interface OutcomeObserver {
@@ -20,9 +36,11 @@ export interface OutcomeObserver {
   onOutcome(endpoint: UpstreamEndpoint, outcome: Outcome, durationMs: number, now: number): void
 }
 
+const undemanding: ResilienceSpec = { ...defaultResilience, ejection: null }
+
 /**
  * One service as a worker sends to it. The object outlives table swaps as long as the service's name stays, so that what waits for
- * an endpoint of it finds the new ones.
+ * an endpoint of it finds the new ones, and what was learnt of it is not forgotten. Times are on the clock that `pick` is called with.
  */
 export class UpstreamService {
   readonly name: string
@@ -37,25 +55,42 @@ export class UpstreamService {
   observer: OutcomeObserver | null = null
   /** Tunnels that wait for an endpoint. */
   waitingTunnels = 0
+  readonly budget: RetryBudget
+  /** Null without a `circuit_breaker`. */
+  guard: ServiceGuard | null = null
+  #balancer: BalancerPolicy
   #policy: Policy
-  #candidates: Candidates = candidatesOf([], 0)
+  #resilience: ResilienceSpec = undemanding
+  #eligible: readonly UpstreamEndpoint[] = []
+  #bySticky: ReadonlyMap<string, UpstreamEndpoint> = new Map()
+  #selection: Selection
 
   constructor(spec: GatewayService) {
     this.name = spec.name
     this.protocol = spec.protocol
+    this.#balancer = spec.balancer
     this.#policy = policies[spec.balancer]
+    this.#resilience = spec.resilience ?? undemanding
+    this.budget = new RetryBudget(this.#resilience.retryBudget, 0)
+    this.#selection = this.#select(0)
   }
 
   /** Takes over what a new table says of it; called by the table's compiler only. */
   update(spec: GatewayService, endpoints: readonly UpstreamEndpoint[]): void {
     this.protocol = spec.protocol
     this.holdMs = spec.onDemand?.holdMs ?? null
+    this.#balancer = spec.balancer
     this.#policy = policies[spec.balancer]
+    this.#resilience = spec.resilience ?? undemanding
+    this.budget.spec = this.#resilience.retryBudget
+    this.#updateGuard()
     this.endpoints = endpoints
-    this.#candidates = candidatesOf(
-      endpoints.filter((endpoint) => endpoint.isEligible),
-      this.#candidates.cursor,
-    )
+    this.#eligible = endpoints.filter((endpoint) => endpoint.isEligible)
+    for (const endpoint of endpoints) if (!endpoint.isEligible) endpoint.healthySince = -1
+    this.#bySticky =
+      spec.balancer === 'sticky' ? new Map(endpoints.map((one) => [stickyIdOf(this.name, one.id), one])) : new Map()
+    // What depends on the time is found out when the next request asks.
+    this.#selection = { ...this.#selection, until: -Infinity }
   }
 
   /** True when it has to be woken before it can take a request. */
@@ -72,7 +107,24 @@ export class UpstreamService {
 
   /** True when some endpoint may take a new request. */
   get hasEligible(): boolean {
-    return this.#candidates.endpoints.length > 0
+    return this.#eligible.length > 0
+  }
+
+  /** How many of its endpoints are left alone because of what they answered. */
+  ejected(now: number): number {
+    return this.#eligible.filter((endpoint) => endpoint.ejectedUntil > now).length
+  }
+
+  /** What binds the request to an endpoint; null where the balancer does not look at requests. */
+  affinityOf(request: AskedBy): Affinity | null {
+    if (this.#balancer !== 'sticky' && this.#balancer !== 'consistent_hash') return null
+    return affinityOf(request, this.#balancer, this.#resilience.balancing, this.#bySticky)
+  }
+
+  /** The header line that binds the client to the endpoint that has answered it; null where nothing has to be said. */
+  cookieLine(affinity: Affinity | null, endpoint: UpstreamEndpoint, isSecure: boolean): string | null {
+    if (affinity === null || this.#balancer !== 'sticky' || affinity.endpoint === endpoint) return null
+    return stickyCookieLine(this.#resilience.balancing, stickyIdOf(this.name, endpoint.id), isSecure)
   }
 
   /**
@@ -83,21 +135,60 @@ export class UpstreamService {
     exclude: readonly UpstreamEndpoint[] | null,
     now: number,
     random: () => number = Math.random,
+    affinity: Affinity | null = null,
   ): UpstreamEndpoint | null {
-    return this.#policy(this.#candidates, exclude, now, random) ?? leastRecentlyFailed(this.#candidates, exclude)
+    if (now >= this.#selection.until) this.#selection = this.#select(now)
+    const { first, second } = this.#selection
+    const key = affinity === null ? -1 : affinity.key
+    if (affinity !== null && affinity.endpoint !== null && this.#isOpen(affinity.endpoint, exclude, now)) {
+      return affinity.endpoint
+    }
+    return (
+      this.#policy(first, exclude, now, random, key) ??
+      (second === null ? null : this.#policy(second, exclude, now, random, key)) ??
+      leastRecentlyFailed(first, exclude) ??
+      (second === null ? null : leastRecentlyFailed(second, exclude))
+    )
   }
-}
 
-function candidatesOf(endpoints: readonly UpstreamEndpoint[], cursor: number): Candidates {
-  const cumulativeWeights = new Float64Array(endpoints.length)
-  let sum = 0
-  let hasEqualWeights = true
-  endpoints.forEach((endpoint, index) => {
-    sum += endpoint.weight
-    cumulativeWeights[index] = sum
-    if (endpoint.weight !== endpoints[0].weight) hasEqualWeights = false
-  })
-  return { endpoints, cumulativeWeights, hasEqualWeights, cursor }
+  /**
+   * One try at the endpoint has ended so. Returns for how many milliseconds it is ejected because of that; 0 when it is not.
+   */
+  noteOutcome(endpoint: UpstreamEndpoint, outcome: Outcome, now: number): number {
+    const { ejection } = this.#resilience
+    // What was under way to it when it was ejected has been judged already.
+    if (ejection === null || endpoint.ejectedUntil > now) return 0
+    if (!noteOutcome(endpoint, outcome, ejection)) return 0
+    if (!endpoint.isEligible) return 0
+    if (!mayEject(this.ejected(now), this.#eligible.length, ejection.maxPercent)) return 0
+    const ms = eject(endpoint, now, ejection)
+    this.#selection = this.#select(now)
+    return ms
+  }
+
+  #isOpen(endpoint: UpstreamEndpoint, exclude: readonly UpstreamEndpoint[] | null, now: number): boolean {
+    const isEjected = endpoint.ejectedUntil > now && !this.#selection.isPanicking
+    return endpoint.isEligible && !isEjected && isUsable(endpoint, exclude, now)
+  }
+
+  #select(now: number): Selection {
+    for (const endpoint of this.#eligible) if (endpoint.healthySince === -1) endpoint.healthySince = now
+    return select(this.#eligible, {
+      policy: this.#balancer,
+      balancing: this.#resilience.balancing,
+      now,
+      cursor: this.#selection?.first.cursor ?? 0,
+    })
+  }
+
+  /** The same limits keep their counts: those of requests under way must come out even. */
+  #updateGuard(): void {
+    const spec = this.#resilience.circuitBreaker
+    if (spec === null) this.guard = null
+    else if (this.guard === null || JSON.stringify(this.guard.spec) !== JSON.stringify(spec)) {
+      this.guard = new ServiceGuard(spec, 0)
+    }
+  }
 }
 
 function leastRecentlyFailed(

@@ -1,4 +1,5 @@
 import type { HeaderEdit } from './header-edit.js'
+import type { HedgeSpec, RetrySpec } from './resilience.js'
 
 /**
  * Routes after the Gateway API's HTTPRoute (matches OR-ed, the fields of a match AND-ed, filters, weighted backends, timeouts).
@@ -64,4 +65,8 @@ export interface RouteSpec {
     /** One try at one endpoint until the head of its response, milliseconds; null has none. */
     readonly backendRequestMs: number | null
   }
+  /** Absent: what a broken connection costs is mended, `maxRetries` times, and what the service answers is its answer. */
+  readonly retry?: RetrySpec
+  /** Absent: a read is tried once at a time. */
+  readonly hedge?: HedgeSpec
 }

@@ -3,6 +3,7 @@ import type { ContainerSpec } from './container.js'
 import type { Address } from './endpoint.js'
 import type { WatchRule } from './develop.js'
 import type { ScheduleSpec } from './job.js'
+import type { BalancerPolicy, ResilienceSpec } from './resilience.js'
 import type { RolloutSpec } from './rollout.js'
 import type { RouteSpec } from './route.js'
 
@@ -113,14 +114,14 @@ export interface ServiceSpec {
   readonly rollout: RolloutSpec
   /** Requests are balanced over this service's endpoints so. */
   readonly balancer: BalancerPolicy
+  /** Absent: `defaultResilience`. No part of the revision. */
+  readonly resilience?: ResilienceSpec
   readonly routes: readonly RouteSpec[]
   /** Further addresses of the gateway, each of which leads to this service alone. No part of the revision. */
   readonly listen?: readonly Address[]
   /** What `pando up --watch` goes by. Absent: the default; empty: nothing is watched. */
   readonly watch?: readonly WatchRule[]
 }
-
-export type BalancerPolicy = 'round_robin' | 'least_request'
 
 export interface GatewaySpec {
   readonly host: string

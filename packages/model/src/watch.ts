@@ -1,6 +1,7 @@
 import type { Address, Endpoint } from './endpoint.js'
+import type { BalancerPolicy, ResilienceSpec } from './resilience.js'
 import type { RouteSpec } from './route.js'
-import type { BalancerPolicy, GatewayLimits, Protocol } from './service.js'
+import type { GatewayLimits, Protocol } from './service.js'
 
 /**
  * The watch protocol, the only thing that control plane and gateway share.
@@ -49,6 +50,8 @@ export interface GatewayService {
   readonly name: string
   readonly protocol: Protocol
   readonly balancer: BalancerPolicy
+  /** Absent: no endpoint is ejected, and else what `defaultResilience` says. */
+  readonly resilience?: ResilienceSpec
   /** It may have no instance and gets one when a request comes: that is held for so long. Absent: it has some, or is down. */
   readonly onDemand?: { readonly holdMs: number }
 }

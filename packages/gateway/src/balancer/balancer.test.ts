@@ -107,50 +107,53 @@ describe('least request of two', () => {
   })
 })
 
-describe.each(['round_robin', 'least_request'] as const)('every policy (%s)', (policy) => {
-  it('gives nothing where nothing is eligible', () => {
-    const users = service(policy, [
-      endpoint('starting', 100, 'starting'),
-      endpoint('unhealthy', 100, 'unhealthy'),
-      endpoint('draining', 100, 'draining'),
-      endpoint('weightless', 0),
-    ])
-    expect(users.pick(null, 0)).toBeNull()
-    expect(users.hasEligible).toBe(false)
-  })
-
-  it('finds an endpoint exactly when one that is healthy was not tried, and no suspect while there is another', () => {
-    const state = fc.constantFrom<EndpointState>('starting', 'healthy', 'unhealthy', 'draining')
-    const made = fc.record({
-      state,
-      weight: fc.constantFrom(0, 50, 100),
-      isTried: fc.boolean(),
-      failedAt: fc.constantFrom(0, 100, 900),
+describe.each(['round_robin', 'random', 'least_request', 'consistent_hash', 'sticky'] as const)(
+  'every policy (%s)',
+  (policy) => {
+    it('gives nothing where nothing is eligible', () => {
+      const users = service(policy, [
+        endpoint('starting', 100, 'starting'),
+        endpoint('unhealthy', 100, 'unhealthy'),
+        endpoint('draining', 100, 'draining'),
+        endpoint('weightless', 0),
+      ])
+      expect(users.pick(null, 0)).toBeNull()
+      expect(users.hasEligible).toBe(false)
     })
-    fc.assert(
-      fc.property(fc.array(made, { maxLength: 8 }), fc.integer({ min: 1 }), (specs, seed) => {
-        const now = 1_000
-        const endpoints = specs.map((spec, index) => {
-          const one = endpoint(`e${index}`, spec.weight, spec.state)
-          if (spec.failedAt > 0) one.noteConnectFailure(spec.failedAt)
-          return one
-        })
-        const tried = endpoints.filter((_, index) => specs[index]?.isTried)
-        const users = service(policy, endpoints)
-        const open = endpoints.filter((one) => one.isEligible && !tried.includes(one))
-        const sound = open.filter((one) => one.suspectUntil <= now)
-        const longestAgo = Math.min(...open.map((one) => one.lastFailureAt))
-        const suspects = open.filter((one) => one.lastFailureAt === longestAgo)
-        const best = sound.length > 0 ? sound : suspects
-        const random = seeded(seed)
-        for (let round = 0; round < 10; round++) {
-          expect(best.length > 0 ? best : [null]).toContain(users.pick(tried, now, random))
-        }
-      }),
-      { numRuns: 500 },
-    )
-  })
-})
+
+    it('finds an endpoint exactly when one that is healthy was not tried, and no suspect while there is another', () => {
+      const state = fc.constantFrom<EndpointState>('starting', 'healthy', 'unhealthy', 'draining')
+      const made = fc.record({
+        state,
+        weight: fc.constantFrom(0, 50, 100),
+        isTried: fc.boolean(),
+        failedAt: fc.constantFrom(0, 100, 900),
+      })
+      fc.assert(
+        fc.property(fc.array(made, { maxLength: 8 }), fc.integer({ min: 1 }), (specs, seed) => {
+          const now = 1_000
+          const endpoints = specs.map((spec, index) => {
+            const one = endpoint(`e${index}`, spec.weight, spec.state)
+            if (spec.failedAt > 0) one.noteConnectFailure(spec.failedAt)
+            return one
+          })
+          const tried = endpoints.filter((_, index) => specs[index]?.isTried)
+          const users = service(policy, endpoints)
+          const open = endpoints.filter((one) => one.isEligible && !tried.includes(one))
+          const sound = open.filter((one) => one.suspectUntil <= now)
+          const longestAgo = Math.min(...open.map((one) => one.lastFailureAt))
+          const suspects = open.filter((one) => one.lastFailureAt === longestAgo)
+          const best = sound.length > 0 ? sound : suspects
+          const random = seeded(seed)
+          for (let round = 0; round < 10; round++) {
+            expect(best.length > 0 ? best : [null]).toContain(users.pick(tried, now, random))
+          }
+        }),
+        { numRuns: 500 },
+      )
+    })
+  },
+)
 
 describe('a suspect', () => {
   it('is left alone for a second, doubled up to thirty, until it answers', () => {

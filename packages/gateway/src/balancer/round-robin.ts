@@ -34,14 +34,14 @@ function smooth(
   exclude: readonly UpstreamEndpoint[] | null,
   now: number,
 ): UpstreamEndpoint | null {
-  const { endpoints } = candidates
+  const { endpoints, weights } = candidates
   let chosen: UpstreamEndpoint | null = null
   let sum = 0
   for (let index = 0; index < endpoints.length; index++) {
     const endpoint = endpoints[index]
     if (!isUsable(endpoint, exclude, now)) continue
-    endpoint.score += endpoint.weight
-    sum += endpoint.weight
+    endpoint.score += weights[index]
+    sum += weights[index]
     if (chosen === null || endpoint.score > chosen.score) chosen = endpoint
   }
   if (chosen !== null) chosen.score -= sum

@@ -79,14 +79,16 @@ function takeEndpoints(
   metrics: GatewayMetrics,
 ): Map<string, UpstreamEndpoint> {
   const endpoints = new Map<string, UpstreamEndpoint>()
-  for (const { id, service, revision, address, state, weight } of table.endpoints) {
+  for (const { id, service, revision, address, state, weight, metadata } of table.endpoints) {
     const before = previous?.endpoints.get(id)
     if (before !== undefined && before.host === address.host && before.port === address.port) {
       before.state = state
       before.weight = weight
+      before.zone = metadata['zone'] ?? ''
       endpoints.set(id, before)
     } else {
       const endpoint = new UpstreamEndpoint(id, address, state, weight)
+      endpoint.zone = metadata['zone'] ?? ''
       endpoint.counts = metrics.revision(service, revision ?? '')
       endpoints.set(id, endpoint)
     }
