@@ -1,4 +1,5 @@
 import type { Endpoint, GatewayConfig, RoutingTable, WatchMessage } from '@pando/model'
+import { isBalancer, isResilience } from './resilience-shape.js'
 
 /**
  * Whether what came over a wire or from a file has the shape of the wire types, as far as the gateway leans on it: a schema library
@@ -91,7 +92,8 @@ function isService(value: unknown): boolean {
     isObject(value) &&
     typeof value['name'] === 'string' &&
     typeof value['protocol'] === 'string' &&
-    (value['balancer'] === 'round_robin' || value['balancer'] === 'least_request') &&
+    isBalancer(value['balancer']) &&
+    (value['resilience'] === undefined || isResilience(value['resilience'])) &&
     (value['onDemand'] === undefined ||
       (isObject(value['onDemand']) && typeof value['onDemand']['holdMs'] === 'number'))
   )

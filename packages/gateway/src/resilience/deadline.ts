@@ -2,7 +2,6 @@
  * When whoever asked stops waiting, as the services on the way are told: `X-Request-Deadline`, milliseconds since the epoch. It is absolute, so
  * that it stays right while a request waits or is sent again; the services of an app share a clock, or nearly.
  */
-export const deadlineName = 'x-request-deadline'
 
 /** The moment that the digits in `bytes[start, end)` name; 0 when they are none, which is no deadline. */
 export function readDeadline(bytes: Uint8Array, start: number, end: number): number {

@@ -128,12 +128,13 @@ describe('the rules of a route', () => {
   })
 })
 
+function tries(breaker: FailureBreaker, now: number, failures: number, successes: number): void {
+  for (let one = 0; one < successes; one++) breaker.leave(breaker.admit(now), false, now)
+  for (let one = 0; one < failures; one++) breaker.leave(breaker.admit(now), true, now)
+}
+
 describe('the failure breaker', () => {
   const spec = { failurePercent: 50, minRequests: 10, windowMs: 10_000, openMs: 5_000, probes: 2 }
-  const tries = (breaker: FailureBreaker, now: number, failures: number, successes: number): void => {
-    for (let one = 0; one < successes; one++) breaker.leave(breaker.admit(now), false, now)
-    for (let one = 0; one < failures; one++) breaker.leave(breaker.admit(now), true, now)
-  }
 
   it('opens when half of at least ten have failed', () => {
     const breaker = new FailureBreaker(spec, 0)
@@ -240,9 +241,9 @@ describe('the patience of a queue', () => {
   })
 })
 
-describe('the deadline', () => {
-  const read = (text: string): number => readDeadline(Buffer.from(text), 0, text.length)
+const read = (text: string): number => readDeadline(Buffer.from(text), 0, text.length)
 
+describe('the deadline', () => {
   it('is read from digits only', () => {
     expect(read('1893456000000')).toBe(1_893_456_000_000)
     for (const odd of ['', '-1', '1e3', ' 12', '1234567890123456']) expect(read(odd)).toBe(0)
