@@ -196,7 +196,8 @@ export class HttpDataPlane implements DataPlane {
     const { maxConnections } = traffic.limits
     const service = listener.kind === 'mesh' ? traffic.table.services.get(listener.service) : undefined
     const isTunnel = service !== undefined && service.protocol !== 'http'
-    if (traffic.clients.size + this.#tunnels.size >= maxConnections) {
+    const isFull = traffic.clients.size + this.#tunnels.size >= maxConnections
+    if (isFull && !traffic.closeIdle()) {
       if (isTunnel) socket.destroy()
       else refuseConnection(socket, 'too_many_connections', `${maxConnections} connections are open.`, traffic)
     } else if (isTunnel) {

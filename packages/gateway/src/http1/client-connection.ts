@@ -88,6 +88,13 @@ export class ClientConnection implements ExchangeClient, WireOwner {
     return this.#state === idle && this.#held === null
   }
 
+  /** Ends it for the sake of another: the client finds it closed, as any that was idle may be. */
+  makeRoom(): void {
+    this.wire.socket.destroy()
+    // Its 'close' comes a turn later, and whoever is let in now would be one too many.
+    this.#traffic.clients.delete(this)
+  }
+
   onDrain(): void {
     if (this.#relay !== null) this.#relay.onDrain(this.wire)
     else if (this.#exchange.isActive) this.#exchange.onClientDrain()

@@ -103,6 +103,16 @@ export class Traffic {
     if (this.pending.count > 0) this.pending.wake(service)
   }
 
+  /** Makes room for a new connection by the oldest one that has no request under way; false when all are at work. */
+  closeIdle(): boolean {
+    for (const client of this.clients) {
+      if (!client.isIdle) continue
+      client.makeRoom()
+      return true
+    }
+    return false
+  }
+
   /** What waits for services that sleep, by name; only those that something waits for. */
   held(): Record<string, number> {
     const counts: Record<string, number> = {}
