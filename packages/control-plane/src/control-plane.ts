@@ -316,13 +316,14 @@ export class ControlPlane {
 
   #apply(request: ApplyRequest): Promise<ApplyResult> {
     return this.#inTurn(async () => {
-      const { app, desired, driver } = await this.#deployer.wishOf(request)
+      const { driver, ...wish } = await this.#deployer.wishOf(request)
+      const { app, desired } = wish
       await this.#assertGatewayPort(app)
       await this.#api?.listen(app.api)
       const isIdle = this.#gateway.pid === null && this.#reconciler.observed().instances.length === 0
       await this.#connect(app, { isIdle })
       const before = this.#reconciler.desired()
-      await this.#deployer.want(app, desired, 'up', driver)
+      await this.#deployer.want(wish, 'up', driver)
       this.#serve(app)
       await this.#gateway.start(app.gateway.workers)
       const changes = changesBetween(before, desired)

@@ -36,19 +36,25 @@ export interface DeployerOptions {
   readonly reconciler: Pick<Reconciler, 'desired' | 'observed' | 'setDesired'>
   readonly app: () => AppSpec | null
   /** In memory; that it is durable is done here. */
-  readonly setApp: (app: AppSpec) => void
+  readonly setApp: (app: AppSpec | null) => void
 }
 
+/** Manifest of every service that has joined the app from a folder of its own, by service. */
+type Joined = Readonly<Record<string, string>>
+
 /** An app and what is wanted of its services: what a manifest and the folders that it names come to. */
-interface Wish {
+export interface Wish {
   readonly app: AppSpec
   readonly desired: Desired
+  readonly joined: Joined
 }
 
 /** The whole app as it was wanted before a change. */
 interface PastState {
   readonly app: AppSpec
   readonly desired: readonly DesiredService[]
+  /** Absent in what was written before it was kept here. */
+  readonly joined?: Joined
 }
 
 /**
@@ -84,13 +90,21 @@ export class Deployer {
     const variables = this.#withDriver(request.variables)
     const { app } = await loadManifest({ path: request.manifest, variables })
     const present = this.#options.app()?.services ?? {}
-    const joined = Object.keys(this.#joined()).filter((name) => present[name] !== undefined)
-    const guests = joined.flatMap((name) => (app.services[name] === undefined ? [[name, present[name]!]] : []))
+    const guests = Object.entries(this.#joined()).flatMap(([name, manifest]) => {
+      const service = app.services[name] === undefined ? present[name] : undefined
+      return service === undefined ? [] : [{ name, manifest, service }]
+    })
     const before = this.#options.reconciler.desired()
     const sources = await this.#sources(app, isTaken)
-    const whole = { ...app, services: { ...app.services, ...Object.fromEntries(guests) } }
-    for (const [name] of guests) sources.set(String(name), before.get(String(name))?.source ?? null)
-    return { app: whole, desired: desiredFrom(whole, before, sources), driver: variables[driverVariable] ?? '' }
+    const services = Object.fromEntries(guests.map(({ name, service }) => [name, service]))
+    const whole = { ...app, services: { ...app.services, ...services } }
+    for (const { name } of guests) sources.set(name, before.get(name)?.source ?? null)
+    return {
+      app: whole,
+      desired: desiredFrom(whole, before, sources),
+      joined: Object.fromEntries(guests.map(({ name, manifest }) => [name, manifest])),
+      driver: variables[driverVariable] ?? '',
+    }
   }
 
   /** The present app with some services as a manifest has them now, and all others as they are. */
@@ -124,13 +138,13 @@ export class Deployer {
     const sources = await this.#sources({ ...present, services: parts }, true)
     const before = this.#options.reconciler.desired()
     const fresh = desiredFrom({ ...present, services: parts }, before, sources)
-    if (isJoining) {
-      const now = { ...joined, ...Object.fromEntries(names.map((name) => [name, manifest])) }
-      this.#options.store.put('meta', joinedKey, now)
-    }
+    // One that the app's own manifest has by now is no guest any more.
+    const guests = Object.entries(joined).filter(([name, from]) => !names.includes(name) || from === manifest)
+    const joining = isJoining ? names.map((name) => [name, manifest]) : []
     return {
       app: { ...present, services: { ...present.services, ...parts } },
       desired: new Map([...before, ...fresh]),
+      joined: Object.fromEntries([...guests, ...joining]),
       services: names,
     }
   }
@@ -139,23 +153,27 @@ export class Deployer {
    * Makes this the desired state, durable when it resolves, and clears away what nobody can go back to any more. `driver` is kept for
    * those who do not say what runs services.
    */
-  async want(app: AppSpec, desired: Desired, by: DeploymentCause, driver?: string): Promise<void> {
-    const { reconciler, store, setApp } = this.#options
+  async want(wish: Wish, by: DeploymentCause, driver?: string): Promise<void> {
+    const { reconciler, store } = this.#options
+    const { app, desired, joined } = wish
     const before = reconciler.desired()
     const changed = [...desired.values()].filter(({ name, revision }) => before.get(name)?.revision !== revision)
-    this.#write(desired, () => {
-      if (changed.length > 0 || [...before.keys()].some((name) => !desired.has(name))) this.#keepPresent()
-      store.put('meta', appKey, app)
+    const isNews = changed.length > 0 || [...before.keys()].some((name) => !desired.has(name))
+    const past = isNews ? this.#pastWithPresent() : this.#past()
+    reconciler.setDesired(desired, () => {
+      store.put('meta', pastKey, past)
+      this.#putApp(app)
+      store.put('meta', joinedKey, joined)
       if (driver !== undefined) store.put('meta', driverKey, driver)
       this.deployments.record([...desired.values()].map(revisionFrom), by)
     })
-    setApp(app)
     for (const service of desired.values()) await this.#prune(service)
+    await this.#forgetGone(desired)
   }
 
   /** Everything as it was before the last change of the whole; returns that app. */
   goBack(): AppSpec {
-    const { reconciler, store, setApp } = this.#options
+    const { reconciler, store } = this.#options
     const past = this.#past()
     const last = past.at(-1)
     if (last === undefined) {
@@ -173,12 +191,12 @@ export class Deployer {
         hint: `check out its sources and deploy them again, or go back with the others one by one`,
       })
     }
-    this.#write(desired, () => {
+    reconciler.setDesired(desired, () => {
       store.put('meta', pastKey, past.slice(0, -1))
-      store.put('meta', appKey, last.app)
+      store.put('meta', joinedKey, last.joined ?? this.#joined())
+      this.#putApp(last.app)
       this.deployments.record([...desired.values()].map(revisionFrom), 'rollback', 'the whole app was rolled back')
     })
-    setApp(last.app)
     return last.app
   }
 
@@ -204,8 +222,8 @@ export class Deployer {
     desired.delete(service)
     const { [service]: _, ...services } = present.services
     const rest = { ...present, services }
-    // That it had joined stays written: going back to before brings it back as what it was.
-    await this.want(rest, desired, 'deploy')
+    const { [service]: __, ...joined } = this.#joined()
+    await this.want({ app: rest, desired, joined }, 'deploy')
     return rest
   }
 
@@ -244,18 +262,17 @@ export class Deployer {
     return sources
   }
 
-  /** All or nothing, also of what the history remembers. */
-  #write(desired: Desired, alongside: () => void): void {
-    try {
-      this.#options.reconciler.setDesired(desired, alongside)
-    } catch (error) {
-      this.deployments.reload()
-      throw error
-    }
+  /** Within a transaction: in memory as in the store. */
+  #putApp(app: AppSpec): void {
+    const { store, setApp } = this.#options
+    const before = this.#options.app()
+    store.put('meta', appKey, app)
+    setApp(app)
+    store.onRollback(() => setApp(before))
   }
 
   #redeploy({ service, revision, spec, source }: Revision, alongside: () => void): void {
-    const { app, setApp, store, reconciler } = this.#options
+    const { app, reconciler } = this.#options
     const change = (before: DesiredService): DesiredService => ({
       ...before,
       revision,
@@ -272,9 +289,8 @@ export class Deployer {
         : { ...present, services: { ...present.services, [service]: { ...part, revision: spec } } }
     reconciler.setDesired(withService(reconciler.desired(), service, change), () => {
       alongside()
-      if (now !== null) store.put('meta', appKey, now)
+      if (now !== null) this.#putApp(now)
     })
-    if (now !== null) setApp(now)
   }
 
   #isKept({ service, source, spec }: Revision): boolean {
@@ -296,11 +312,23 @@ export class Deployer {
     await this.#snapshots.prune(name, kept)
   }
 
-  #keepPresent(): void {
-    const app = this.#options.app()
-    if (app === null) return
-    const desired = [...this.#options.reconciler.desired().values()]
-    this.#options.store.put('meta', pastKey, [...this.#past(), { app, desired }].slice(-keptStates))
+  /** Services that are wanted no more, and that no state which can be gone back to has. */
+  async #forgetGone(desired: Desired): Promise<void> {
+    const kept = new Set(this.#past().flatMap((past) => past.desired.map(({ name }) => name)))
+    for (const { service } of this.#options.reconciler.observed().instances) kept.add(service)
+    for (const service of this.deployments.services()) {
+      if (desired.has(service) || kept.has(service)) continue
+      this.deployments.forget(service)
+      await this.#snapshots.prune(service, [])
+    }
+  }
+
+  #pastWithPresent(): readonly PastState[] {
+    const { app, reconciler } = this.#options
+    const present = app()
+    if (present === null) return this.#past()
+    const desired = [...reconciler.desired().values()]
+    return [...this.#past(), { app: present, desired, joined: this.#joined() }].slice(-keptStates)
   }
 
   #past(): readonly PastState[] {
@@ -313,9 +341,8 @@ export class Deployer {
     return variables[driverVariable] || driver === null ? variables : { ...variables, [driverVariable]: driver }
   }
 
-  /** Manifest of every service that has joined the app from a folder of its own. */
-  #joined(): Readonly<Record<string, string>> {
-    return (this.#options.store.get('meta', joinedKey) ?? {}) as Record<string, string>
+  #joined(): Joined {
+    return (this.#options.store.get('meta', joinedKey) ?? {}) as Joined
   }
 }
 

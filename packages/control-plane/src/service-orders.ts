@@ -39,10 +39,11 @@ export class ServiceOrders {
   deploy(request: DeployRequest): Promise<readonly Deployed[]> {
     const { inTurn, connect, deployer, reconciler, serve } = this.#options
     return inTurn(async () => {
-      const { app, desired, services } = await deployer.partOf(request)
+      const { services, ...wish } = await deployer.partOf(request)
+      const { app, desired } = wish
       await connect(app)
       const before = reconciler.desired()
-      await deployer.want(app, desired, 'deploy')
+      await deployer.want(wish, 'deploy')
       serve(app)
       return services.map((service) => {
         const revision = desired.get(service)?.revision ?? ''

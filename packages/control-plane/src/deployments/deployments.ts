@@ -2,6 +2,7 @@ import { PandoError, type Deployment, type DeploymentCause } from '@pando/model'
 import type { Clock } from '../clock.js'
 import type { NewEvent } from '../events/events.js'
 import type { Store } from '../store/store.js'
+import { Table } from '../store/table.js'
 import type { Revision } from './revision.js'
 
 /** Deployments of one service that are remembered; the oldest go. */
@@ -41,18 +42,16 @@ export interface RolloutResult {
  */
 export class Deployments {
   readonly #options: DeploymentsOptions
-  /** Oldest first. */
-  readonly #of = new Map<string, Deployment[]>()
-  #next = 1
+  readonly #table: Table<'deployment'>
 
   constructor(options: DeploymentsOptions) {
     this.#options = options
-    this.reload()
+    this.#table = new Table(options.store, 'deployment')
   }
 
   /** Writes down that these are wanted now. One that is wanted already is not written again, unless it had failed. */
   record(revisions: readonly Revision[], by: DeploymentCause, reason = ''): Deployment[] {
-    const added = this.#change(() =>
+    const added = this.#options.store.transaction(() =>
       revisions.flatMap((revision) => {
         const before = this.current(revision.service)
         const isNew = before?.revision !== revision.revision || before.result === 'rolled_back'
@@ -73,12 +72,12 @@ export class Deployments {
 
   /** The newest one of a service. */
   current(service: string): Deployment | null {
-    return this.#of.get(service)?.at(-1) ?? null
+    return this.#listOf(service).at(-1) ?? null
   }
 
   /** Newest first, of one service or of all. */
   history(service: string | null): Deployment[] {
-    const all = service === null ? [...this.#of.values()].flat() : (this.#of.get(service) ?? [])
+    const all = service === null ? [...this.#table.values.values()] : this.#listOf(service)
     return all.toSorted((a, b) => b.number - a.number)
   }
 
@@ -108,16 +107,11 @@ export class Deployments {
   /** Goes back to `to`, or to the last healthy revision. Throws `not_found` or `conflict` and says what there is instead. */
   rollback(service: string, to: string | null, why: string, by: DeploymentCause = 'rollback'): Revision {
     const target = this.#targetOf(service, to)
-    try {
-      this.#options.redeploy(target, () => {
-        const before = this.current(service)
-        if (before !== null) this.#settle(before, 'rolled_back', why)
-        this.#add(target, by, why)
-      })
-    } catch (error) {
-      this.reload()
-      throw error
-    }
+    this.#options.redeploy(target, () => {
+      const before = this.current(service)
+      if (before !== null) this.#settle(before, 'rolled_back', why)
+      this.#add(target, by, why)
+    })
     this.#options.emit({
       kind: 'deployment.rolled_back',
       service,
@@ -162,35 +156,20 @@ export class Deployments {
     return true
   }
 
-  /** Forgets a service that is no part of the app any more. */
+  /** Every service that is remembered. */
+  services(): string[] {
+    return [...new Set([...this.#table.values.values()].map(({ service }) => service))]
+  }
+
+  /** Forgets a service that is no part of the app any more, and that nobody can go back to. */
   forget(service: string): void {
-    this.#change(() => {
-      for (const deployment of this.#of.get(service) ?? []) this.#drop(deployment)
-      for (const key of this.#options.store.all('revision').keys()) {
-        if (key.startsWith(`${service}/`)) this.#options.store.delete('revision', key)
+    const { store } = this.#options
+    store.transaction(() => {
+      for (const deployment of this.#listOf(service)) this.#table.delete(keyOf(deployment))
+      for (const key of store.all('revision').keys()) {
+        if (key.startsWith(`${service}/`)) store.delete('revision', key)
       }
-      this.#of.delete(service)
     })
-  }
-
-  /** All or nothing, also of what is remembered here. */
-  #change<T>(work: () => T): T {
-    try {
-      return this.#options.store.transaction(work)
-    } catch (error) {
-      this.reload()
-      throw error
-    }
-  }
-
-  /** Takes all from the store again, when what was written with it could not be. */
-  reload(): void {
-    this.#of.clear()
-    this.#next = 1
-    for (const deployment of this.#options.store.all('deployment').values()) {
-      this.#listOf(deployment.service).push(deployment)
-      this.#next = Math.max(this.#next, deployment.number + 1)
-    }
   }
 
   #targetOf(service: string, to: string | null): Revision {
@@ -222,36 +201,26 @@ export class Deployments {
   #add({ service, revision, spec, source }: Revision, by: DeploymentCause, reason: string): Deployment {
     const { store, clock } = this.#options
     const at = clock.now()
-    const number = this.#next
+    const number = 1 + [...this.#table.values.values()].reduce((most, one) => Math.max(most, one.number), 0)
     const deployment: Deployment = { number, service, revision, at, by, result: 'running', reason, settledAt: null }
     store.put('revision', `${service}/${revision}`, { service, revision, spec, source })
-    store.put('deployment', keyOf(deployment), deployment)
-    this.#next += 1
+    this.#table.put(keyOf(deployment), deployment)
     const list = this.#listOf(service)
-    list.push(deployment)
     for (const old of list.splice(0, Math.max(0, list.length - keptDeployments))) {
-      this.#drop(old)
+      this.#table.delete(keyOf(old))
       if (!list.some((one) => one.revision === old.revision)) store.delete('revision', `${service}/${old.revision}`)
     }
     return deployment
   }
 
   #settle(deployment: Deployment, result: Deployment['result'], reason: string): void {
-    const settled: Deployment = { ...deployment, result, reason, settledAt: this.#options.clock.now() }
-    this.#options.store.put('deployment', keyOf(deployment), settled)
-    const list = this.#listOf(deployment.service)
-    const index = list.findIndex(({ number }) => number === deployment.number)
-    if (index !== -1) list[index] = settled
+    this.#table.put(keyOf(deployment), { ...deployment, result, reason, settledAt: this.#options.clock.now() })
   }
 
-  #drop(deployment: Deployment): void {
-    this.#options.store.delete('deployment', keyOf(deployment))
-  }
-
+  /** Oldest first. */
   #listOf(service: string): Deployment[] {
-    const list = this.#of.get(service) ?? []
-    this.#of.set(service, list)
-    return list
+    const own = [...this.#table.values.values()].filter((deployment) => deployment.service === service)
+    return own.sort((a, b) => a.number - b.number)
   }
 }
 

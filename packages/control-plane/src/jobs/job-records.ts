@@ -1,5 +1,6 @@
 import type { JobRun } from '@pando/model'
 import type { Store } from '../store/store.js'
+import { Table } from '../store/table.js'
 
 /** Ended runs that are remembered of a service whose schedule says nothing of it. */
 const keptRuns = 20
@@ -7,44 +8,49 @@ const keptRuns = 20
 /** The runs of every service, durable and bounded. */
 export class JobRecords {
   readonly #store: Store
-  /** By id. */
-  readonly #keys = new Map<string, string>()
-  readonly #runs = new Map<string, JobRun>()
-  #next = 1
+  /** Their numbers grow over all services. */
+  readonly #table: Table<'job_run'>
 
   constructor(store: Store) {
     this.#store = store
-    for (const [key, run] of store.all('job_run')) {
-      this.#keys.set(run.id, key)
-      this.#runs.set(run.id, run)
-      this.#next = Math.max(this.#next, Number(key.slice(key.lastIndexOf('/') + 1)) + 1)
-    }
+    this.#table = new Table(store, 'job_run')
   }
 
   get(id: string): JobRun | undefined {
-    return this.#runs.get(id)
+    const key = this.#keyOf(id)
+    return key === undefined ? undefined : this.#table.get(key)
   }
 
   /** Newest first. */
   list(service: string | null = null): JobRun[] {
-    const all = [...this.#runs.values()].filter((run) => service === null || run.service === service)
-    const keyOf = (run: JobRun): string => (this.#keys.get(run.id) ?? '').slice(run.service.length)
-    return all.sort((a, b) => (keyOf(a) < keyOf(b) ? 1 : -1))
+    return this.#newestFirst(service).map(([, run]) => run)
   }
 
-  /** Written when it returns; the oldest ended ones go. */
+  /** Written when it returns; the oldest ended ones go. When it throws, nothing has changed. */
   put(run: JobRun, kept = keptRuns): void {
-    const key = this.#keys.get(run.id) ?? `${run.service}/${String(this.#next++).padStart(10, '0')}`
     this.#store.transaction(() => {
-      this.#store.put('job_run', key, run)
-      this.#keys.set(run.id, key)
-      this.#runs.set(run.id, run)
-      const ended = this.list(run.service).filter((one) => one.endedAt !== null)
-      for (const { id } of ended.slice(kept)) {
-        this.#store.delete('job_run', this.#keys.get(id) ?? '')
-        this.#keys.delete(id)
-        this.#runs.delete(id)
-      }
+      this.#table.put(this.#keyOf(run.id) ?? this.#newKey(run.service), run)
+      const ended = this.#newestFirst(run.service).filter(([, one]) => one.endedAt !== null)
+      for (const [key] of ended.slice(kept)) this.#table.delete(key)
     })
   }
+
+  #newestFirst(service: string | null): (readonly [key: string, run: JobRun])[] {
+    const all = [...this.#table.values].filter(([, run]) => service === null || run.service === service)
+    return all.sort(([a], [b]) => numberIn(b) - numberIn(a))
+  }
+
+  #keyOf(id: string): string | undefined {
+    for (const [key, run] of this.#table.values) if (run.id === id) return key
+    return undefined
+  }
+
+  #newKey(service: string): string {
+    const last = [...this.#table.values.keys()].reduce((most, key) => Math.max(most, numberIn(key)), 0)
+    return `${service}/${String(last + 1).padStart(10, '0')}`
+  }
+}
+
+function numberIn(key: string): number {
+  return Number(key.slice(key.lastIndexOf('/') + 1))
 }

@@ -4,7 +4,7 @@ import type { Builder } from '../build/builder.js'
 import { FakeDriver, FakeSubstrate, type FakeBehaviour } from '../drivers/fake-driver.js'
 import { desiredService } from '../reconciler/fixtures.suite.js'
 import { seededRandom, SimulatedClock } from '../reconciler/simulated-clock.suite.js'
-import { MemoryStore } from '../store/memory-store.js'
+import { FullDisk } from '../store/full-disk.suite.js'
 import { JobRunner } from './job-runner.js'
 
 const second = 1000
@@ -27,7 +27,7 @@ function worldOf(
 ) {
   const clock = new SimulatedClock(Math.floor(1_700_000_000_000 / (60 * minute)) * 60 * minute)
   const substrate = new FakeSubstrate({ clock, faults: { behaviour: () => options.behaviour ?? {} } })
-  const store = new MemoryStore()
+  const store = new FullDisk()
   const service = desiredService('work')
   const schedule = options.schedule === undefined ? null : { ...everyMinute, ...options.schedule }
   const random = seededRandom(1)
@@ -48,7 +48,7 @@ function worldOf(
     await runner.start({ isLast: false })
     return runner
   }
-  return { clock, substrate, service: { ...service, spec: { ...service.spec, container } }, events, begin }
+  return { clock, store, substrate, service: { ...service, spec: { ...service.spec, container } }, events, begin }
 }
 
 /** Of a container no exit code file is written. */
@@ -102,6 +102,24 @@ describe('a scheduled run', () => {
     expect(resultsOf(runner)).toEqual([result])
     expect(substrate.starts).toBe(starts)
   })
+})
+
+it('a run whose end cannot be written down goes on for everybody until it can', async () => {
+  const { clock, store, substrate, service, events, begin } = worldOf({
+    behaviour: { exitsAfterMs: second, exit: { kind: 'exit', code: 0 } },
+  })
+  const runner = await begin()
+  const { id } = runner.run(service, null)
+  await clock.pass(second / 2)
+  store.isFull = true
+  await clock.pass(5 * second)
+  expect(substrate.running()).toEqual([])
+  expect(runner.get(id)).toMatchObject({ result: 'running', endedAt: null })
+  expect(events).toContain('fault')
+  store.isFull = false
+  await clock.pass(second)
+  expect(runner.get(id)).toMatchObject({ result: 'succeeded', exitCode: 0 })
+  await runner.stopAll()
 })
 
 describe('a run that is stopped', () => {

@@ -22,6 +22,8 @@ import { JobRecords } from './job-records.js'
 /** Schedules are looked at at least so often, whatever the clock does meanwhile. */
 const longestWaitMs = 30_000
 const mostRuns = 100
+/** An end that could not be written down is written again after it. */
+const writeAgainMs = 1000
 
 export interface JobRunnerOptions {
   readonly stateDir: string
@@ -300,13 +302,20 @@ export class JobRunner {
       active.timers.push(this.#options.clock.after(delayMs, () => void this.#try(id)))
       return
     }
-    for (const cancel of active.timers) cancel()
-    this.#active.delete(id)
-    this.#codes.forget(id)
     const result = stop !== null ? stop.result : isSuccess ? 'succeeded' : 'failed'
     const why = stop !== null ? stop.reason : isSuccess ? '' : words(exitCode, reason)
     const endedAt = this.#options.clock.now()
-    this.#records.put({ ...run, endedAt, result, exitCode, reason: why }, schedule?.history)
+    try {
+      this.#records.put({ ...run, endedAt, result, exitCode, reason: why }, schedule?.history)
+    } catch (error) {
+      // What is not written down has not ended for anybody.
+      this.#fault(`could not write down how ${id} ended`, error)
+      active.timers.push(this.#options.clock.after(writeAgainMs, () => this.#ended(id, exitCode, reason)))
+      return
+    }
+    for (const cancel of active.timers) cancel()
+    this.#active.delete(id)
+    this.#codes.forget(id)
     const kind = result === 'succeeded' ? 'job.succeeded' : result === 'failed' ? 'job.failed' : 'job.stopped'
     this.#emit(kind, id, run.service, `${id} has ${result}${why === '' ? '' : `: ${why}`}`)
     for (const wake of this.#waiters) wake()

@@ -1,5 +1,5 @@
 import type { HealthCheck, RevisionSpec } from '@pando/model'
-import type { Desired, DesiredService, InstanceHealthRecord, Observed, ObservedInstance } from './state.js'
+import type { Desired, DesiredService, InstanceHealthRecord, Observed, ObservedInstance, Rollout } from './state.js'
 
 /** Small states for tests: everything has a default that is well, and a test names what differs. */
 
@@ -89,6 +89,26 @@ export function observedOf(instances: readonly ObservedInstance[], changes: Part
     instances,
     builds: new Map(['A', 'B', 'C'].map((revision) => [revision, { kind: 'ready' }] as const)),
     slots: new Map(),
+    ...changes,
+  }
+}
+
+/** The rollout of what is wanted, as it begins. */
+export function rolloutOf({ revision, generation }: DesiredService, changes: Partial<Rollout> = {}): Rollout {
+  return {
+    revision,
+    generation,
+    good: null,
+    state: 'progressing',
+    isRollback: false,
+    startedAt: 0,
+    step: 0,
+    stepSince: null,
+    isPromoted: false,
+    switchedAt: null,
+    best: 0,
+    waitsSince: null,
+    reason: '',
     ...changes,
   }
 }

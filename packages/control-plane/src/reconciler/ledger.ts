@@ -1,6 +1,7 @@
 import type { Address, ExitReason } from '@pando/model'
 import type { InstanceReport } from '../drivers/driver.js'
 import type { Store } from '../store/store.js'
+import { Table } from '../store/table.js'
 import { historyAfterExit } from './backoff.js'
 import { rolloutSpecOf } from './rollout-state.js'
 import { slotKey } from './service-view.js'
@@ -26,21 +27,35 @@ export interface Run {
 
 /**
  * All that is known, in memory as in the store. Every change is written to the store first, so that what is in memory, and what
- * is then done about it, has always been written down; a write that throws leaves memory as it was.
+ * is then done about it, has always been written down; a write that throws leaves memory as it was, and so does a transaction.
  */
 export class Ledger {
   readonly #store: Store
   readonly runs = new Map<string, Run>()
   readonly builds = new Map<string, BuildState>()
-  readonly slots: Map<string, SlotHistory>
-  readonly rollouts: Map<string, Rollout>
-  desired: ReadonlyMap<string, DesiredService>
+  readonly #slots: Table<'slot'>
+  readonly #rollouts: Table<'rollout'>
+  readonly #desired: Table<'desired'>
 
   constructor(store: Store) {
     this.#store = store
-    this.desired = store.all('desired')
-    this.slots = store.all('slot')
-    this.rollouts = store.all('rollout')
+    this.#desired = new Table(store, 'desired')
+    this.#slots = new Table(store, 'slot')
+    this.#rollouts = new Table(store, 'rollout')
+  }
+
+  get desired(): ReadonlyMap<string, DesiredService> {
+    return this.#desired.values
+  }
+
+  /** By `service/slot`. */
+  get slots(): ReadonlyMap<string, SlotHistory> {
+    return this.#slots.values
+  }
+
+  /** By service. */
+  get rollouts(): ReadonlyMap<string, Rollout> {
+    return this.#rollouts.values
   }
 
   /** The health records of an earlier control plane, by instance id. */
@@ -56,15 +71,12 @@ export class Ledger {
     })
     const goneRollouts = [...this.rollouts.keys()].filter((name) => !desired.has(name))
     this.#store.transaction(() => {
-      for (const name of this.desired.keys()) if (!desired.has(name)) this.#store.delete('desired', name)
-      for (const [name, service] of desired) this.#store.put('desired', name, service)
-      for (const key of stale) this.#store.delete('slot', key)
-      for (const name of goneRollouts) this.#store.delete('rollout', name)
+      for (const name of this.desired.keys()) if (!desired.has(name)) this.#desired.delete(name)
+      for (const [name, service] of desired) this.#desired.put(name, service)
+      for (const key of stale) this.#slots.delete(key)
+      for (const name of goneRollouts) this.#rollouts.delete(name)
       alongside?.()
     })
-    this.desired = new Map(desired)
-    for (const key of stale) this.slots.delete(key)
-    for (const name of goneRollouts) this.rollouts.delete(name)
   }
 
   /**
@@ -73,9 +85,8 @@ export class Ledger {
    */
   setRollout(name: string, next: Rollout, back: DesiredService | null, tell: () => void): void {
     const before = this.rollouts.get(name)
-    const { slots } = this
     const isNew = before?.revision !== next.revision || before.generation !== next.generation
-    const owed = [...slots].filter(
+    const owed = [...this.slots].filter(
       ([key, { of, ended }]) =>
         isNew &&
         key.slice(0, key.lastIndexOf('/')) === name &&
@@ -83,23 +94,12 @@ export class Ledger {
         of?.revision === next.revision &&
         of.generation === next.generation,
     )
-    const desired = this.desired
-    try {
-      this.#store.transaction(() => {
-        for (const [key] of owed) this.#store.delete('slot', key)
-        this.#store.put('rollout', name, next)
-        if (back !== null) this.#store.put('desired', name, back)
-        if (back !== null) this.desired = new Map(this.desired).set(name, back)
-        this.rollouts.set(name, next)
-        tell()
-      })
-    } catch (error) {
-      this.desired = desired
-      if (before === undefined) this.rollouts.delete(name)
-      else this.rollouts.set(name, before)
-      throw error
-    }
-    for (const [key] of owed) slots.delete(key)
+    this.#store.transaction(() => {
+      for (const [key] of owed) this.#slots.delete(key)
+      this.#rollouts.put(name, next)
+      if (back !== null) this.#desired.put(name, back)
+      tell()
+    })
   }
 
   /** A new run, or one that is adopted. */
@@ -129,12 +129,10 @@ export class Ledger {
     // A slot that ended as it should has nothing to remember.
     const isKept = policy !== null && (history.failures > 0 || history.ended !== null)
     this.#store.transaction(() => {
-      if (isKept) this.#store.put('slot', key, history)
-      else this.#store.delete('slot', key)
+      if (isKept) this.#slots.put(key, history)
+      else this.#slots.delete(key)
       this.#store.delete('health', run.id)
     })
-    if (isKept) this.slots.set(key, history)
-    else this.slots.delete(key)
     this.runs.delete(run.id)
     return history
   }

@@ -49,6 +49,7 @@ export class Life {
         }),
       delete: (kind, key) => around(() => store.delete(kind, key)),
       transaction: (work) => around(() => store.transaction(work)),
+      onRollback: (undo) => store.onRollback(undo),
       appendEvent: (event) => store.appendEvent(event),
       events: (options) => store.events(options),
       close: () => {},

@@ -58,6 +58,10 @@ export class MemoryStore implements Store {
     }
   }
 
+  onRollback(undo: () => void): void {
+    this.#undo?.push(undo)
+  }
+
   appendEvent(event: Omit<PandoEvent, 'seq'>): PandoEvent {
     this.#assertOpen()
     const { at, kind, service, instance, message } = event

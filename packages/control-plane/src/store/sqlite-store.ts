@@ -27,6 +27,8 @@ export class SqliteStore implements Store {
   readonly #eventLimit: number
   readonly #run: Statements
   #depth = 0
+  /** What takes memory back with the running transaction, oldest first. */
+  #undo: (() => void)[] = []
   #isClosed = false
 
   /** `path`: absolute path of the file; its folder is made when missing. */
@@ -65,11 +67,13 @@ export class SqliteStore implements Store {
     const name = `nested_${this.#depth}`
     this.#mapErrors(() => this.#database.exec(isOuter ? 'BEGIN IMMEDIATE' : `SAVEPOINT ${name}`))
     this.#depth++
+    const begin = this.#undo.length
     try {
       const result = refusePromise(work())
       this.#mapErrors(() => this.#database.exec(isOuter ? 'COMMIT' : `RELEASE ${name}`))
       return result
     } catch (error) {
+      for (const undo of this.#undo.splice(begin).toReversed()) undo()
       // SQLite may have rolled back by itself (disk full); then there is nothing left to take back.
       if (this.#database.isTransaction) {
         this.#database.exec(isOuter ? 'ROLLBACK' : `ROLLBACK TO ${name}; RELEASE ${name}`)
@@ -77,7 +81,12 @@ export class SqliteStore implements Store {
       throw error
     } finally {
       this.#depth--
+      if (isOuter) this.#undo = []
     }
+  }
+
+  onRollback(undo: () => void): void {
+    if (this.#depth > 0) this.#undo.push(undo)
   }
 
   appendEvent(event: Omit<PandoEvent, 'seq'>): PandoEvent {

@@ -1,6 +1,7 @@
 import type { Endpoint, EventKind } from '@pando/model'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Store } from './store.js'
+import { Table } from './table.js'
 
 const endpoint: Endpoint = {
   id: 'a',
@@ -106,6 +107,53 @@ export function describeStore(name: string, open: (options: { eventLimit: number
         store.put('meta', 'after', 1)
       })
       expect([...store.all('meta').keys()]).toEqual(['after', 'outer'])
+    })
+
+    test('memory goes back with what was not to be, newest first, and no further', () => {
+      const undone: string[] = []
+      const write = (what: string): void => {
+        store.put('meta', what, 1)
+        store.onRollback(() => undone.push(what))
+      }
+      const failing = (work: () => void) => () =>
+        store.transaction(() => {
+          work()
+          throw new Error('no')
+        })
+      write('outside')
+      store.transaction(() => {
+        write('kept')
+        expect(failing(() => ['a', 'b'].forEach(write))).toThrow('no')
+        expect(undone).toEqual(['b', 'a'])
+        store.transaction(() => write('also kept'))
+      })
+      expect(failing(() => store.transaction(() => ['c', 'd'].forEach(write)))).toThrow('no')
+      expect(undone).toEqual(['b', 'a', 'd', 'c'])
+    })
+
+    test('a table is as the store, whatever fails', () => {
+      const meta = new Table(store, 'meta')
+      const isSame = (): void => expect(new Map(meta.values)).toEqual(store.all('meta'))
+      meta.put('a', 1)
+      const taken = meta.values
+      const attempt = () =>
+        store.transaction(() => {
+          meta.put('b', 2)
+          store.transaction(() => meta.delete('a'))
+          meta.put('b', 3)
+          expect([...meta.values]).toEqual([['b', 3]])
+          throw new Error('the disk is full')
+        })
+      expect(attempt).toThrow('the disk is full')
+      isSame()
+      expect(meta.get('a')).toBe(1)
+      store.transaction(() => meta.put('b', 2))
+      isSame()
+      meta.delete('a')
+      meta.delete('never there')
+      isSame()
+      expect([...taken]).toEqual([['a', 1]])
+      expect(new Table(store, 'meta').values).toEqual(meta.values)
     })
 
     test('a transaction refuses a function that waits, and leaves nothing of it', () => {

@@ -42,6 +42,12 @@ export interface Store {
   all<K extends RecordKind>(kind: K): Map<string, Records[K]>
   /** All or nothing of what `work` writes; nested calls join the outer one. */
   transaction<T>(work: () => T): T
+  /**
+   * What takes back a change of memory that goes with what the running transaction writes. When that is not to be, because its
+   * function or its commit or those of an outer one fail, all that were given within it are called, newest first. They must not throw
+   * or write. Outside of a transaction it is never called: what was written then stands. See `Table`.
+   */
+  onRollback(undo: () => void): void
   /** Appends and returns the event with its number; the oldest go when there are more than the store's limit (10,000). */
   appendEvent(event: {
     at: number
