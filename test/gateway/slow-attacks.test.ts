@@ -50,17 +50,17 @@ describe.skipIf(!hasTool)('twice as many slow connections as there may be', () =
   )
 })
 
-describe('when there are as many connections as there may be', () => {
-  const open = async (port: number, text = ''): Promise<Socket> => {
-    const socket = connect(port, '127.0.0.1')
-    cleanUp(() => socket.destroy())
-    await new Promise((resolve) => socket.once('connect', resolve))
-    socket.on('error', () => {})
-    socket.resume()
-    socket.write(text)
-    return socket
-  }
+async function open(port: number, text = ''): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  cleanUp(() => socket.destroy())
+  await new Promise((resolve) => socket.once('connect', resolve))
+  socket.on('error', () => {})
+  socket.resume()
+  socket.write(text)
+  return socket
+}
 
+describe('when there are as many connections as there may be', () => {
   it('closes the oldest that has no request for a new one', async () => {
     const upstream = await rawServer(answering(() => 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
     const { plane, port } = await serve({

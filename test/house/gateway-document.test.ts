@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { read } from './source-tree.js'
+import { isTest, read, sourceFiles } from './source-tree.js'
 
 it('docs/gateway.md has every reason that the gateway gives, with its status, and no other', () => {
   const source = read('packages/gateway/src/problem.ts')
@@ -16,10 +16,23 @@ it('docs/gateway.md has every reason that the gateway gives, with its status, an
 })
 
 it('the gateway gives every reason that there is', () => {
-  const source = ['http1/client-connection.ts', 'http1/exchange.ts', 'http-data-plane.ts']
-    .map((file) => read(`packages/gateway/src/${file}`))
+  const source = sourceFiles()
+    .filter((file) => file.startsWith('packages/gateway/src/') && !isTest(file) && !file.endsWith('/problem.ts'))
+    .map(read)
     .join('\n')
   const reasons = [...read('packages/gateway/src/problem.ts').matchAll(/^ {2}(\w+): \{\n {4}status/gm)]
   const unused = reasons.map(([, reason]) => reason).filter((reason) => !source.includes(`'${reason}'`))
   expect(unused).toEqual([])
+})
+
+it('docs/security.md names for every attack a test that is there', () => {
+  const rows = read('docs/security.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| attack '))
+  expect(rows.length).toBeGreaterThan(20)
+  const missing = rows.filter((row) => {
+    const shown = [...row.matchAll(/`((?:packages|test)\/[^`]+)` "([^"]+)"/g)]
+    return shown.length === 0 || shown.some(([, file, title]) => !read(file ?? '').includes(title ?? ''))
+  })
+  expect(missing).toEqual([])
 })
