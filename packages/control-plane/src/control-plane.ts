@@ -175,6 +175,10 @@ export class ControlPlane {
       emit,
       figures: (...which) => figures.compare(...which),
       onRolloutResult: (result) => this.#deployer.deployments.onRolloutResult(result),
+      proofs: {
+        mayProve: (...which) => this.#deployer.deployments.mayProve(...which),
+        onProven: (...which) => this.#deployer.deployments.onProven(...which),
+      },
       prepare: (service, _slot, id) => this.#prepare(service, id),
     })
     this.#jobs = new JobRunner({

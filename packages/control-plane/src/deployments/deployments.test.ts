@@ -185,3 +185,47 @@ it('remembers fifty deployments of a service, and the revisions of those', () =>
   expect(store.all('revision').size).toBe(50)
   expect(open().record([revision('new')], 'up')[0]?.number).toBe(61)
 })
+
+it('goes back to a superseded one by its name only, and says so', () => {
+  const deployments = open()
+  for (const name of ['aa', 'bb']) deployments.record([revision(name)], 'up')
+  deployments.onRolloutResult(failed('bb'))
+  expect(wanted).toEqual([])
+  expect(deployments.current('users')).toMatchObject({ revision: 'bb', result: 'failed' })
+  expect(() => deployments.rollback('users', null, 'by hand')).toThrow(
+    expect.objectContaining({ code: 'not_found', hint: expect.stringContaining('pando rollback users --to aa') }),
+  )
+  expect(deployments.rollback('users', 'aa', 'by hand').revision).toBe('aa')
+  expect(results(deployments)).toEqual(['aa rollback running', 'bb up rolled_back', 'aa up superseded'])
+})
+
+it('passes over a superseded one to the last that was healthy', () => {
+  const deployments = open()
+  runs(deployments, 'aa')
+  for (const name of ['bb', 'cc']) deployments.record([revision(name)], 'up')
+  deployments.onRolloutResult(failed('cc'))
+  expect(wanted).toEqual(['aa'])
+  expect(results(deployments)[2]).toBe('bb up superseded')
+})
+
+it('takes a superseded one that has shown itself to be well for healthy, also after the next has failed', () => {
+  const deployments = open()
+  for (const name of ['aa', 'bb']) deployments.record([revision(name)], 'up')
+  expect([deployments.mayProve('users', 'aa'), deployments.mayProve('users', 'bb')]).toEqual([true, false])
+  deployments.onRolloutResult(failed('bb'))
+  expect(deployments.onRolloutResult(failed('bb'))).toBe(false)
+  deployments.onProven('users', 'aa')
+  expect(deployments.onRolloutResult(failed('bb'))).toBe(true)
+  expect(wanted).toEqual(['aa'])
+  expect(results(open())).toEqual(['aa automatic_rollback running', 'bb up rolled_back', 'aa up healthy'])
+})
+
+it('what was rolled back by hand proves nothing any more', () => {
+  const deployments = open()
+  runs(deployments, 'aa')
+  deployments.record([revision('bb')], 'up')
+  deployments.rollback('users', null, 'by hand')
+  expect(deployments.mayProve('users', 'bb')).toBe(false)
+  deployments.onProven('users', 'bb')
+  expect(results(deployments)[1]).toBe('bb up rolled_back')
+})

@@ -36,6 +36,8 @@ export interface RolloutResult {
  * What was deployed when, and how it went. Durable. What is true throughout:
  * - the newest deployment of a service is of the revision that is wanted, and it alone may still be `running`;
  * - a revision that failed or was rolled back is never gone back to, and comes again only when somebody applies it anew;
+ * - a revision that another came before (`superseded`) is gone back to only by its name, unless its instances, which serve on
+ *   meanwhile, show it to be well after all (`onProven`);
  * - what was rolled back to by itself is not rolled back by itself again: one failure never walks down the whole history.
  *
  * Calls are synchronous and must not be made while another change of what is wanted is half done.
@@ -137,9 +139,10 @@ export class Deployments {
       })
       return true
     }
-    if (current.result !== 'running') return false
     const isSecondFailure = current.by === 'automatic_rollback'
     const target = isSecondFailure || isWithoutReturn ? null : this.lastHealthy(service)
+    // One that had nothing to go back to when it failed may have by now.
+    if (current.result !== 'running' && (current.result !== 'failed' || target === null)) return false
     this.#settle(current, 'failed', reason)
     const next =
       target === null
@@ -154,6 +157,17 @@ export class Deployments {
       this.rollback(service, target.revision, `revision ${revision} failed: ${reason}`, 'automatic_rollback')
     }
     return true
+  }
+
+  /** Whether it was replaced before it could show itself to be well, and nothing else is known of it. */
+  mayProve(service: string, revision: string): boolean {
+    return this.#newestOf(service, revision)?.result === 'superseded'
+  }
+
+  /** A superseded one has shown itself to be well after all: it is one to go back to. */
+  onProven(service: string, revision: string): void {
+    const found = this.#newestOf(service, revision)
+    if (found?.result === 'superseded') this.#settle(found, 'healthy', '')
   }
 
   /** Every service that is remembered. */
@@ -177,8 +191,14 @@ export class Deployments {
     if (to === null) {
       const target = this.lastHealthy(service)
       if (target !== null) return target
+      const early = this.history(service).find(
+        ({ result, revision }) => result === 'superseded' && revision !== current?.revision,
+      )
       throw new PandoError('not_found', `there is no older revision of ${service} that was healthy and is still kept`, {
-        hint: `pando history ${service} shows all that there were`,
+        hint:
+          early === undefined
+            ? `pando history ${service} shows all that there were`
+            : `${early.revision} was replaced before it could show itself to be well; to take it all the same: pando rollback ${service} --to ${early.revision}`,
       })
     }
     const matches = this.revisions(service).filter(({ revision }) => revision.startsWith(to))
@@ -215,6 +235,10 @@ export class Deployments {
 
   #settle(deployment: Deployment, result: Deployment['result'], reason: string): void {
     this.#table.put(keyOf(deployment), { ...deployment, result, reason, settledAt: this.#options.clock.now() })
+  }
+
+  #newestOf(service: string, revision: string): Deployment | undefined {
+    return this.#listOf(service).findLast((deployment) => deployment.revision === revision)
   }
 
   /** Oldest first. */

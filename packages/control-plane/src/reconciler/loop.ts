@@ -205,7 +205,8 @@ export class Reconciler {
         const rollout = this.#ledger.rollouts.get(name)
         if (view === undefined) break
         const figures = this.#figures(name, rollout, alarm)
-        const next = this.#advance(view, rollout, { ...seen, alarm, figures })
+        const mayProve = (revision: string): boolean => this.#options.proofs?.mayProve(name, revision) ?? true
+        const next = this.#advance(view, rollout, { ...seen, alarm, figures, mayProve })
         if (next === null) break
         this.#take(name, next)
         seen = null
@@ -223,9 +224,10 @@ export class Reconciler {
 
   /** Writes what has become of a rollout, and then tells of it. */
   #take(service: string, next: Advance): void {
-    const { result } = next
+    const { result, proven } = next
     let isTold = false
     this.#ledger.setRollout(service, next.rollout, next.back, () => {
+      if (proven !== undefined) this.#options.proofs?.onProven(service, proven)
       if (result !== null) isTold = this.#options.onRolloutResult?.({ service, ...result }) ?? false
     })
     for (const event of next.events) if (!isTold || !endings.has(event.kind)) this.#options.emit(event)

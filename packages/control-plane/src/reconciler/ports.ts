@@ -52,6 +52,12 @@ export interface ReconcilerOptions {
     /** It failed, and nothing is to be gone back to. */
     readonly isWithoutReturn?: boolean
   }) => boolean
+  /** Of revisions that were replaced before they could show themselves to be well; absent: each may still do so. */
+  readonly proofs?: {
+    readonly mayProve: (service: string, revision: string) => boolean
+    /** It has. Called within the transaction that writes it. */
+    readonly onProven: (service: string, revision: string) => void
+  }
   /** Builds under way at once; 4 by default. */
   readonly maxBuilds?: number
   /** Tests pass broken ones, to see that they are caught. */

@@ -24,8 +24,8 @@ const canary: RolloutSpec = { ...rolling, strategy: 'canary', steps: [{ weight: 
 const good = desiredService('web', { replicas: 3 })
 const wanted = (rollout: RolloutSpec, revision = 'B'): DesiredService => ({ ...good, revision, rollout })
 const old = [instance('web/0@A'), instance('web/1@A'), instance('web/2@A')]
-const slots = (failures: number): Map<string, SlotHistory> =>
-  new Map([['web/3', { failures, notBefore: 0, lastExit: null, ended: null, of: { revision: 'B', generation: 1 } }]])
+const slots = (failures: number, revision = 'B'): Map<string, SlotHistory> =>
+  new Map([['web/3', { failures, notBefore: 0, lastExit: null, ended: null, of: { revision, generation: 1 } }]])
 
 /** Asked until nothing changes any more. */
 function settle(
@@ -33,7 +33,11 @@ function settle(
   before: Rollout | undefined,
   instances: ObservedInstance[],
   now: number,
-  more: { slots?: Map<string, SlotHistory>; figures?: Comparison | null } = {},
+  more: {
+    slots?: Map<string, SlotHistory>
+    figures?: Comparison | null
+    mayProve?: (revision: string) => boolean
+  } = {},
 ): { rollout: Rollout; steps: Advance[] } {
   const observed = observedOf(instances, more.slots === undefined ? {} : { slots: more.slots })
   const steps: Advance[] = []
@@ -43,7 +47,8 @@ function settle(
     if (last?.back != null) break
     const views = viewServices(desiredOf(service), observed)
     const figures = more.figures ?? null
-    const next = advance(views.get('web')!, rollout, { views, observed, alarm: new Alarm(now), figures })
+    const { mayProve = () => true } = more
+    const next = advance(views.get('web')!, rollout, { views, observed, alarm: new Alarm(now), figures, mayProve })
     if (next === null) break
     steps.push(next)
     rollout = next.rollout
@@ -102,6 +107,67 @@ describe('a rolling rollout', () => {
       'start',
       'start',
     ])
+  })
+})
+
+const young = (since: number) => (one: ObservedInstance) => instance(one.id, { since })
+
+describe('a revision that was replaced before its time was over', () => {
+  /** A began with nothing before it, and B came at 9,200. */
+  const early = (since: number, count = 3) => {
+    const begun = settle(wanted(rolling, 'A'), undefined, old.slice(0, count).map(young(since)), since).rollout
+    return settle(wanted(rolling), begun, old.slice(0, count).map(young(since)), since + 200).rollout
+  }
+  const crashed = { slots: slots(3) }
+
+  it('is gone back to when its instances, which serve on, have been well for long enough', () => {
+    const rollout = early(9000)
+    expect(rollout).toMatchObject({ good: null, unproven: [{ revision: 'A' }] })
+    const its = old.map(young(9000))
+    const { rollout: after, steps } = settle(wanted(rolling), rollout, its, 10_000, crashed)
+    expect(steps.map(({ proven }) => proven)).toEqual(['A', undefined])
+    expect(back(steps)).toBe('A')
+    expect(after).toMatchObject({ isRollback: true, reason: expect.stringContaining('failed 3 times') })
+  })
+
+  it('is waited for with the judgement of the next one, as long as it is well', () => {
+    const wait = settle(wanted(rolling), early(9000), old.map(young(9000)), 9900, crashed)
+    expect(wait.rollout.state).toBe('progressing')
+    const sick = [instance('web/0@A', { health: 'unhealthy' }), ...old.slice(1).map(young(9000))]
+    expect(settle(wanted(rolling), early(9000), sick, 9900, crashed).rollout.state).toBe('failed')
+  })
+
+  it('is gone back to late, too, by one that has failed already', () => {
+    const starting = old.map(({ id }) => instance(id, { health: 'starting' }))
+    const failed = settle(wanted(rolling), early(9000), starting, 9300, crashed).rollout
+    expect(failed.state).toBe('failed')
+    const { steps } = settle(wanted(rolling), failed, old.map(young(20_000)), 21_000, crashed)
+    expect(steps.at(-1)).toMatchObject({ proven: 'A', back: { revision: 'A' }, result: { result: 'failed' } })
+  })
+
+  it('is not gone back to with fewer instances than it takes, nor when somebody has rolled it back', () => {
+    const two = settle(wanted(rolling), early(9000), old.slice(1).map(young(9000)), 10_000, crashed)
+    expect([two.rollout.state, back(two.steps)]).toEqual(['failed', null])
+    const its = old.map(young(9000))
+    const given = settle(wanted(rolling), early(9000), its, 10_000, { ...crashed, mayProve: () => false })
+    expect([given.rollout.state, back(given.steps)]).toEqual(['failed', null])
+  })
+
+  it('is remembered beyond the next ones that are replaced as early, but for those that have failed', () => {
+    const its = old.map(young(9000))
+    const second = settle(wanted(rolling, 'C'), early(9000), its, 9400).rollout
+    expect(second.unproven?.map(({ revision }) => revision)).toEqual(['B', 'A'])
+    expect(back(settle(wanted(rolling, 'C'), second, its, 10_000, { slots: slots(3, 'C') }).steps)).toBe('A')
+    const failed = { ...early(9000), state: 'failed' } as const
+    expect(settle(wanted(rolling, 'C'), failed, its, 9400).rollout.unproven).toMatchObject([{ revision: 'A' }])
+  })
+
+  it('is forgotten when the good one is gone back to, and when another has taken over', () => {
+    const rollout = { ...early(9000), good }
+    expect(settle(good, rollout, old.map(young(9000)), 9400).rollout.unproven).toBeUndefined()
+    const all = ['web/3@B', 'web/4@B', 'web/5@B'].map((id) => instance(id, { since: 9300 }))
+    const over = settle(wanted(rolling), early(9000), all, 11_000).rollout
+    expect([over.state, over.unproven]).toEqual(['succeeded', undefined])
   })
 })
 

@@ -4,6 +4,7 @@ import type { Alarm } from './alarm.js'
 import { isGoing, unmetDependency } from './dependencies.js'
 import { judge, type Comparison } from './judge.js'
 import { isAvailable, stagedCount } from './rollout.js'
+import { isProofNear, provenBy, unprovenBeside } from './rollout-proof.js'
 import { isStaged, rolloutSpecOf, shareOf } from './rollout-state.js'
 import type { ServiceView } from './service-view.js'
 import type { DesiredService, Observed, Rollout } from './state.js'
@@ -27,6 +28,8 @@ export interface Advance {
     /** It failed, and nothing is to be gone back to. */
     readonly isWithoutReturn?: boolean
   } | null
+  /** A revision that was replaced early has shown itself to be well after all. */
+  readonly proven?: string
   readonly events: readonly NewEvent[]
 }
 
@@ -36,6 +39,8 @@ export interface Surroundings {
   readonly alarm: Alarm
   /** The gateway's figures since the step began; null when there are none. */
   readonly figures: Comparison | null
+  /** Whether a revision that was replaced early may be gone back to when it shows itself to be well: nobody has rolled it back. */
+  readonly mayProve: (revision: string) => boolean
 }
 
 /** The next state of a service's rollout, or null when nothing changes. Pure; one change at a time, asked again until null. */
@@ -46,10 +51,17 @@ export function advance(view: ServiceView, before: Rollout | undefined, around: 
   if (before === undefined || !isSame) return begun(desired, before ?? null, around.alarm.now)
   if (before.state === 'succeeded') return null
   if (isWhole(view, before, around.alarm)) return succeeded(desired, before)
+  const proven = provenBy(view, before, around)
+  if (proven !== null && !(before.state === 'failed' && isJob(view, around))) {
+    return withProof(desired, before, proven, around.alarm.now)
+  }
   // It may still come to be well, and then it is.
   if (before.state === 'failed') return null
   const failure = failureOf(view, before, around)
-  if (failure !== null) return failed(desired, before, failure, around.alarm.now, isJob(view, around))
+  if (failure !== null) {
+    if (isProofNear(view, before, around)) return null
+    return failed(desired, before, failure, around.alarm.now, isJob(view, around))
+  }
   return awaited(view, before, around) ?? staged(view, before, around)
 }
 
@@ -75,10 +87,13 @@ export function aborted(desired: DesiredService, rollout: Rollout | undefined, n
 
 function begun(desired: DesiredService, before: Rollout | null, now: number): Advance {
   const good = before?.good ?? null
+  const unproven = unprovenBeside(desired, before)
   const rollout: Rollout = {
     revision: desired.revision,
     generation: desired.generation,
     good,
+    wanted: desired,
+    ...(unproven.length === 0 ? {} : { unproven }),
     state: 'progressing',
     isRollback: false,
     startedAt: now,
@@ -95,6 +110,16 @@ function begun(desired: DesiredService, before: Rollout | null, now: number): Ad
   return changed(rollout, event('rollout.started', desired, `replaces ${good.revision} (${strategy})`))
 }
 
+/** A revision that this one replaced early is the good one after all. One that has failed already goes back to it. */
+function withProof(desired: DesiredService, before: Rollout, good: DesiredService, now: number): Advance {
+  const unproven = (before.unproven ?? []).slice(0, before.unproven?.indexOf(good))
+  const rollout: Rollout = { ...before, good, unproven }
+  const proven = good.revision
+  if (before.state === 'failed') return { ...failed(desired, rollout, before.reason, now), proven }
+  const told = event('rollout.progressed', good, `has been healthy for long enough to be gone back to`)
+  return { ...changed(rollout, told), proven }
+}
+
 /** All that is wanted is of the new revision and well, and nothing old is left in service. */
 function isWhole(view: ServiceView, rollout: Rollout, alarm: Alarm): boolean {
   const { desired, wanted, current, old, ended } = view
@@ -105,7 +130,8 @@ function isWhole(view: ServiceView, rollout: Rollout, alarm: Alarm): boolean {
 }
 
 function succeeded(desired: DesiredService, before: Rollout): Advance {
-  const rollout: Rollout = { ...before, good: desired, state: 'succeeded', waitsSince: null }
+  const { unproven: _, ...rest } = before
+  const rollout: Rollout = { ...rest, good: desired, state: 'succeeded', waitsSince: null }
   const isNews = before.good !== null && before.good.revision !== desired.revision
   const what = before.isRollback ? 'serves again' : 'has taken over'
   const events = isNews || before.isRollback ? [event('rollout.succeeded', desired, what)] : []

@@ -75,6 +75,10 @@ export interface Rollout {
   readonly generation: number
   /** The last desired state that was reached in full, which a failed rollout goes back to; null before the first. */
   readonly good: DesiredService | null
+  /** What was wanted as it began. Absent in what was written before it was kept. */
+  readonly wanted?: DesiredService
+  /** Replaced before they could show themselves to be well, newest first; their instances still may. Absent: none. */
+  readonly unproven?: readonly DesiredService[]
   readonly state: 'progressing' | 'succeeded' | 'failed'
   /** Goes back to `good` after a failure. Such a one is never gone back from. */
   readonly isRollback: boolean
