@@ -54,7 +54,7 @@ export class HttpDataPlane implements DataPlane {
     this.#wheel = new TimerWheel(options.clock ?? systemWheelClock)
     this.#onTrouble = options.onTrouble ?? (() => {})
     this.#listen = options.listen ?? listenAlone
-    this.#policies = options.policies ?? gatewayPolicies()
+    this.#policies = options.policies ?? gatewayPolicies((message) => this.#onTrouble(message))
   }
 
   apply(table: RoutingTable): Promise<Readonly<Record<string, string>>> {

@@ -17,6 +17,18 @@ export const reasons = {
     title: 'The request is malformed',
     hint: 'Send a request that follows RFC 9112; the detail says what was wrong with this one.',
   },
+  unauthenticated: {
+    status: 401,
+    code: 'unauthorized',
+    title: 'The route needs a credential',
+    hint: 'Send one of those that the WWW-Authenticate header names; the detail says what was wrong with this one.',
+  },
+  forbidden: {
+    status: 403,
+    code: 'forbidden',
+    title: 'The credential is not enough for this route',
+    hint: 'Use one that has what the detail names.',
+  },
   no_route: {
     status: 404,
     code: 'not_found',
@@ -145,6 +157,8 @@ export interface ProblemOptions {
 
 const statusTexts: Readonly<Record<number, string>> = {
   400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',

@@ -2,7 +2,19 @@
  * Who gets in. An authenticator is named once, at the gateway; a route says which of them it needs. Secrets are never in here: only the
  * absolute paths of the files that they are in, which each gateway reads by itself.
  */
-export type AuthenticatorSpec = JwtAuthenticatorSpec
+export type AuthenticatorSpec =
+  | JwtAuthenticatorSpec
+  | ApiKeysAuthenticatorSpec
+  | BasicAuthenticatorSpec
+  | ExternalAuthenticatorSpec
+
+/** What all have that find out who it is by themselves. */
+interface FindsIdentity {
+  readonly name: string
+  readonly claimHeaders: readonly ClaimHeader[]
+  /** Whether the service gets the credential, too. */
+  readonly forwardsCredential: boolean
+}
 
 /** RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864 section 2.2. `none` is not among them, on purpose. */
 export const publicKeyAlgorithms = [
@@ -24,9 +36,8 @@ export const sharedSecretAlgorithms = ['HS256', 'HS384', 'HS512'] as const
 export type JwtAlgorithm = (typeof publicKeyAlgorithms)[number] | (typeof sharedSecretAlgorithms)[number]
 
 /** Signed tokens in compact form: RFC 7519, RFC 7515, with the advice of RFC 8725. */
-export interface JwtAuthenticatorSpec {
+export interface JwtAuthenticatorSpec extends FindsIdentity {
   readonly kind: 'jwt'
-  readonly name: string
   readonly keys: JwtKeySource
   /** `iss` must be just this; null: whoever signed is the issuer. */
   readonly issuer: string | null
@@ -40,9 +51,41 @@ export interface JwtAuthenticatorSpec {
   readonly maxTokenBytes: number
   /** The cookie that has the token; null: `Authorization: Bearer`. */
   readonly cookie: string | null
-  readonly claimHeaders: readonly ClaimHeader[]
-  /** Whether the service gets the token, too. */
-  readonly forwardsCredential: boolean
+}
+
+/** Keys that `pando key create` makes. */
+export interface ApiKeysAuthenticatorSpec extends FindsIdentity {
+  readonly kind: 'api_keys'
+  /** The header that has the key, in lower case; null: `Authorization: Bearer`. */
+  readonly header: string | null
+}
+
+/** Names and passwords (RFC 7617), for tools that know nothing else. */
+export interface BasicAuthenticatorSpec extends FindsIdentity {
+  readonly kind: 'basic'
+  /** Lines of `name:hash`, as `pando key hash-password` makes them. */
+  readonly path: string
+}
+
+/** Somebody else decides: asked over HTTP, as Envoy's `ext_authz` and other gateways' forward auth do. */
+export interface ExternalAuthenticatorSpec {
+  readonly kind: 'external'
+  readonly name: string
+  /** The request's own path and query are put behind its path. */
+  readonly url: string
+  readonly isInsecure: boolean
+  /** The whole answer; then the request is denied, unless it `failsOpen`. */
+  readonly timeoutMs: number
+  /** Headers of the request that it gets to see, in lower case. */
+  readonly requestHeaders: readonly string[]
+  /** Headers of its answer that the service gets when it lets a request in; from outside they are stripped. */
+  readonly upstreamHeaders: readonly string[]
+  /** Headers of its answer that the client gets in either case. */
+  readonly clientHeaders: readonly string[]
+  /** The header of its answer that says who it is; null: nobody in particular. */
+  readonly subjectHeader: string | null
+  /** Without an answer everybody gets in. */
+  readonly failsOpen: boolean
 }
 
 export interface ClaimHeader {
@@ -79,4 +122,20 @@ export interface RouteAuth {
   readonly scopes: readonly string[]
   /** Each must have one of its values. */
   readonly claims: readonly { readonly claim: string; readonly values: readonly string[] }[]
+}
+
+/** With this begins every key that Pando makes, so that it is found where it should not be. */
+export const apiKeyPrefix = 'pando_'
+
+/** One key as a gateway knows it: never the key itself. */
+export interface ApiKeySpec {
+  readonly id: string
+  readonly name: string
+  /** SHA-256 of the key, in hex. The key has 256 random bits, so no list of guesses is of use and a slow hash would add nothing. */
+  readonly hash: string
+  readonly scopes: readonly string[]
+  /** Only routes to these services; empty: all. */
+  readonly services: readonly string[]
+  /** Milliseconds since 1970; null: until it is revoked. */
+  readonly expiresAt: number | null
 }

@@ -1,3 +1,4 @@
+import type { RouteAuth } from './authentication.js'
 import type { HeaderEdit } from './header-edit.js'
 import type { HedgeSpec, RetrySpec } from './resilience.js'
 
@@ -69,4 +70,6 @@ export interface RouteSpec {
   readonly retry?: RetrySpec
   /** Absent: a read is tried once at a time. */
   readonly hedge?: HedgeSpec
+  /** Who gets in; null: anybody, whatever the gateway's default; absent: as the gateway's default says. */
+  readonly auth?: RouteAuth | null
 }

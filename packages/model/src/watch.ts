@@ -1,3 +1,4 @@
+import type { ApiKeySpec, AuthenticatorSpec } from './authentication.js'
 import type { Address, Endpoint } from './endpoint.js'
 import type { BalancerPolicy, ResilienceSpec } from './resilience.js'
 import type { RouteSpec } from './route.js'
@@ -65,6 +66,8 @@ export interface GatewayConfig {
   readonly limits: GatewayLimits
   /** Absolute path of the access log; null is off. */
   readonly accessLog: string | null
+  /** By name; what routes' `auth` names. */ readonly authenticators?: Readonly<Record<string, AuthenticatorSpec>>
+  /** Keys that let in, where an authenticator takes any. */ readonly apiKeys?: readonly ApiKeySpec[]
 }
 
 /** What one gateway serves by; the sum of the watch messages it has applied. */
