@@ -57,6 +57,8 @@ export interface TableOptions {
   readonly limits?: Partial<GatewayLimits>
   readonly services?: GatewayConfig['services']
   readonly accessLog?: string
+  /** More of the configuration. */
+  readonly config?: Partial<GatewayConfig>
 }
 
 let version = 0
@@ -72,6 +74,7 @@ export function table(options: TableOptions): RoutingTable {
       services: options.services ?? [{ name: 'web', protocol: 'http', balancer: 'round_robin' }],
       limits: { ...limits, ...options.limits },
       accessLog: options.accessLog ?? null,
+      ...options.config,
     },
     endpoints: options.endpoints,
   }
