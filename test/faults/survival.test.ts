@@ -129,6 +129,40 @@ describe('under a load that numbers its requests', () => {
     expect(duplicates()).toEqual([])
   }, 120_000)
 
+  test('kill -9 of the gateway’s primary: its workers serve until the next one has taken their ports', async () => {
+    const client = load()
+    await until('load runs', () => client.count > 200)
+    for (const hasControlPlane of [true, false]) {
+      const before = await app.status()
+      const workers = app.processes().filter((pid) => isGatewayWorker(pid))
+      if (!hasControlPlane) {
+        process.kill(before.pid, 'SIGKILL')
+        await until('the control plane is gone', () => !isAlive(before.pid))
+      }
+      const { failedIdempotent, failedOther } = client.failures
+      const [failed, served] = [failedIdempotent.length + failedOther.length, client.count]
+      process.kill(before.gateway.pid!, 'SIGKILL')
+      await until('load goes on', () => client.count > served + 300)
+      if (!hasControlPlane) {
+        expect(failedIdempotent.length + failedOther.length).toBe(failed)
+        await app.up()
+      }
+      await until('the next gateway serves', async () => {
+        const { gateway } = await app.status()
+        return gateway.state === 'ready' && gateway.pid !== before.gateway.pid
+      })
+      await until('the old workers have gone', () => !workers.some(isAlive), { timeoutMs: 40_000 })
+      const wanted = client.count + 300
+      await until('load goes on', () => client.count > wanted)
+    }
+    const result = await client.stop()
+    // Between one closing a port and the other opening it lie milliseconds; were it a second, thousands would be refused.
+    const failures = [...result.failedIdempotent, ...result.failedOther]
+    expect(failures.filter((failure) => !/ECONNREFUSED|ECONNRESET/.test(failure))).toEqual([])
+    expect(failures.length).toBeLessThan(100)
+    expect(duplicates()).toEqual([])
+  }, 120_000)
+
   test('a rolling restart fails nothing', async () => {
     const client = load()
     await until('load runs', () => client.count > 200)

@@ -24,16 +24,18 @@ export interface Taken {
 }
 
 const quick = 'min_healthy_time: 300ms'
+/** How long an answer takes is here the machine's doing, not a version's. */
+const calm = 'max_p99_ratio: 100'
 /** Of a canary that only moves when it is told. */
-const byHand = `{ strategy: canary, ${quick}, steps: [{ weight: 20 }] }`
+const byHand = `{ strategy: canary, ${quick}, ${calm}, steps: [{ weight: 20 }] }`
 const waitsForPromote = 'it waits for pando promote'
 
 /** How good versions are rolled out, in turn. */
 const rollouts = {
   rolling: `{ ${quick} }`,
   'stop-first': `{ ${quick}, order: stop-first }`,
-  'blue-green': `{ strategy: blue-green, ${quick} }`,
-  'a canary in two steps': `{ strategy: canary, ${quick}, min_requests: 5, steps: [{ weight: 30, pause: 1s }, { weight: 60, pause: 1s }] }`,
+  'blue-green': `{ strategy: blue-green, ${quick}, ${calm} }`,
+  'a canary in two steps': `{ strategy: canary, ${quick}, min_requests: 5, ${calm}, steps: [{ weight: 30, pause: 1s }, { weight: 60, pause: 1s }] }`,
   'a canary, promoted': byHand,
 }
 

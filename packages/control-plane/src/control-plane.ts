@@ -143,7 +143,7 @@ export class ControlPlane {
     this.#containers = new ContainerSide({ store, driver: this.#driver, emit })
     this.#mesh = new MeshAddresses({ store, random })
     this.#logs = new InstanceLogs({ stateDir, clock })
-    const gatewayDriver = new ProcessDriver({ stateDir: join(stateDir, 'gateway'), clock })
+    const gatewayDriver = new ProcessDriver({ stateDir: join(stateDir, 'gateway'), clock, isRestKept: true })
     const jobDriver = new DriverRouter({
       processes: new ProcessDriver({ stateDir: join(stateDir, 'jobs'), clock }),
       containers: {

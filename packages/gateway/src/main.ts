@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PandoError } from '@pando/model'
 
@@ -9,30 +10,39 @@ if (process.argv[2] === '--worker') await serve()
 else await supervise()
 
 async function serve(): Promise<void> {
-  const [{ HttpDataPlane }, { lineOf, runWorker }] = await Promise.all([
+  const [{ HttpDataPlane }, { lineOf, runWorker }, { Takeover }] = await Promise.all([
     import('./http-data-plane.js'),
     import('./process/worker.js'),
+    import('./process/takeover.js'),
   ])
   // A terminal and a supervisor signal the whole group; a worker ends when the primary says so.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {})
   const line = lineOf(process)
+  const [path, name] = process.argv.slice(3)
   runWorker({
     line,
     createPlane: (listen) => new HttpDataPlane({ listen, onTrouble: (message) => line.send({ type: 'log', message }) }),
+    takeover: path === undefined || name === undefined ? null : new Takeover(path, name),
     exit: (code) => process.exit(code),
   })
 }
 
 async function supervise(): Promise<void> {
-  const [{ GatewayPrimary }, { parseOptions }] = await Promise.all([
+  const [{ GatewayPrimary }, { parseOptions }, { Takeover }] = await Promise.all([
     import('./process/primary.js'),
     import('./process/options.js'),
+    import('./process/takeover.js'),
   ])
   try {
+    const options = parseOptions(process.argv.slice(2))
+    const { stateDir } = options
+    const own =
+      stateDir === null ? null : ([join(stateDir, 'gateway-takeover'), `${process.pid}-${Date.now()}`] as const)
     const primary = new GatewayPrimary({
-      ...parseOptions(process.argv.slice(2)),
+      ...options,
       workerEntry: fileURLToPath(import.meta.url),
-      workerArgs: ['--worker'],
+      workerArgs: ['--worker', ...(own ?? [])],
+      takeover: own === null ? null : new Takeover(...own),
       log,
     })
     const stop = () => void primary.stop().then(() => process.exit(0))

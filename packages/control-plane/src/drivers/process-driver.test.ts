@@ -234,6 +234,20 @@ describe('ProcessDriver ends a program', () => {
     expect(runs(left)).toBe(false)
   })
 
+  it('at once where what it left behind is kept, which ends when the instance is removed', async () => {
+    const first = open({ isRestKept: true })
+    await first.start(order('a-0', ['sh', '-c', 'sleep 600 & echo $! > left; exit 4']))
+    const [left] = await pidsIn('left', 1)
+    expect(await exitOf(first, 'a-0')).toMatchObject({ reason: { kind: 'exit', code: 4 } })
+    expect(runs(left)).toBe(true)
+    await first.close()
+    const next = open({ isRestKept: true })
+    expect(await exitOf(next, 'a-0')).toMatchObject({ reason: { kind: 'exit', code: 4 } })
+    expect(runs(left)).toBe(true)
+    await next.remove('a-0')
+    await until(pass, () => !runs(left))
+  })
+
   it('only once all of it has finished after a stop, so that a shell in front cuts nothing short', async () => {
     const driver = open()
     const program = 'trap "sleep 0.3; echo finished; exit 0" TERM; echo $$ > ready; while :; do sleep 0.05; done'

@@ -36,6 +36,11 @@ export interface ProcessDriverOptions {
   readonly clock: Clock
   /** The system's by default. */
   readonly processes?: ProcessTable
+  /**
+   * What is left of an instance that ended by itself goes on until it is removed, and the instance counts as ended meanwhile: the
+   * gateway's workers serve until the next gateway takes their ports. Otherwise it is killed at once.
+   */
+  readonly isRestKept?: boolean
   /** Null runs everything without control groups; the system's by default. */
   readonly cgroups?: CgroupTree | null
 }
@@ -56,6 +61,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
   readonly #clock: Clock
   readonly #table: ProcessTable
   readonly #cgroups: CgroupTree | null
+  readonly #isRestKept: boolean
   readonly #records: InstanceRecords
   readonly #logDirectory: string
   readonly #instances = new Map<string, Instance>()
@@ -70,6 +76,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
   constructor(options: ProcessDriverOptions) {
     const stateDir = resolve(options.stateDir)
     this.#clock = options.clock
+    this.#isRestKept = options.isRestKept ?? false
     this.#table = options.processes ?? systemProcessTable()
     this.#cgroups = options.cgroups === undefined ? new CgroupTree({ name: cgroupName(stateDir) }) : options.cgroups
     this.#records = new InstanceRecords(join(stateDir, 'instances'))
@@ -110,6 +117,10 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     const instance = this.#instances.get(id)
     if (instance === undefined) return
     if (instance.phase !== 'exited') throw new PandoError('conflict', `instance ${id} still runs`)
+    if (this.#keepsRest(instance)) {
+      signalAll(this.#table, instance.traces, 'SIGKILL')
+      this.#release(instance.record.cgroups)
+    }
     this.#records.remove(id)
     this.#instances.delete(id)
     const { service } = instance.record.order
@@ -351,7 +362,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
 
   /** Moves an ending instance on: to `exited` when nothing of it is left. */
   #settle(instance: Instance): void {
-    const isLeft = processesOf(this.#table, instance.traces).length > 0
+    const isLeft = !this.#keepsRest(instance) && processesOf(this.#table, instance.traces).length > 0
     const mayKill = instance.isKilled || !instance.isStopping
     if (isLeft && !(mayKill && instance.killRounds >= maxKillRounds)) {
       if (mayKill) {
@@ -362,9 +373,13 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
       return
     }
     instance.phase = 'exited'
-    this.#release(instance.record.cgroups)
+    if (!this.#keepsRest(instance)) this.#release(instance.record.cgroups)
     const report = reportOf(instance)
     for (const watcher of this.#watchers) watcher(report)
+  }
+
+  #keepsRest({ isStopping, isKilled }: Instance): boolean {
+    return this.#isRestKept && !isStopping && !isKilled
   }
 
   #release(cgroups: InstanceRecord['cgroups']): void {

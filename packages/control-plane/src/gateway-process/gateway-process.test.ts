@@ -59,19 +59,41 @@ describe('the gateway’s process', () => {
     expect(second.pid).toBe(first.pid)
   })
 
-  test('a first crash is mended at once, a crash loop with growing pauses', async () => {
-    const { clock, substrate, supervisor, events } = world([{}, { exitsAfterMs: 10 }, { exitsAfterMs: 10 }])
+  test('three crashes in a row are mended at once, more of them with growing pauses', async () => {
+    const crashes = { exitsAfterMs: 10 }
+    const { clock, substrate, supervisor, events } = world([crashes, crashes, crashes, crashes, crashes])
     await supervisor().start(null)
-    substrate.crash(substrate.running()[0]!.id)
-    await settle()
-    expect(substrate.starts).toBe(2)
+    for (const starts of [2, 3, 4]) {
+      clock.go(10)
+      await settle()
+      expect(substrate.starts).toBe(starts)
+    }
     clock.go(10)
     await settle()
-    expect(substrate.starts).toBe(2)
-    clock.go(800)
+    clock.go(399)
     await settle()
-    expect(substrate.starts).toBe(3)
-    expect(events.filter((kind) => kind === 'ended').length).toBe(2)
+    expect(substrate.starts).toBe(4)
+    clock.go(1)
+    await settle()
+    expect(substrate.starts).toBe(5)
+    expect(events.filter((kind) => kind === 'ended').length).toBe(4)
+  })
+
+  test('what is left of a gateway that crashed is removed only when its workers have had their time', async () => {
+    const { clock, substrate, supervisor } = world()
+    await supervisor().start(null)
+    const first = substrate.running()[0]!.id
+    clock.go(1)
+    substrate.crash(first)
+    await settle()
+    const ids = async (): Promise<string[]> => (await new FakeDriver(substrate).list()).map(({ id }) => id)
+    clock.go(24_999)
+    await settle()
+    expect(await ids()).toHaveLength(2)
+    clock.go(1)
+    await settle()
+    expect(await ids()).toEqual([substrate.running()[0]!.id])
+    expect(await ids()).not.toContain(first)
   })
 
   test('stop ends it, by force when it does not end by itself, and it stays ended', async () => {

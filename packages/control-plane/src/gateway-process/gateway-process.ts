@@ -19,14 +19,18 @@ export interface GatewayProcessOptions {
   readonly onEnded: (message: string) => void
 }
 
+/** So many crashes in a row are mended at once: while nothing listens everything fails, and a crash may well come from outside. */
+const promptRestarts = 3
 const firstBackoffMs = 200
 const longestBackoffMs = 10_000
 /** A gateway that served this long is taken for sound: the next restart is immediate again. */
 const soundAfterMs = 30_000
+/** The workers of a gateway that was killed serve until the next one takes over, and end what is in flight, within so long. */
+const restMs = 25_000
 
 /**
  * Keeps one gateway process running beside the control plane. It outlives us: the next control plane adopts it. Invariant: at
- * most one gateway of this state directory runs, since a start happens only after the driver listed none.
+ * most one gateway's primary of this state directory runs, since a start happens only after the driver listed none.
  */
 export class GatewayProcess {
   private readonly options: GatewayProcessOptions
@@ -35,6 +39,8 @@ export class GatewayProcess {
   private failures = 0
   private workers: number | null = null
   private cancelRestart: (() => void) | null = null
+  /** Gateways that have ended, each with what cancels its removal. */
+  private readonly restsOf = new Map<string, () => void>()
   private unwatch: (() => void) | null = null
   private turn: Promise<void> = Promise.resolve()
   private onGone: (() => void) | null = null
@@ -77,9 +83,10 @@ export class GatewayProcess {
       const cancel = this.options.clock.after(graceMs, () => void this.options.driver.kill(report.id))
       await gone
       cancel()
-      await this.options.driver.remove(report.id)
     }
     this.current = null
+    this.forgetRests()
+    for (const { id } of await this.options.driver.list()) await this.options.driver.remove(id)
   }
 
   /** Stops watching; the gateway goes on. */
@@ -88,6 +95,7 @@ export class GatewayProcess {
     this.cancelRestart?.()
     this.unwatch?.()
     await this.turn
+    this.forgetRests()
     await this.options.driver.close()
   }
 
@@ -100,12 +108,12 @@ export class GatewayProcess {
   private async ensureNow(): Promise<void> {
     if (!this.isWanted) return
     try {
-      for (const report of await this.options.driver.list()) {
-        if (report.state.kind === 'running') {
-          this.current = report
-          return
-        }
-        await this.options.driver.remove(report.id)
+      const reports = await this.options.driver.list()
+      for (const { id, state } of reports) if (state.kind === 'exited') this.removeLater(id)
+      const running = reports.find(({ state }) => state.kind === 'running')
+      if (running !== undefined) {
+        this.current = running
+        return
       }
       this.current = await this.options.driver.start({
         id: `gateway-${this.options.clock.now().toString(36)}`,
@@ -153,12 +161,27 @@ export class GatewayProcess {
     this.current = null
     const reason = describeExit(report.state.reason)
     this.options.onEnded(`gateway ended (${reason}), starting it again`)
-    if (this.failures <= 1) void this.ensure()
+    if (this.failures <= promptRestarts) void this.ensure()
     else this.restartLater()
   }
 
+  /** What is left of it goes on until then. */
+  private removeLater(id: string): void {
+    if (this.restsOf.has(id)) return
+    const remove = (): void => void this.options.driver.remove(id).catch(() => {})
+    this.restsOf.set(id, this.options.clock.after(restMs, remove))
+  }
+
+  private forgetRests(): void {
+    for (const cancel of this.restsOf.values()) cancel()
+    this.restsOf.clear()
+  }
+
   private restartLater(): void {
-    const wait = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(this.failures, 10))
+    const wait = Math.min(
+      longestBackoffMs,
+      firstBackoffMs * 2 ** Math.min(Math.max(0, this.failures - promptRestarts), 10),
+    )
     this.cancelRestart?.()
     this.cancelRestart = this.options.clock.after(wait, () => void this.ensure())
   }

@@ -36,6 +36,11 @@ describe('a judgement', () => {
     expect(judge({ fresh: figures(100, 0, 5), old: figures(1000, 0, 50) }, spec).verdict).toBe('fine')
   })
 
+  it('does not take a few slow requests, as each instance has at first, for a slow revision', () => {
+    expect(judge({ fresh: figures(30, 0, 4), old: figures(1000, 0) }, spec).verdict).toBe('fine')
+    expect(judge({ fresh: figures(30, 0, 5), old: figures(1000, 0) }, spec).verdict).toBe('worse')
+  })
+
   it('says nothing of durations without a comparison', () => {
     expect(judge({ fresh: figures(100, 0, 50), old: figures(3, 0) }, spec).verdict).toBe('fine')
   })

@@ -16,6 +16,8 @@ export interface Comparison {
 
 /** A difference below it is no difference: seconds. Buckets are coarse, and a scheduler's whim is not a revision's fault. */
 const p99Floor = 0.05
+/** Of few requests the p99 is the slowest one, and the first requests of every instance are slow: fewer slow ones say nothing. */
+const slowAllowed = 4
 
 /**
  * Whether the new revision is worse than the old one. `unsure`: it has had too few requests. Each is judged once it has been asked
@@ -37,12 +39,17 @@ export function judge(
   const p99 = quantile(fresh, 0.99)
   const oldP99 = quantile(old, 0.99)
   const times = `the p99 is at most ${shown(p99)} s, of the old revision ${shown(oldP99)} s`
-  const isSlower = p99 > oldP99 * spec.maxP99Ratio && p99 - oldP99 > p99Floor
+  const limit = Math.max(oldP99 * spec.maxP99Ratio, oldP99 + p99Floor)
+  const isSlower = p99 > limit && slowerThan(limit, fresh) > slowAllowed
   return { verdict: isSlower ? 'worse' : 'fine', text: isSlower ? times : `${rates}; ${times}` }
 }
 
 function percent({ errors, requests }: Figures): number {
   return requests === 0 ? 0 : (100 * errors) / requests
+}
+
+function slowerThan(limit: number, { durations }: Figures): number {
+  return durations.reduce((sum, [bound, count]) => (bound > limit ? sum + count : sum), 0)
 }
 
 /** The upper bound of the bucket that holds it. */

@@ -225,6 +225,14 @@ describe('a canary', () => {
     expect(told.some((message) => message.includes('without figures'))).toBe(true)
   })
 
+  it('is not judged any more once somebody has promoted it', () => {
+    const on = promoted(wanted(canary), begunFrom(canary, one))!.rollout
+    const all = [...one, instance('web/4@B', { since: 9000 }), instance('web/5@B', { since: 9000 })]
+    const { rollout, steps } = settle(wanted(canary), on, all, 20_000, { figures: bad })
+    expect(back(steps)).toBeNull()
+    expect(rollout).toMatchObject({ state: 'progressing', switchedAt: 20_000 })
+  })
+
   it('is promoted and aborted by hand', () => {
     const rollout = begunFrom(canary, one)
     expect(promoted(wanted(canary), rollout)?.rollout).toMatchObject({ step: 1, isPromoted: true })

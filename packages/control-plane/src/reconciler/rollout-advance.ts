@@ -154,7 +154,8 @@ function failureOf(view: ServiceView, rollout: Rollout, { observed, alarm, figur
   if (ended.some((run) => !run.isSuccess)) return `it has ended and is not started again${last}`
   if (crashes > crashesAllowed) return `its instances failed ${crashes} times${last}`
   const { progressDeadlineMs, judge: thresholds } = rolloutSpecOf(desired)
-  if (figures !== null && isStaged(desired, rollout)) {
+  // Whoever promotes it by hand has judged it.
+  if (figures !== null && isStaged(desired, rollout) && !rollout.isPromoted) {
     const { verdict, text } = judge(figures, thresholds)
     if (verdict === 'worse') return `it was judged worse: ${text}`
   }

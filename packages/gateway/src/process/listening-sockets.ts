@@ -12,6 +12,15 @@ export interface ListeningSocket {
 /** Binds without listening; a number is the system's error. It is what node:cluster itself opens its shared sockets with. */
 type CreateServerHandle = (host: string, port: number, family: 4 | 6) => ListeningSocket | number
 
+/** A successor of a primary that was killed makes its workers let go of the ports by this. */
+export interface Predecessors {
+  announce(): void
+}
+
+/** How long ports that are taken are tried for, once those who may have them were told: they close them in a few milliseconds. */
+const letGoMs = 500
+const tryEveryMs = 5
+
 export type Bound =
   | { readonly socket: ListeningSocket; readonly address: Address; readonly error: null }
   | { readonly socket: null; readonly error: string }
@@ -25,12 +34,16 @@ export type Bound =
  */
 export class ListeningSockets {
   readonly #create: CreateServerHandle
+  readonly #predecessors: Predecessors | null
   readonly #sockets = new Map<string, Promise<Bound>>()
   readonly #addresses = new Map<string, Address>()
+  /** Only once in a life: whoever holds a port after that is no predecessor. As `performance.now` says; null before. */
+  #mayLetGoUntil: number | null = null
 
-  constructor(create: CreateServerHandle | undefined = systemCreate()) {
+  constructor(predecessors: Predecessors | null = null, create: CreateServerHandle | undefined = systemCreate()) {
     if (create === undefined) throw new TypeError('this version of Node cannot bind a socket without accepting from it')
     this.#create = create
+    this.#predecessors = predecessors
   }
 
   /** The listener's socket, bound now if it was not; a bind that failed is tried anew each time. */
@@ -78,14 +91,36 @@ export class ListeningSockets {
         return { socket: null, error: `the host ${host} has no address: ${(error as Error).message}` }
       }
     }
+    for (;;) {
+      const bound = this.#bindTo(host, ip, port)
+      if (bound !== null) return bound
+      if (!this.#mayBeLetGo()) return { socket: null, error: describe(host, port, 'EADDRINUSE') }
+      await new Promise((resolve) => setTimeout(resolve, tryEveryMs))
+    }
+  }
+
+  #mayBeLetGo(): boolean {
+    if (this.#predecessors === null) return false
+    if (this.#mayLetGoUntil === null) {
+      this.#predecessors.announce()
+      this.#mayLetGoUntil = performance.now() + letGoMs
+    }
+    return performance.now() < this.#mayLetGoUntil
+  }
+
+  /** Null when the address is in use. */
+  #bindTo(host: string, ip: string, port: number): Bound | null {
     const socket = this.#create(ip, port, net.isIPv6(ip) ? 6 : 4)
-    if (typeof socket === 'number') return { socket: null, error: describe(host, port, getSystemErrorName(socket)) }
+    if (typeof socket === 'number') {
+      const code = getSystemErrorName(socket)
+      return code === 'EADDRINUSE' ? null : { socket: null, error: describe(host, port, code) }
+    }
     const out: { address?: string; port?: number } = {}
     socket.getsockname(out)
     // libuv keeps "address in use" back until listen, where the kernel would choose another port for the socket that is still unbound.
     if (out.port === undefined || out.port === 0 || (port !== 0 && out.port !== port)) {
       socket.close()
-      return { socket: null, error: describe(host, port, 'EADDRINUSE') }
+      return null
     }
     return { socket, address: { host, port: out.port }, error: null }
   }

@@ -11,6 +11,7 @@ import type { ToPrimary } from './messages.js'
 import type { GatewayOptions } from './options.js'
 import { Reporter } from './reporter.js'
 import { readStaticTable, TableFile } from './table-file.js'
+import { Takeover } from './takeover.js'
 import { WorkerPool, type WorkerProcess } from './worker-pool.js'
 
 /** How long a start waits for the control plane before it serves the last life's table. */
@@ -22,6 +23,8 @@ export interface PrimaryOptions extends GatewayOptions {
   /** The file that a worker runs. */
   readonly workerEntry: string
   readonly workerArgs: readonly string[]
+  /** Null without a state directory: then the workers of a primary that was killed only drain. */
+  readonly takeover: Takeover | null
   readonly log: (message: string) => void
 }
 
@@ -31,7 +34,7 @@ export interface PrimaryOptions extends GatewayOptions {
  */
 export class GatewayPrimary {
   readonly #options: PrimaryOptions
-  readonly #sockets = new ListeningSockets()
+  readonly #sockets: ListeningSockets
   readonly #pool: WorkerPool
   readonly #startedAt = Date.now()
   #discovery: Discovery | null = null
@@ -49,6 +52,7 @@ export class GatewayPrimary {
 
   constructor(options: PrimaryOptions) {
     this.#options = options
+    this.#sockets = new ListeningSockets(options.takeover)
     this.#pool = new WorkerPool({
       size: options.workers,
       fork: () => forkWorker(options.workerEntry, options.workerArgs),
@@ -64,6 +68,7 @@ export class GatewayPrimary {
     const { source, stateDir, log } = this.#options
     // Read first: a mistake in it must be told before anything runs.
     if (source.kind === 'file') this.#apply(readStaticTable(source.path))
+    this.#options.takeover?.clear()
     await this.#openAdmin()
     this.#pool.start()
     if (source.kind === 'file') return

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { DataPlane, Listen, MetricsSnapshot } from '../data-plane.js'
 import type { ToPrimary, ToWorker } from './messages.js'
 import { config, edge, endpoint, tableOf } from './tables.suite.js'
-import { runWorker } from './worker.js'
+import { runWorker, type WorkerOptions } from './worker.js'
 
 /** A data plane that opens its listeners and otherwise does what the test says. */
 class FakePlane implements DataPlane {
@@ -68,7 +68,7 @@ class FakePlane implements DataPlane {
   }
 }
 
-function setUp() {
+function setUp(takeover: WorkerOptions['takeover'] = null) {
   const said: ToPrimary[] = []
   let hear: ((message: ToWorker, handle?: unknown) => void) | null = null
   let disconnect: (() => void) | null = null
@@ -81,6 +81,7 @@ function setUp() {
         onDisconnect: (callback) => (disconnect = callback),
       },
       createPlane: (listen) => (plane = new FakePlane(listen)),
+      takeover,
       exit,
     })
   })
@@ -146,6 +147,19 @@ describe('a worker', () => {
     const { tell, exited, disconnect, plane } = setUp()
     await tell({ type: 'table', table: tableOf(1, [], config([edge(80)])) })
     disconnect()
+    expect(await exited).toBe(0)
+    expect(plane.closedAfterMs).toBe(10_000)
+  })
+
+  it('serves on when the primary is gone, until there is a successor', async () => {
+    let succeed = (): void => {}
+    const succeeded = new Promise<void>((resolve) => (succeed = resolve))
+    const { tell, exited, disconnect, plane } = setUp({ succeeded: () => succeeded })
+    await tell({ type: 'table', table: tableOf(1, [], shared) })
+    disconnect()
+    await new Promise(setImmediate)
+    expect(plane.closedAfterMs).toBe(null)
+    succeed()
     expect(await exited).toBe(0)
     expect(plane.closedAfterMs).toBe(10_000)
   })

@@ -4,6 +4,7 @@ import type { DataPlane, Listen } from '../data-plane.js'
 import { AcceptShare } from './accept-share.js'
 import { type AcceptedHandle, acceptFromElsewhere, interceptAccepted } from './accepted-handle.js'
 import type { ToPrimary, ToWorker } from './messages.js'
+import type { Takeover } from './takeover.js'
 
 /** The worker's end of the line to the primary: `process` of a forked process. */
 export interface PrimaryLine {
@@ -17,13 +18,15 @@ export interface PrimaryLine {
 export interface WorkerOptions {
   readonly line: PrimaryLine
   readonly createPlane: (listen: Listen) => DataPlane
+  /** Null: when the primary is gone the worker only drains. */
+  readonly takeover: Pick<Takeover, 'succeeded'> | null
   /** Ends the process. */
   readonly exit: (code: number) => void
 }
 
 const statusPeriodMs = 1_000
 const loadPeriodMs = 200
-/** When the primary is killed, what is in flight may still end. */
+/** When the primary is killed and there is a successor, what is in flight may still end. */
 const orphanDrainMs = 10_000
 /** A plane that has not closed so long after its time is stuck. */
 const stuckMs = 2_000
@@ -40,7 +43,7 @@ const backlog = 4_096
 export function runWorker(options: WorkerOptions): void {
   const worker = new Worker(options)
   options.line.onMessage((message, handle) => worker.hear(message, handle))
-  options.line.onDisconnect(() => worker.drain(orphanDrainMs))
+  options.line.onDisconnect(() => void worker.orphaned())
   options.line.send({ type: 'ready' })
 }
 
@@ -124,6 +127,14 @@ class Worker {
       case 'drain':
         this.drain(message.timeoutMs)
     }
+  }
+
+  /** The primary was killed: serves on alone until its successor wants the sockets. */
+  async orphaned(): Promise<void> {
+    // There is nobody to give a connection to.
+    this.#share.workers = 1
+    if (this.#awaited.size === 0) await this.#options.takeover?.succeeded()
+    this.drain(orphanDrainMs)
   }
 
   drain(timeoutMs: number): void {
