@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { FakeEngine } from '../support/fake-engine.js'
+import { FakeEngine } from '../../packages/control-plane/src/build/fake-engine.suite.js'
 import { CommandLine, type Ran } from './command-line.js'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -47,7 +47,7 @@ it('shows what it has built, and what was there', async () => {
   const first = await pando('build')
   expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining('web Step 1/1 : FROM base') })
   expect(first.stdout).toMatch(/^SERVICE +IMAGE +DIGEST +SIZE\s/)
-  expect(first.stdout).toMatch(/\nweb +pando-[0-9a-f]{12}\/web:[0-9a-f]{16} +sha256:[0-9a-f]{12} +0\.0 MB +built\n/)
+  expect(first.stdout).toMatch(/\nweb +pando-[0-9a-f]{12}\/web:[0-9a-f]{16} +sha256:[0-9a-f]{12} +\d\.\d kB +built\n/)
   expect(first.stdout).toMatch(/\nown .* built\n/)
   // One runs in an image of others, and one has nothing to make an image of.
   expect(first.stdout).not.toMatch(/ready|tool/)

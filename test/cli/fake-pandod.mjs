@@ -7,6 +7,7 @@
 //   { "onlyFirst": true }               its first life is well, later ones die at their start
 //   { "immortal": true }                does not end when it is told to stop everything
 //   { "driver": "container" }           says that this runs services that do not say it
+//   { "pruned": {…} }                   has removed this at a prune
 //   { "stubborn": true }                has one real process, which does not end at a stop; nor does the fake before it
 // What it was asked is appended to DIR/asked.log, one JSON document a line; its lives to DIR/lives.log.
 import { spawn } from 'node:child_process'
@@ -147,6 +148,7 @@ const server = createServer(async (request, response) => {
     response.writeHead(204).end()
     return
   }
+  if (url.pathname === '/v1/app/prune') return json(response, fake.pruned ?? { items: [], notes: [] })
   if (url.pathname === '/v1/routes') {
     const route = {
       name: 'users/0',

@@ -134,6 +134,15 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'control-plane/registry': ['clock.ts', 'events/events.ts', 'store/store.ts'],
   'control-plane/revisions': ['clock.ts'],
   'control-plane/store': ['deployments/revision.ts', 'reconciler/state.ts'],
+  'control-plane/upkeep': [
+    'api/upkeep-control.ts',
+    'build/built-images.ts',
+    'build/image-records.ts',
+    'clock.ts',
+    'deployments/',
+    'reconciler/state.ts',
+    'revisions/',
+  ],
   'control-plane/why': [
     'api/why-control.ts',
     'clock.ts',

@@ -85,6 +85,11 @@ export async function imageRoom(): Promise<
   return manifestRoom()
 }
 
+/** Removing old builds where no control plane runs. */
+export async function stoppedUpkeep(): Promise<Pick<typeof import('@pando/control-plane'), 'pruneStopped'>> {
+  return manifestRoom()
+}
+
 /** A manifest for the services in a folder. Rejects with `not_found` when there are none. */
 export async function initManifest(folder: string): Promise<InitialManifest> {
   const room = await manifestRoom()

@@ -16,6 +16,7 @@ import { jobsCommand } from './commands/jobs.js'
 import { logsCommand } from './commands/logs.js'
 import { openCommand } from './commands/open.js'
 import { promoteCommand } from './commands/promote.js'
+import { pruneCommand } from './commands/prune.js'
 import { psCommand } from './commands/ps.js'
 import { removeCommand } from './commands/remove.js'
 import { restartCommand } from './commands/restart.js'
@@ -75,6 +76,7 @@ export function buildProgram(context: Context, attach: Attach): Command {
     upCommand,
     buildCommand,
     downCommand,
+    pruneCommand,
     psCommand,
     logsCommand,
     runCommand,

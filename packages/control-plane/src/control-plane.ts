@@ -12,7 +12,7 @@ import { BuilderRouter } from './build/builder-router.js'
 import type { Clock } from './clock.js'
 import { ContainerSide } from './container-side.js'
 import { ControlledApp } from './controlled-app.js'
-import { appKey, Deployer } from './deployer.js'
+import { appKey, Deployer, pastServices } from './deployer.js'
 import { changesBetween, describeChanges } from './desired/desired-state.js'
 import { environmentOf } from './desired/environment.js'
 import { gatewayConfigOf } from './desired/gateway-config.js'
@@ -43,6 +43,8 @@ import { scaledServices } from './scaled-services.js'
 import { ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
 import { SyncedFiles } from './synced-files.js'
+import { revisionFacts } from './upkeep/revision-facts.js'
+import { Upkeep } from './upkeep/upkeep.js'
 import { Why } from './why/why.js'
 
 export interface ControlPlaneOptions {
@@ -104,6 +106,7 @@ export class ControlPlane {
   readonly #deployer: Deployer
   readonly #orders: ServiceOrders
   readonly #autoscaler: Autoscaler
+  readonly #upkeep: Upkeep
   #finish!: () => void
   #app: AppSpec | null
   #isStopping = false
@@ -163,7 +166,12 @@ export class ControlPlane {
     this.#ports = new PortPool({ host: loopback, range: instancePorts, size: poolSize, random })
     const adminSocket = socketAddressOf(join(stateDir, 'gateway.sock'))
     const figures = RevisionFigures.ofGateway(adminSocket, clock)
-    const builder = new BuilderRouter({ stateDir, clock, environment: options.environment })
+    const builder = new BuilderRouter({
+      stateDir,
+      clock,
+      environment: options.environment,
+      appName: () => this.#app?.name ?? '',
+    })
     this.#reconciler = new Reconciler({
       driver: this.#driver,
       builder,
@@ -174,7 +182,10 @@ export class ControlPlane {
       endpoints: this.#registry,
       emit,
       figures: (...which) => figures.compare(...which),
-      onRolloutResult: (result) => this.#deployer.deployments.onRolloutResult(result),
+      onRolloutResult: (result) => {
+        this.#upkeep.soon()
+        return this.#deployer.deployments.onRolloutResult(result)
+      },
       proofs: {
         mayProve: (...which) => this.#deployer.deployments.mayProve(...which),
         onProven: (...which) => this.#deployer.deployments.onProven(...which),
@@ -203,6 +214,23 @@ export class ControlPlane {
       setApp: (app) => {
         this.#app = app
       },
+      onChanged: () => this.#upkeep.soon(),
+    })
+    this.#upkeep = new Upkeep({
+      stateDir,
+      clock,
+      facts: async () => {
+        const { deployments } = this.#deployer
+        return revisionFacts({
+          desired: this.#reconciler.desired(),
+          deployments,
+          past: pastServices(store),
+          running: await list(),
+        })
+      },
+      images: async () => (await import('./build/built-images.js')).builtImagesOf(options),
+      inTurn: (work) => this.#inTurn(work),
+      onFault: options.onFault,
     })
     this.#orders = new ServiceOrders({
       reconciler: this.#reconciler,
@@ -257,6 +285,7 @@ export class ControlPlane {
       logs: this.#logs,
       driver: this.#driver,
       synced: this.#synced,
+      upkeep: this.#upkeep,
       apply: (request) => this.#apply(request),
       down: () => this.down(),
     })
@@ -360,6 +389,7 @@ export class ControlPlane {
   /** Lets go of everything; instances and gateway go on. */
   async close(): Promise<void> {
     this.#autoscaler.close()
+    this.#upkeep.close()
     await this.#api?.close()
     this.#ports.close()
     await this.#rotation.close()

@@ -2,6 +2,7 @@ import type { AppStatus, Deployment, LogLine, RequestExplanation, RouteStatus, S
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './api/app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './api/deployment-control.js'
 import type { SyncedFile } from './api/sync-control.js'
+import type { Pruned, PruneRequest } from './api/upkeep-control.js'
 import type { WhyQuery } from './api/why-control.js'
 import type { AppView } from './app-view.js'
 import type { Deployer } from './deployer.js'
@@ -10,6 +11,7 @@ import type { InstanceLogs } from './logs/instance-logs.js'
 import type { Reconciler } from './reconciler/loop.js'
 import { knownService, type ServiceOrders } from './service-orders.js'
 import type { SyncedFiles } from './synced-files.js'
+import type { Upkeep } from './upkeep/upkeep.js'
 import type { Why } from './why/why.js'
 
 export interface ControlledAppOptions {
@@ -21,6 +23,7 @@ export interface ControlledAppOptions {
   readonly logs: InstanceLogs
   readonly driver: Pick<DriverRouter, 'containers'>
   readonly synced: SyncedFiles
+  readonly upkeep: Pick<Upkeep, 'prune'>
   readonly apply: (request: ApplyRequest) => Promise<ApplyResult>
   readonly down: () => Promise<void>
 }
@@ -87,6 +90,10 @@ export class ControlledApp implements AppControl {
 
   abort(service: string): Promise<void> {
     return this.#rooms.orders.abort(service)
+  }
+
+  prune(request: PruneRequest): Promise<Pruned> {
+    return this.#rooms.upkeep.prune(request)
   }
 
   // What is

@@ -1,4 +1,4 @@
-import { beginningReplicas, PandoError, type AppSpec, type DeploymentCause, type RevisionSpec } from '@pando/model'
+import { beginningReplicas, PandoError, type AppSpec, type DeploymentCause } from '@pando/model'
 import type { ApplyRequest } from './api/app-control.js'
 import type { DeployRequest, ServiceDiff } from './api/deployment-control.js'
 import type { Clock } from './clock.js'
@@ -17,8 +17,6 @@ import { isBuilt, revisionFolder } from './revisions/revision-folder.js'
 import { Snapshots } from './revisions/snapshots.js'
 import type { Store } from './store/store.js'
 
-/** Revisions of a service that stay ready to be run again, besides those that run. */
-const keptRevisions = 10
 /** States of the whole app that can be gone back to. */
 const keptStates = 5
 const foldersAtOnce = 4
@@ -37,6 +35,8 @@ export interface DeployerOptions {
   readonly app: () => AppSpec | null
   /** In memory; that it is durable is done here. */
   readonly setApp: (app: AppSpec | null) => void
+  /** Another state is wanted: builds may have become old. */
+  readonly onChanged?: () => void
 }
 
 /** Manifest of every service that has joined the app from a folder of its own, by service. */
@@ -150,8 +150,7 @@ export class Deployer {
   }
 
   /**
-   * Makes this the desired state, durable when it resolves, and clears away what nobody can go back to any more. `driver` is kept for
-   * those who do not say what runs services.
+   * Makes this the desired state, durable when it resolves. `driver` is kept for those who do not say what runs services.
    */
   async want(wish: Wish, by: DeploymentCause, driver?: string): Promise<void> {
     const { reconciler, store } = this.#options
@@ -167,8 +166,8 @@ export class Deployer {
       if (driver !== undefined) store.put('meta', driverKey, driver)
       this.deployments.record([...desired.values()].map(revisionFrom), by)
     })
-    for (const service of desired.values()) await this.#prune(service)
-    await this.#forgetGone(desired)
+    this.#forgetGone(desired)
+    this.#options.onChanged?.()
   }
 
   /** Everything as it was before the last change of the whole; returns that app. */
@@ -299,27 +298,12 @@ export class Deployer {
     return isBuilt(folder) || this.#snapshots.has(service, source, spec.build)
   }
 
-  async #prune({ name, spec, source }: DesiredService): Promise<void> {
-    const running = new Set(
-      this.#options.reconciler.observed().instances.flatMap((one) => (one.service === name ? [one.revision] : [])),
-    )
-    const kept: { source: string; build: RevisionSpec['build'] }[] = []
-    if (source != null) kept.push({ source, build: spec.build })
-    for (const [index, revision] of this.deployments.revisions(name).entries()) {
-      if (revision.source === null || (index >= keptRevisions && !running.has(revision.revision))) continue
-      kept.push({ source: revision.source, build: revision.spec.build })
-    }
-    await this.#snapshots.prune(name, kept)
-  }
-
   /** Services that are wanted no more, and that no state which can be gone back to has. */
-  async #forgetGone(desired: Desired): Promise<void> {
+  #forgetGone(desired: Desired): void {
     const kept = new Set(this.#past().flatMap((past) => past.desired.map(({ name }) => name)))
     for (const { service } of this.#options.reconciler.observed().instances) kept.add(service)
     for (const service of this.deployments.services()) {
-      if (desired.has(service) || kept.has(service)) continue
-      this.deployments.forget(service)
-      await this.#snapshots.prune(service, [])
+      if (!desired.has(service) && !kept.has(service)) this.deployments.forget(service)
     }
   }
 
@@ -332,7 +316,7 @@ export class Deployer {
   }
 
   #past(): readonly PastState[] {
-    return (this.#options.store.get('meta', pastKey) ?? []) as readonly PastState[]
+    return pastStates(this.#options.store)
   }
 
   /** Who does not say what runs services means what the app was started with, as long as it is there. */
@@ -344,6 +328,15 @@ export class Deployer {
   #joined(): Joined {
     return (this.#options.store.get('meta', joinedKey) ?? {}) as Joined
   }
+}
+
+function pastStates(store: Pick<Store, 'get'>): readonly PastState[] {
+  return (store.get('meta', pastKey) ?? []) as readonly PastState[]
+}
+
+/** The services of all states of the app that can be gone back to, as they were wanted then. */
+export function pastServices(store: Pick<Store, 'get'>): DesiredService[] {
+  return pastStates(store).flatMap(({ desired }) => desired)
 }
 
 /** What going back takes nothing away from: restarts, and a count that follows the load. */

@@ -4,6 +4,7 @@ import { newCommand, projectOf, type Attach } from '../command.js'
 import { note, print, printJson } from '../context.js'
 import { untilInterrupted } from '../interrupt.js'
 import { imageRoom, readImages } from '../manifest-reader.js'
+import { renderSize } from '../render/size.js'
 import { renderTable } from '../render/table.js'
 
 export function buildCommand(attach: Attach): Command {
@@ -36,7 +37,13 @@ export function buildCommand(attach: Attach): Command {
       const images = []
       for (const revision of revisions) {
         const onOutput = (line: string): void => note(context, `${context.paint.dim(revision.service)} ${line}`)
-        const image = await buildImage(revision, { stateDir, environment: context.env, onOutput, signal })
+        const image = await buildImage(revision, {
+          appName: app.name,
+          stateDir,
+          environment: context.env,
+          onOutput,
+          signal,
+        })
         images.push({ service: revision.service, ...image })
       }
       return images
@@ -44,8 +51,13 @@ export function buildCommand(attach: Attach): Command {
     if (options.json === true) printJson(context, built)
     else {
       const rows = built.map(({ service, tag, id, bytes, isCached }) => {
-        const size = `${(bytes / 1e6).toFixed(1)} MB`
-        return [context.paint.name(service), tag, id.slice(0, 19), size, isCached ? 'there already' : 'built']
+        return [
+          context.paint.name(service),
+          tag,
+          id.slice(0, 19),
+          renderSize(bytes),
+          isCached ? 'there already' : 'built',
+        ]
       })
       print(context, renderTable(['SERVICE', 'IMAGE', 'DIGEST', 'SIZE', ''], rows, { paint: context.paint }))
     }

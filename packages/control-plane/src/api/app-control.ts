@@ -1,10 +1,11 @@
 import type { DeploymentControl } from './deployment-control.js'
 import type { SyncControl } from './sync-control.js'
+import type { UpkeepControl } from './upkeep-control.js'
 import type { WhyControl } from './why-control.js'
 import type { AppStatus, LogLine, RouteStatus } from '@pando/model'
 
 /** What the control API asks of the control plane. Unknown services reject with `not_found` and name the nearest known one. */
-export interface AppControl extends DeploymentControl, SyncControl, WhyControl {
+export interface AppControl extends DeploymentControl, SyncControl, UpkeepControl, WhyControl {
   status(): Promise<AppStatus>
   /** Reads the manifest, checks it, and makes it the desired state; all or nothing. Resolves when that is durable, not when it is reached. */
   apply(request: ApplyRequest): Promise<ApplyResult>

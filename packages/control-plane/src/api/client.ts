@@ -22,6 +22,7 @@ import type { ApplyRequest, ApplyResult, LogQuery } from './app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './deployment-control.js'
 import { socketAddressOf } from './socket-path.js'
 import type { SyncedFile } from './sync-control.js'
+import type { Pruned, PruneRequest } from './upkeep-control.js'
 import type { WhyQuery } from './why-control.js'
 
 /** Where the control API is: its unix socket, or loopback TCP with a token. */
@@ -38,11 +39,13 @@ export interface EventQuery {
 }
 
 const answerTimeoutMs = 30_000
+/** Images may share much, and folders may be large. */
+const pruneTimeoutMs = 600_000
 const maxAnswerBytes = 16 * 1_024 * 1_024
 
 /**
  * The control API, typed. Calls reject with the API's own errors, `unavailable` when nobody listens, `timeout` when there is no answer within
- * 30 s. Streams end without an error when their `signal` aborts. Each call is a connection of its own: nothing is left open.
+ * 30 s (ten minutes for `prune`). Streams end without an error when their `signal` aborts. Each call is a connection of its own: nothing is left open.
  */
 export class ControlClient {
   readonly #address: ControlAddress
@@ -109,6 +112,10 @@ export class ControlClient {
 
   diff(request: ApplyRequest): Promise<ServiceDiff[]> {
     return this.#call('POST', '/v1/app/diff', request)
+  }
+
+  prune(request: PruneRequest): Promise<Pruned> {
+    return this.#call('POST', '/v1/app/prune', request, pruneTimeoutMs)
   }
 
   remove(service: string): Promise<void> {
@@ -210,17 +217,17 @@ export class ControlClient {
     return this.#call('GET', '/healthz')
   }
 
-  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const text = await this.#text(method, path, body)
+  async #call<T>(method: string, path: string, body?: unknown, timeoutMs = answerTimeoutMs): Promise<T> {
+    const text = await this.#text(method, path, body, timeoutMs)
     return (text === '' ? undefined : JSON.parse(text)) as T
   }
 
-  async #text(method: string, path: string, body?: unknown): Promise<string> {
-    const signal = AbortSignal.timeout(answerTimeoutMs)
+  async #text(method: string, path: string, body?: unknown, timeoutMs = answerTimeoutMs): Promise<string> {
+    const signal = AbortSignal.timeout(timeoutMs)
     try {
       return await readAll(await this.#open(method, path, signal, body))
     } catch (error) {
-      throw this.#asPandoError(error)
+      throw this.#asPandoError(error, timeoutMs)
     }
   }
 
@@ -259,17 +266,15 @@ export class ControlClient {
     throw problemOf(status, await readAll(response))
   }
 
-  #asPandoError(thrown: unknown): PandoError {
+  #asPandoError(thrown: unknown, timeoutMs = answerTimeoutMs): PandoError {
     if (thrown instanceof PandoError) return thrown
     const { name, code } = thrown as NodeJS.ErrnoException
     const address = this.#address
     const where = 'socketPath' in address ? address.socketPath : `${address.host}:${address.port}`
     if (name === 'AbortError' || name === 'TimeoutError') {
-      return new PandoError(
-        'timeout',
-        `the control plane on ${where} did not answer within ${answerTimeoutMs / 1_000} s`,
-        { cause: thrown },
-      )
+      return new PandoError('timeout', `the control plane on ${where} did not answer within ${timeoutMs / 1_000} s`, {
+        cause: thrown,
+      })
     }
     if (code === 'EACCES' || code === 'EPERM') {
       return new PandoError('forbidden', `the control plane’s socket ${where} is another user’s`, { cause: thrown })

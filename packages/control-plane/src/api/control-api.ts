@@ -14,6 +14,7 @@ import type { Api } from './operation.js'
 import { problemResponse } from './problem.js'
 import { addRegistryOperations } from './registry-operations.js'
 import { addSyncOperations } from './sync-operations.js'
+import { addUpkeepOperations } from './upkeep-operations.js'
 import { addWhyOperations } from './why-operations.js'
 
 export interface ControlApiOptions {
@@ -56,6 +57,7 @@ export function createControlApi(options: ControlApiOptions): Api {
   addAppOperations(api, options)
   addDeploymentOperations(api, options.control)
   addSyncOperations(api, options.control)
+  addUpkeepOperations(api, options.control)
   addWhyOperations(api, options.control)
   addJobOperations(api, options.jobs)
   addRegistryOperations(api, { registry: options.registry, heartbeatMs: options.heartbeatMs ?? 2_000 })

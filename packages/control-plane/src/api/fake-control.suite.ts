@@ -11,6 +11,7 @@ import { PandoError } from '@pando/model'
 import type { AppControl, ApplyRequest, ApplyResult, LogQuery } from './app-control.js'
 import type { Deployed, DeployRequest, ServiceDiff } from './deployment-control.js'
 import type { SyncedFile } from './sync-control.js'
+import type { Pruned, PruneRequest } from './upkeep-control.js'
 import type { WhyQuery } from './why-control.js'
 
 /** A control plane of two services that does nothing and writes down what it was told. */
@@ -52,6 +53,11 @@ export class FakeControl implements AppControl {
 
   async restart(name: string): Promise<void> {
     this.#note('restart', name)
+  }
+
+  async prune(request: PruneRequest): Promise<Pruned> {
+    this.#note('prune', request)
+    return { items: [{ kind: 'image', service: 'users', name: 'users:1', bytes: 5 }], notes: [] }
   }
 
   async sync(name: string, files: readonly SyncedFile[]): Promise<void> {

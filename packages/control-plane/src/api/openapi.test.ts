@@ -75,6 +75,7 @@ test('it has every operation, and an operation has a name of its own, a known ta
     'GET /v1/services/{name}',
     'GET /v1/services/{name}/why',
     'POST /v1/app/diff',
+    'POST /v1/app/prune',
     'POST /v1/app/rollback',
     'POST /v1/deployments',
     'POST /v1/gateway/report',

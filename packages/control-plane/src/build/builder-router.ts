@@ -8,6 +8,8 @@ export interface BuilderRouterOptions {
   readonly clock: Clock
   /** The environment that the control plane was started in. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** What images say that they are of. */
+  readonly appName: () => string
 }
 
 /** Sends what runs in a container to the builder of images, which is loaded with the first of them, and the rest to this machine's tools. */

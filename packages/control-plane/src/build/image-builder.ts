@@ -1,26 +1,26 @@
-import { existsSync } from 'node:fs'
-import type { IncomingMessage } from 'node:http'
+import { existsSync, writeFileSync } from 'node:fs'
 import { PandoError } from '@pando/model'
 import type { Clock } from '../clock.js'
-import { containerKey } from '../drivers/container/labels.js'
 import { EngineClient, EngineError } from '../drivers/container/engine-client.js'
 import type { Program } from '../drivers/driver.js'
 import { revisionFolder } from '../revisions/revision-folder.js'
 import { readContext } from './build-context.js'
+import { outputOf } from './build-output.js'
 import type { BuildOrder, Builder } from './builder.js'
+import { imagePrefix } from './built-images.js'
 import { recipeFor } from './dockerfile/folder-recipe.js'
+import { ImageRecords } from './image-records.js'
 import { tarOf } from './tar.js'
-
-const maxOutputLine = 2000
 
 /** The builder of one state directory's images. */
 export function imageBuilderFor(options: {
   readonly stateDir: string
   readonly clock: Clock
   readonly environment: Readonly<Record<string, string | undefined>>
+  readonly appName: () => string
 }): ImageBuilder {
-  const { stateDir } = options
-  return new ImageBuilder({ engine: new EngineClient(options), stateDir, key: containerKey(stateDir) })
+  const { stateDir, appName } = options
+  return new ImageBuilder({ engine: new EngineClient(options), stateDir, appName })
 }
 
 interface Image {
@@ -42,13 +42,14 @@ export interface BuiltImage {
 class ImageBuilder implements Builder {
   readonly #engine: EngineClient
   readonly #stateDir: string
-  readonly #key: string
+  readonly #appName: () => string
+  readonly #records: ImageRecords
 
-  /** `key` names this state directory to the engine. */
-  constructor(options: { readonly engine: EngineClient; readonly stateDir: string; readonly key: string }) {
+  constructor(options: { readonly engine: EngineClient; readonly stateDir: string; readonly appName: () => string }) {
     this.#engine = options.engine
     this.#stateDir = options.stateDir
-    this.#key = options.key
+    this.#appName = options.appName
+    this.#records = new ImageRecords(options.stateDir)
   }
 
   async build(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<Program> {
@@ -107,7 +108,9 @@ class ImageBuilder implements Builder {
     const { spec, service } = order
     const folder = this.#folderOf(order)
     const context = await readContext(spec, service, folder, recipeFor(spec, service, folder))
-    const tag = `pando-${this.#key}/${service}:${context.digest}`
+    const tag = `${imagePrefix(this.#stateDir)}${service}:${context.digest}`
+    // Before it is there: what nobody has noted is taken for old.
+    this.#note(order, tag)
     const there = await this.#find(tag)
     if (there !== null) return { tag, id: there.Id, bytes: there.Size, isCached: true }
     const query = {
@@ -115,16 +118,23 @@ class ImageBuilder implements Builder {
       dockerfile: context.dockerfile,
       rm: '1',
       forcerm: '1',
+      labels: JSON.stringify(imageLabels(this.#appName(), service, context.digest)),
       ...(spec.args === undefined ? {} : { buildargs: JSON.stringify(spec.args) }),
       ...(spec.target === undefined ? {} : { target: spec.target }),
     }
     const body = tarOf(context.entries())
     const contentType = 'application/x-tar'
     const stream = await this.#engine.stream('POST', '/build', { query, body, contentType, signal, timeoutMs: 0 })
-    await outputOf(stream, onOutput, { isQuiet: false })
+    const { stages } = await outputOf(stream, onOutput, { isQuiet: false })
+    this.#records.noteStages(service, tag, stages)
     const made = await this.#find(tag)
     if (made === null) throw new EngineError(404, 'the engine says that it built it, and does not have it')
     return { tag, id: made.Id, bytes: made.Size, isCached: false }
+  }
+
+  #note({ service, source = null, spec }: BuildOrder, tag: string): void {
+    this.#records.noteAsked(service, tag)
+    if (source !== null) writeFileSync(revisionFolder(this.#stateDir, { service, source, build: spec }).image, tag)
   }
 
   /** The snapshot itself: the engine only reads it, so no copy is needed, and it is never used up as one that is built in is. */
@@ -142,27 +152,10 @@ class ImageBuilder implements Builder {
   }
 }
 
-/** Lines of JSON: `stream` is what the build prints, `errorDetail` that it failed; the status was sent long before. */
-async function outputOf(
-  stream: IncomingMessage,
-  onOutput: (line: string) => void,
-  { isQuiet }: { readonly isQuiet: boolean },
-): Promise<void> {
-  let rest = ''
-  stream.setEncoding('utf8')
-  const take = (line: string): void => {
-    if (line.trim() === '') return
-    const message = JSON.parse(line) as { stream?: string; errorDetail?: { message?: string }; error?: string }
-    const error = message.errorDetail?.message ?? message.error
-    if (error !== undefined) throw new EngineError(500, error)
-    if (isQuiet) return
-    for (const text of (message.stream ?? '').split('\n'))
-      if (text.trim() !== '') onOutput(text.slice(0, maxOutputLine))
-  }
-  for await (const text of stream as AsyncIterable<string>) {
-    const lines = (rest + text).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) take(line)
-  }
-  take(rest)
+/**
+ * Whose it is, for who looks at the engine's images. No revision, as several are made of one image, and nothing of this machine, so that
+ * the same input has the same labels everywhere.
+ */
+function imageLabels(app: string, service: string, digest: string): Record<string, string> {
+  return { 'pando.app-name': app, 'pando.service': service, 'pando.inputs': digest }
 }

@@ -19,14 +19,15 @@ export function generatedRecipe({
 export async function buildImage(
   revision: RevisionSpec,
   options: {
+    readonly appName: string
     readonly stateDir: string
     readonly environment: Readonly<Record<string, string | undefined>>
     readonly onOutput: (line: string) => void
     readonly signal: AbortSignal
   },
 ): Promise<BuiltImage> {
-  const { stateDir, environment, onOutput, signal } = options
+  const { appName, stateDir, environment, onOutput, signal } = options
   const source = await new Snapshots({ stateDir, clock: systemClock }).take(revision.service, revision.build)
-  const builder = imageBuilderFor({ stateDir, clock: systemClock, environment })
+  const builder = imageBuilderFor({ stateDir, clock: systemClock, environment, appName: () => appName })
   return builder.image(buildOrderOf(revision, source), onOutput, signal)
 }

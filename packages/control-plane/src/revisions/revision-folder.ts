@@ -12,6 +12,7 @@ import { canonicalJson, type BuildSpec } from '@pando/model'
  * <key>/files.json  the hash of every file
  * <key>/tree/…      the copy that is built in and run from
  * <key>/.complete   written last: what to run
+ * <key>/image       name of the image that is made of it
  * ```
  */
 export interface RevisionFolder {
@@ -20,6 +21,7 @@ export interface RevisionFolder {
   readonly files: string
   readonly tree: string
   readonly complete: string
+  readonly image: string
 }
 
 export function revisionsOf(stateDir: string, service: string): string {
@@ -41,6 +43,7 @@ export function revisionFolder(
     files: join(path, 'files.json'),
     tree: join(path, 'tree'),
     complete: join(path, '.complete'),
+    image: join(path, 'image'),
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PandoError, type BuildSpec } from '@pando/model'
 import type { Clock } from '../clock.js'
@@ -9,7 +9,7 @@ import { sourceRules } from './source-rules.js'
 import { copyTree, readTree, type KnownFile, type SourceEntry, type SourceLimits } from './source-tree.js'
 
 /** Beginning of the names of copies that are under way; what a dead control plane left of them is cleared away. */
-const unfinished = '.new-'
+export const unfinished = '.new-'
 const indexName = 'index.json'
 
 export interface SnapshotsOptions {
@@ -81,15 +81,6 @@ export class Snapshots {
       added: names.filter((name) => !Object.hasOwn(before, name)).length,
       changed: names.filter((name) => Object.hasOwn(before, name) && before[name] !== after[name]).length,
       removed: Object.keys(before).filter((name) => !Object.hasOwn(after, name)).length,
-    }
-  }
-
-  /** Deletes what was built for a service but for `kept`, and what a dead control plane left half done. No copy may be under way. */
-  async prune(service: string, kept: readonly { readonly source: string; readonly build: BuildSpec }[]): Promise<void> {
-    const directory = revisionsOf(this.#options.stateDir, service)
-    const names = new Set([indexName, ...kept.map(({ source, build }) => keyOf(source, build))])
-    for (const name of await readdir(directory).catch(() => [])) {
-      if (!names.has(name)) await rm(join(directory, name), { recursive: true, force: true })
     }
   }
 
