@@ -132,6 +132,7 @@ describe('under a load that numbers its requests', () => {
   test('kill -9 of the gateway’s primary: its workers serve until the next one has taken their ports', async () => {
     const client = load()
     await until('load runs', () => client.count > 200)
+    const alone: number[] = []
     for (const hasControlPlane of [true, false]) {
       const before = await app.status()
       const workers = app.processes().filter((pid) => isGatewayWorker(pid))
@@ -143,8 +144,9 @@ describe('under a load that numbers its requests', () => {
       const [failed, served] = [failedIdempotent.length + failedOther.length, client.count]
       process.kill(before.gateway.pid!, 'SIGKILL')
       await until('load goes on', () => client.count > served + 300)
+      const failedMeanwhile = failedIdempotent.length + failedOther.length - failed
       if (!hasControlPlane) {
-        expect(failedIdempotent.length + failedOther.length).toBe(failed)
+        alone.push(failedMeanwhile)
         await app.up()
       }
       await until('the next gateway serves', async () => {
@@ -156,6 +158,8 @@ describe('under a load that numbers its requests', () => {
       await until('load goes on', () => client.count > wanted)
     }
     const result = await client.stop()
+    // With nobody to start another gateway, nothing was lost by that.
+    expect(alone).toEqual([0])
     // Between one closing a port and the other opening it lie milliseconds; were it a second, thousands would be refused.
     const failures = [...result.failedIdempotent, ...result.failedOther]
     expect(failures.filter((failure) => !/ECONNREFUSED|ECONNRESET/.test(failure))).toEqual([])

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import type { Listener, RoutingTable } from '@pando/model'
 import { describe, expect, it } from 'vitest'
@@ -152,14 +153,13 @@ describe('a worker', () => {
   })
 
   it('serves on when the primary is gone, until there is a successor', async () => {
-    let succeed = (): void => {}
-    const succeeded = new Promise<void>((resolve) => (succeed = resolve))
-    const { tell, exited, disconnect, plane } = setUp({ succeeded: () => succeeded })
+    const next = new EventEmitter()
+    const { tell, exited, disconnect, plane } = setUp({ succeeded: async () => void (await once(next, 'announced')) })
     await tell({ type: 'table', table: tableOf(1, [], shared) })
     disconnect()
     await new Promise(setImmediate)
     expect(plane.closedAfterMs).toBe(null)
-    succeed()
+    next.emit('announced')
     expect(await exited).toBe(0)
     expect(plane.closedAfterMs).toBe(10_000)
   })
