@@ -1,3 +1,4 @@
+import type { HttpDataPlane } from '@pando/gateway'
 import { describe, expect, it } from 'vitest'
 import {
   answering,
@@ -18,6 +19,10 @@ const get = (path = '/', lines = ''): string => `GET ${path} HTTP/1.1\r\nHost: a
 const closing = (path = '/'): string => get(path, 'Connection: close\r\n')
 
 const nothing = (): void => {}
+
+/** Requests that wait for an endpoint. */
+const waiting = (plane: HttpDataPlane): number =>
+  plane.metrics().families.find(({ name }) => name === 'pando_gateway_requests_pending')?.series[0]?.values[0] ?? 0
 
 describe('a new table', () => {
   it('serves new requests from the moment it is applied, and lets those under way finish', async () => {
@@ -205,12 +210,12 @@ describe('limits', () => {
   })
 
   it('503 with Retry-After for a connection too many', async () => {
-    const { port } = await serve({ endpoints: [], limits: { maxConnections: 2, pendingTimeoutMs: 100 } })
+    const { plane, port } = await serve({ endpoints: [], limits: { maxConnections: 2, pendingTimeoutMs: 1_000 } })
     const first = new Client(port)
     const second = new Client(port)
-    first.send('GET')
-    second.send('GET')
-    await eventually(() => first.socket.bytesWritten > 0 && second.socket.bytesWritten > 0)
+    first.send(get())
+    second.send(get())
+    await eventually(() => waiting(plane) === 2)
     expect(await exchange(port, get())).toMatch(
       /^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n[^]*"reason":"too_many_connections"/,
     )

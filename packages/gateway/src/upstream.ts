@@ -93,6 +93,11 @@ export class UpstreamService {
     this.#selection = { ...this.#selection, until: -Infinity }
   }
 
+  /** Spoken to in HTTP/2: bodies cross as they are, their end is told apart from them. */
+  get isFramed(): boolean {
+    return this.protocol === 'grpc' || this.protocol === 'h2c'
+  }
+
   /** True when it has to be woken before it can take a request. */
   get isAsleep(): boolean {
     return this.holdMs !== null && !this.hasEligible

@@ -1,4 +1,6 @@
 import type { Reason } from '../problem.js'
+import { grpcAnswer } from '../grpc/grpc-answer.js'
+import { grpcTimeoutMs, isGrpc } from '../grpc/grpc-request.js'
 import type { Admission } from '../policy/ask.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { type CompiledEdit, mergeEdits } from '../route-table/header-edit.js'
@@ -70,6 +72,8 @@ export class Exchange implements WrittenHead {
   #isReplayable = true
   #isIdempotent = false
   #isHead = false
+  /** A call of gRPC: it is answered as one also by the gateway itself. */
+  #isGrpc = false
   #wantsUpgrade = false
   #expectsContinue = false
   #isOldClient = false
@@ -124,6 +128,7 @@ export class Exchange implements WrittenHead {
     this.#isReplayable = true
     this.#isHead = isHead(parser.bytes, parser.methodStart, parser.methodEnd)
     this.#isIdempotent = isIdempotent(parser.bytes, parser.methodStart, parser.methodEnd)
+    this.#isGrpc = this.#client.isFramed && isGrpc(parser)
     this.#isOldClient = parser.minorVersion === 0
     this.#keepsClient = this.#isOldClient ? parser.hasKeepAlive && !parser.hasClose : !parser.hasClose
     this.#keepsUpstream = false
@@ -264,6 +269,21 @@ export class Exchange implements WrittenHead {
     }
   }
 
+  /** The service says that it has done nothing with the request: it may go elsewhere whatever its method, as long as all of it is still there. */
+  onUpstreamRefused(connection: ExchangeUpstream, failure: string): void {
+    if (this.#hasResponseHead || !this.#isReplayable || this.#retries >= this.#traffic.limits.maxRetries) {
+      this.#onUpstreamLost(connection, failure)
+      return
+    }
+    this.#detach()
+    this.#sendAgain()
+  }
+
+  /** What the service sends breaks the rules of its protocol; nothing more comes. */
+  onUpstreamInvalid(connection: ExchangeUpstream, detail: string): void {
+    if (this.upstream === connection) this.#onInvalid(detail)
+  }
+
   onUpstreamClosed(connection: ExchangeUpstream, failure: string): void {
     this.#onUpstreamLost(connection, failure === '' ? 'the connection closed' : failure)
   }
@@ -361,9 +381,13 @@ export class Exchange implements WrittenHead {
           : { kind: 'problem', reason: 'method_not_allowed', detail, allow }
       return
     }
-    const timeoutMs = route.requestTimeoutMs ?? limits.requestTimeoutMs
+    const timeoutMs = this.#timeoutMs(parser, route.requestTimeoutMs ?? limits.requestTimeoutMs)
     if (timeoutMs > 0) this.#deadline = wheel.now + timeoutMs + tickMs
     if (route.redirect === null) this.#service = route.pickService()
+    if (this.#service?.isFramed === true) {
+      this.requestBody.isOutChunked = false
+      this.#wantsUpgrade = false
+    }
     if (route.policies.length > 0) {
       this.#admission = new RequestAdmission(route, parser, client, traffic, (verdict, kept) => {
         this.#onDecided(verdict, kept)
@@ -371,6 +395,13 @@ export class Exchange implements WrittenHead {
       if (this.#admission.verdict === null) return
     }
     this.#prepare(parser, route, this.#admission?.verdict ?? null)
+  }
+
+  /** The shorter of the gateway's time and what a call of gRPC brings along; 0 is none. */
+  #timeoutMs(parser: HeadParser, ownMs: number): number {
+    const callMs = this.#isGrpc ? grpcTimeoutMs(parser) : null
+    if (callMs === null) return ownMs
+    return ownMs === 0 ? Math.max(1, callMs) : Math.min(ownMs, Math.max(1, callMs))
   }
 
   /** Writes what goes upstream, or finds what is to be answered instead. */
@@ -481,7 +512,7 @@ export class Exchange implements WrittenHead {
   #tryEndpoint(endpoint: UpstreamEndpoint, now: number): boolean {
     const traffic = this.#traffic
     const service = this.#service as UpstreamService
-    const connections = traffic.connectionsOf(endpoint)
+    const connections = traffic.connectionsOf(endpoint, service.isFramed)
     // A suspect is only picked where nothing else is left; one connection at a time is enough to find out whether it is back.
     if (endpoint.suspectUntil > now && connections.opening > 0) return false
     const isRepeatable = this.#isIdempotent && !this.#wantsUpgrade
@@ -664,10 +695,12 @@ export class Exchange implements WrittenHead {
     const upstream = this.upstream as ExchangeUpstream
     const isOld = this.#isOldClient
     let incoming = byClose
+    const isFramed = this.#service?.isFramed === true
     if (this.#isHead || status === 204 || status === 304) incoming = noBody
+    else if (isFramed) incoming = byClose
     else if (parser.isChunked) incoming = byChunks
     else if (parser.contentLength >= 0) incoming = byLength
-    const hasUnknownLength = incoming === byChunks || incoming === byClose
+    const hasUnknownLength = incoming === byChunks || (incoming === byClose && parser.contentLength === -1)
     this.responseBody.begin(
       incoming,
       parser.contentLength,
@@ -675,7 +708,8 @@ export class Exchange implements WrittenHead {
       incoming === byChunks ? upstream.decoder : null,
     )
     this.#keepsUpstream =
-      incoming !== byClose && (parser.minorVersion === 1 ? !parser.hasClose : parser.hasKeepAlive && !parser.hasClose)
+      isFramed ||
+      (incoming !== byClose && (parser.minorVersion === 1 ? !parser.hasClose : parser.hasKeepAlive && !parser.hasClose))
     if (parser.keepAliveSeconds !== -1) upstream.limitIdle(parser.keepAliveSeconds)
     if (
       (hasUnknownLength && isOld) ||
@@ -781,7 +815,7 @@ export class Exchange implements WrittenHead {
       this.#traffic.metrics.refused[answer.reason].inc()
     }
     const lines = this.#admission?.verdict?.response?.lines
-    this.#client.sendAnswer(answer, {
+    this.#client.sendAnswer(this.#isGrpc ? grpcAnswer(answer) : answer, {
       requestId: this.#requestId(),
       keepAlive,
       isHead: this.#isHead,

@@ -1,6 +1,7 @@
 import type { GatewayLimits } from '@pando/model'
 import type { AccessLog } from '../access-log.js'
 import { AccessRecord } from '../access-record.js'
+import { Http2UpstreamConnections } from '../http2/upstream/upstream-connections.js'
 import { IdSource } from '../ids.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { CompiledTable } from '../route-table/compile.js'
@@ -85,9 +86,11 @@ export class Traffic {
     this.pending.wakeAll()
   }
 
-  connectionsOf(endpoint: UpstreamEndpoint): ExchangeUpstreams {
-    if (endpoint.pool !== null) return endpoint.pool as EndpointConnections
-    const connections = new EndpointConnections(endpoint, this)
+  connectionsOf(endpoint: UpstreamEndpoint, isFramed: boolean): ExchangeUpstreams {
+    if (endpoint.pool !== null) return endpoint.pool as EndpointConnections | Http2UpstreamConnections
+    const connections = isFramed
+      ? new Http2UpstreamConnections(endpoint, this)
+      : new EndpointConnections(endpoint, this)
     endpoint.pool = connections
     this.endpoints.add(endpoint)
     return connections

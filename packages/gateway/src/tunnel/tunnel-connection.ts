@@ -89,7 +89,7 @@ export class TunnelConnection implements WireOwner {
       return
     }
     this.#wait(false)
-    this.#traffic.connectionsOf(endpoint)
+    this.#traffic.connectionsOf(endpoint, false)
     this.#endpoint = endpoint
     endpoint.acquire()
     table.serviceMetrics(this.#service).connects.inc()

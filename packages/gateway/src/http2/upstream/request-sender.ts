@@ -1,0 +1,69 @@
+import * as frame from '../frame-types.js'
+import { putFrameHead } from '../frame-writer.js'
+import { HpackEncoder } from '../hpack/encoder.js'
+import type { FrameOutput } from './frame-output.js'
+import { encodeRequest, sectionSize } from './request-section.js'
+
+/** The stream that something is sent on, as far as sending goes. */
+export interface SendingStream {
+  readonly id: number
+  /** Bytes that the peer still allows on it. */
+  sendWindow: number
+}
+
+/** Writes requests as frames, within what the service allows. */
+export class RequestSender {
+  /** Bytes that the service still allows on the connection as a whole. */
+  window = frame.defaultWindow
+  readonly #output: FrameOutput
+  readonly #encoder = new HpackEncoder()
+  #section = Buffer.allocUnsafeSlow(1024)
+
+  constructor(output: FrameOutput) {
+    this.#output = output
+  }
+
+  limitTable(bytes: number): void {
+    this.#encoder.limitTable(bytes)
+  }
+
+  sendHead({ id }: SendingStream, bytes: Uint8Array, headLength: number, isEnd: boolean): void {
+    const size = sectionSize(headLength)
+    if (this.#section.length < size) this.#section = Buffer.allocUnsafeSlow(size)
+    const length = encodeRequest(this.#encoder, bytes, headLength, true, this.#section)
+    let at = 0
+    do {
+      const part = Math.min(length - at, frame.maxFrameBytes)
+      const isFirst = at === 0
+      const flags = (at + part === length ? frame.endHeadersFlag : 0) | (isFirst && isEnd ? frame.endStreamFlag : 0)
+      this.#put(id, isFirst ? frame.headersFrame : frame.continuationFrame, flags, this.#section, at, at + part)
+      at += part
+    } while (at < length)
+  }
+
+  /** Sends as much as the windows allow; returns how much that was. */
+  sendData(stream: SendingStream, bytes: Uint8Array): number {
+    let at = 0
+    while (at < bytes.length) {
+      const length = Math.min(bytes.length - at, stream.sendWindow, this.window, frame.maxFrameBytes)
+      if (length <= 0) break
+      this.#put(stream.id, frame.dataFrame, 0, bytes, at, at + length)
+      stream.sendWindow -= length
+      this.window -= length
+      at += length
+    }
+    return at
+  }
+
+  sendEnd(stream: SendingStream): void {
+    this.#put(stream.id, frame.dataFrame, frame.endStreamFlag, this.#section, 0, 0)
+  }
+
+  #put(stream: number, type: number, flags: number, bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    const out = this.#output.reserve(frame.frameHeadBytes + length)
+    const to = putFrameHead(out, this.#output.at, { length, type, flags, stream })
+    out.set(bytes.subarray(start, end), to)
+    this.#output.wrote(to + length)
+  }
+}

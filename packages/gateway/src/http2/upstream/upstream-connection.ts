@@ -1,0 +1,291 @@
+import { connect } from 'node:net'
+import type { Exchange } from '../../http1/exchange.js'
+import { HeadReader } from '../../http1/head-reader.js'
+import { sharedReadOptions } from '../../http1/shared-read.js'
+import type { Traffic } from '../../http1/traffic.js'
+import { WheelTimer } from '../../timer-wheel.js'
+import type { UpstreamEndpoint } from '../../upstream-endpoint.js'
+import { code } from '../error-codes.js'
+import { FrameReader } from '../frame-reader.js'
+import * as frame from '../frame-types.js'
+import * as writer from '../frame-writer.js'
+import * as setting from '../settings.js'
+import { FrameOutput } from './frame-output.js'
+import { RequestSender } from './request-sender.js'
+import { connectionWindow, maxSectionBytes, ResponseFrames, streamWindow } from './response-frames.js'
+import type { Http2UpstreamConnections } from './upstream-connections.js'
+import { Http2UpstreamStream } from './upstream-stream.js'
+
+/** Until a service says how many streams it takes. */
+const presumedStreams = 100
+const longestIdleMs = 60_000
+/** A service that is silent for a whole request has so long to answer a PING. */
+const pingMs = 5_000
+/** Control frames of a service that we answer, in one turn of the event loop; more is a flood. */
+const mostAnswered = 1_000
+/** The longest frame that `#put` writes: GOAWAY with its detail. */
+const mostControlBytes = 256
+const lastStreamId = 0x7fffffff
+const pingPayload = Buffer.from('pando   ')
+
+/** A connection of ours to a service that speaks HTTP/2 without TLS (RFC 9113 section 3.3, prior knowledge), and the streams on it. */
+export class Http2UpstreamConnection {
+  readonly endpoint: UpstreamEndpoint
+  isConnected = false
+  hasAnswered = false
+  readonly #pool: Http2UpstreamConnections
+  readonly #traffic: Traffic
+  readonly #socket
+  readonly #output: FrameOutput
+  readonly #frames = new ResponseFrames(this)
+  readonly #reader: FrameReader
+  readonly sender: RequestSender
+  readonly peer = new setting.PeerSettings({ of: 'server' })
+  readonly streams = new Map<number, Http2UpstreamStream>()
+  /** Attached, their requests not sent yet. */
+  readonly #attached = new Set<Http2UpstreamStream>()
+  readonly #timer: WheelTimer<Http2UpstreamConnection>
+  #nextId = 1
+  #answered = 0
+  #isLeaving = false
+  #isClosed = false
+  #isPinging = false
+  #lastReadAt = 0
+  #failure = ''
+
+  constructor(pool: Http2UpstreamConnections, traffic: Traffic) {
+    this.#pool = pool
+    this.endpoint = pool.endpoint
+    this.#traffic = traffic
+    this.#timer = new WheelTimer<Http2UpstreamConnection>(this, expire)
+    this.#reader = new FrameReader(this.#frames, { reads: 'server', maxSectionBytes })
+    const { host, port } = pool.endpoint
+    const socket = connect({
+      host,
+      port,
+      noDelay: true,
+      ...sharedReadOptions(traffic.readBuffer, (length, bytes) => this.#onBytes(bytes, length)),
+    })
+    this.#socket = socket
+    this.#output = new FrameOutput(socket, () => this.giveAll())
+    this.sender = new RequestSender(this.#output)
+    socket.on('connect', () => this.#onConnect())
+    // A half-open connection is of no use in HTTP/2.
+    socket.on('end', () => this.fail('it closed the connection'))
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#failure = error.code ?? error.message
+    })
+    socket.on('close', () => this.fail(this.#failure === '' ? 'the connection closed' : this.#failure))
+    traffic.wheel.schedule(this.#timer, traffic.limits.connectTimeoutMs)
+  }
+
+  get isBlocked(): boolean {
+    return this.#output.isBlocked
+  }
+
+  /** It takes one more request. */
+  get hasRoom(): boolean {
+    if (this.#isLeaving || this.#isClosed || this.#nextId > lastStreamId) return false
+    const most = this.hasAnswered ? this.peer.maxConcurrentStreams : presumedStreams
+    return this.streams.size + this.#attached.size < most
+  }
+
+  /** The first bytes of the worker's output buffer, where exchanges leave what they send. */
+  outputBytes(length: number): Uint8Array {
+    return this.#traffic.outputs.current.subarray(0, length)
+  }
+
+  attach(exchange: Exchange): Http2UpstreamStream {
+    const stream = new Http2UpstreamStream(this, new HeadReader(this.#traffic.responseParsers), exchange)
+    this.#attached.add(stream)
+    return stream
+  }
+
+  /** Sends the request's head and makes it a stream. */
+  open(stream: Http2UpstreamStream, bytes: Uint8Array, headLength: number, isEnd: boolean): void {
+    this.#attached.delete(stream)
+    if (this.#isClosed) return
+    stream.id = this.#nextId
+    this.#nextId += 2
+    stream.sendWindow = this.peer.initialWindow
+    stream.startedAt = this.#traffic.wheel.now
+    if (isEnd) stream.isSendingOver = true
+    this.streams.set(stream.id, stream)
+    this.sender.sendHead(stream, bytes, headLength, isEnd)
+  }
+
+  /** Sends as much of the body as the windows allow; returns how much that was. */
+  sendData(stream: Http2UpstreamStream, bytes: Uint8Array): number {
+    return this.#isClosed ? bytes.length : this.sender.sendData(stream, bytes)
+  }
+
+  sendEnd(stream: Http2UpstreamStream): void {
+    if (!this.#isClosed) this.sender.sendEnd(stream)
+  }
+
+  /** Lets the service send more on a stream whose bytes have been passed on. */
+  giveRoom(stream: Http2UpstreamStream): void {
+    if (stream.isPaused || stream.isRemoteDone || stream.received < streamWindow / 2) return
+    this.put((out, to) => writer.putWindowUpdate(out, to, stream.id, stream.received))
+    stream.received = 0
+  }
+
+  /** Ends a stream before its time; one that was never sent is just forgotten. */
+  reset(stream: Http2UpstreamStream, errorCode: number): void {
+    if (stream.id !== 0 && this.streams.has(stream.id) && !this.#isClosed) {
+      this.put((out, to) => writer.putReset(out, to, stream.id, errorCode))
+      // It may be dead, and would keep taking requests until the system gives up on it.
+      if (!stream.hasHead && this.#lastReadAt <= stream.startedAt) this.#ping()
+    }
+    this.remove(stream)
+  }
+
+  remove(stream: Http2UpstreamStream): void {
+    this.#attached.delete(stream)
+    this.streams.delete(stream.id)
+    if (this.#isLeaving || this.endpoint.isLeaving || this.#traffic.isClosing) this.closeWhenIdle()
+    else if (this.#isIdle) this.#restIdle()
+  }
+
+  closeWhenIdle(): void {
+    this.#isLeaving = true
+    if (this.#isIdle) this.#close()
+  }
+
+  onTimer(): void {
+    if (!this.isConnected) {
+      this.#failure = `no answer in ${this.#traffic.limits.connectTimeoutMs} ms`
+      this.fail(this.#failure, true)
+    } else if (this.#isPinging) {
+      this.fail('it answered no PING')
+    } else if (this.#isIdle) {
+      this.#close()
+    }
+  }
+
+  /** The service goes away: what it did nothing with may go elsewhere, whatever it is (RFC 9113 section 6.8). */
+  onGoaway(lastStream: number): void {
+    this.#isLeaving = true
+    for (const [id, stream] of Array.from(this.streams)) {
+      if (id <= lastStream) continue
+      const { exchange } = stream
+      stream.exchange = null
+      this.streams.delete(id)
+      exchange?.onUpstreamRefused(stream, 'it goes away')
+    }
+    if (this.#isIdle) this.#close()
+  }
+
+  onPong(): void {
+    this.#isPinging = false
+    if (this.#isIdle) this.#restIdle()
+  }
+
+  /** Whether the service may send on a stream of this number: we have opened it, be it over or not. */
+  hasOpened(id: number): boolean {
+    return id < this.#nextId && id % 2 === 1
+  }
+
+  get #isIdle(): boolean {
+    return this.streams.size === 0 && this.#attached.size === 0
+  }
+
+  #onConnect(): void {
+    this.isConnected = true
+    this.#pool.opening--
+    this.#traffic.wheel.cancel(this.#timer)
+    const { endpoint } = this
+    if (endpoint.failures > 0) endpoint.noteSuccess()
+    const { preface } = frame
+    const out = this.#output.reserve(preface.length + 64)
+    out.set(preface, this.#output.at)
+    let to = this.#output.at + preface.length
+    to = writer.putSettings(out, to, [
+      setting.enablePush,
+      0,
+      setting.initialWindowSize,
+      streamWindow,
+      setting.maxHeaderListSize,
+      maxSectionBytes,
+    ])
+    to = writer.putWindowUpdate(out, to, 0, connectionWindow - frame.defaultWindow)
+    this.#output.wrote(to)
+    for (const stream of Array.from(this.#attached)) stream.exchange?.onConnected()
+  }
+
+  #onBytes(bytes: Uint8Array, length: number): void {
+    this.hasAnswered = true
+    this.#lastReadAt = this.#traffic.wheel.now
+    this.#answered = 0
+    this.#reader.read(bytes, 0, length)
+  }
+
+  giveAll(): void {
+    for (const stream of Array.from(this.streams.values())) {
+      if (this.sender.window <= 0 && stream.hasWaiting) continue
+      stream.onRoom()
+    }
+  }
+
+  put(write: (out: Buffer, to: number) => number): void {
+    if (this.#isClosed) return
+    const out = this.#output.reserve(mostControlBytes)
+    this.#output.wrote(write(out, this.#output.at))
+  }
+
+  answer(write: (out: Buffer, to: number) => number): void {
+    if (++this.#answered > mostAnswered)
+      this.#frames.onConnectionError(code.enhanceYourCalm, 'Too many frames that want an answer.')
+    else this.put(write)
+  }
+
+  #ping(): void {
+    if (this.#isPinging) return
+    this.#isPinging = true
+    this.put((out, to) => writer.putPing(out, to, false, pingPayload, 0))
+    this.#traffic.wheel.schedule(this.#timer, pingMs)
+  }
+
+  #restIdle(): void {
+    if (!this.#isPinging) this.#traffic.wheel.schedule(this.#timer, longestIdleMs)
+  }
+
+  #close(): void {
+    if (this.#isClosed) return
+    this.put((out, to) => writer.putGoaway(out, to, 0, code.noError, ''))
+    this.#isClosed = true
+    this.#leave()
+    this.#output.end()
+    this.#socket.destroySoon()
+  }
+
+  /** It is of no use any more: what is on it learns of that. */
+  fail(failure: string, isTimeout = false): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#reader.stop()
+    this.#leave()
+    this.#socket.destroy()
+    const wasConnected = this.isConnected
+    const streams = [...this.#attached, ...this.streams.values()]
+    this.#attached.clear()
+    this.streams.clear()
+    for (const stream of streams) {
+      const { exchange } = stream
+      stream.exchange = null
+      if (exchange === null) continue
+      if (wasConnected) exchange.onUpstreamClosed(stream, failure)
+      else exchange.onConnectFailure(stream, failure, isTimeout)
+    }
+  }
+
+  #leave(): void {
+    this.#traffic.wheel.cancel(this.#timer)
+    this.#pool.remove(this)
+    if (!this.isConnected) this.#pool.opening--
+  }
+}
+
+function expire(connection: Http2UpstreamConnection): void {
+  connection.onTimer()
+}

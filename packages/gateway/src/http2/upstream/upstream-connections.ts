@@ -1,0 +1,40 @@
+import type { Exchange } from '../../http1/exchange.js'
+import type { ExchangeUpstream, ExchangeUpstreams } from '../../http1/exchange-upstream.js'
+import type { Traffic } from '../../http1/traffic.js'
+import type { EndpointPool, UpstreamEndpoint } from '../../upstream-endpoint.js'
+import { Http2UpstreamConnection } from './upstream-connection.js'
+
+/** The connections of one worker to one endpoint that speaks HTTP/2: each carries as many requests at a time as the service allows. */
+export class Http2UpstreamConnections implements EndpointPool, ExchangeUpstreams {
+  readonly endpoint: UpstreamEndpoint
+  opening = 0
+  readonly #traffic: Traffic
+  readonly #connections: Http2UpstreamConnection[] = []
+
+  constructor(endpoint: UpstreamEndpoint, traffic: Traffic) {
+    this.endpoint = endpoint
+    this.#traffic = traffic
+  }
+
+  obtain(exchange: Exchange, since: number): ExchangeUpstream | null {
+    for (const connection of this.#connections) {
+      // That one is about to close is said by GOAWAY, with what was not done: one that was idle is as good as a new one.
+      if (connection.hasRoom && since !== Number.POSITIVE_INFINITY) return connection.attach(exchange)
+    }
+    if (this.#connections.length >= this.#traffic.limits.maxConnectionsPerEndpoint) return null
+    const connection = new Http2UpstreamConnection(this, this.#traffic)
+    this.#connections.push(connection)
+    this.opening++
+    return connection.attach(exchange)
+  }
+
+  remove(connection: Http2UpstreamConnection): void {
+    const index = this.#connections.indexOf(connection)
+    if (index !== -1) this.#connections.splice(index, 1)
+  }
+
+  /** Closes those without a request; the others close when their last one is over, as the endpoint takes no new ones. */
+  close(): void {
+    for (const connection of Array.from(this.#connections)) connection.closeWhenIdle()
+  }
+}

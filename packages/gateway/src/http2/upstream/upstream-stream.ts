@@ -1,0 +1,155 @@
+import { ChunkDecoder } from '../../http1/chunk-decoder.js'
+import type { Exchange } from '../../http1/exchange.js'
+import type { ExchangeWire } from '../../http1/exchange-client.js'
+import type { ExchangeUpstream } from '../../http1/exchange-upstream.js'
+import type { HeadReader } from '../../http1/head-reader.js'
+import type { UpstreamEndpoint } from '../../upstream-endpoint.js'
+import { code } from '../error-codes.js'
+import type { Http2UpstreamConnection } from './upstream-connection.js'
+
+const noBytes = Buffer.alloc(0)
+/** No chunks in HTTP/2: nothing is ever decoded by it. */
+const decoder = new ChunkDecoder()
+
+/** One request and its response on a connection to a service that speaks HTTP/2 (RFC 9113 section 5.1). */
+export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
+  readonly endpoint: UpstreamEndpoint
+  readonly head: HeadReader
+  readonly decoder = decoder
+  readonly relay = null
+  exchange: Exchange | null
+  /** 0 until its request is sent. */
+  id = 0
+  /** What the service still allows us to send on it. */
+  sendWindow = 0
+  /** What it has sent since we last gave it room. */
+  received = 0
+  hasHead = false
+  /** Bytes of the response's body that its head promises and that have not come; -1 when it does not say. */
+  expected = -1
+  /** The service has ended its side. */
+  isRemoteDone = false
+  /** Nothing of the response has been read since it began, when this is later than the connection's last bytes. */
+  startedAt = 0
+  isBlocked = false
+  isPaused = false
+  isSendingOver = false
+  readonly #connection: Http2UpstreamConnection
+  /** Of the request's body, what no window allows to be sent yet. */
+  #waiting: Buffer = noBytes
+  #endsAfterWaiting = false
+
+  constructor(connection: Http2UpstreamConnection, head: HeadReader, exchange: Exchange) {
+    this.#connection = connection
+    this.endpoint = connection.endpoint
+    this.head = head
+    this.exchange = exchange
+  }
+
+  get wire(): ExchangeWire {
+    return this
+  }
+
+  get isConnected(): boolean {
+    return this.#connection.isConnected
+  }
+
+  get hasAnswered(): boolean {
+    return this.#connection.hasAnswered
+  }
+
+  get hasFailed(): boolean {
+    return false
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  sendRequest(bytes: Uint8Array, headLength: number): void {
+    this.#connection.open(
+      this,
+      bytes,
+      headLength,
+      this.exchange?.requestBody.isDone === true && bytes.length === headLength,
+    )
+    if (bytes.length > headLength) this.sendOwned(bytes.subarray(headLength))
+  }
+
+  /** The first `length` bytes of the worker's output buffer, which is used again at once: what cannot leave is copied. */
+  send(length: number): void {
+    this.sendOwned(this.#connection.outputBytes(length))
+  }
+
+  sendOwned(bytes: Uint8Array): void {
+    if (this.isSendingOver || this.id === 0) return
+    const sent = this.hasWaiting ? 0 : this.#connection.sendData(this, bytes)
+    if (sent < bytes.length) {
+      this.#waiting = Buffer.concat([this.#waiting, bytes.subarray(sent)])
+      this.isBlocked = true
+    } else if (this.#connection.isBlocked) {
+      this.isBlocked = true
+    }
+  }
+
+  endRequest(): void {
+    if (this.isSendingOver || this.id === 0) return
+    if (this.hasWaiting) {
+      this.#endsAfterWaiting = true
+      return
+    }
+    this.isSendingOver = true
+    this.#connection.sendEnd(this)
+  }
+
+  /** The service, or the kernel, takes more again. */
+  onRoom(): void {
+    if (this.hasWaiting) {
+      const sent = this.#connection.sendData(this, this.#waiting)
+      this.#waiting = this.#waiting.subarray(sent)
+      if (this.hasWaiting) return
+      this.#waiting = noBytes
+      if (this.#endsAfterWaiting) {
+        this.isSendingOver = true
+        this.#connection.sendEnd(this)
+      }
+    }
+    if (!this.isBlocked || this.#connection.isBlocked) return
+    this.isBlocked = false
+    this.exchange?.onUpstreamDrain()
+  }
+
+  pause(): void {
+    this.isPaused = true
+  }
+
+  resume(): void {
+    if (!this.isPaused) return
+    this.isPaused = false
+    this.#connection.giveRoom(this)
+  }
+
+  end(): void {
+    this.endRequest()
+  }
+
+  breakOff(): void {
+    this.destroy()
+  }
+
+  limitIdle(): void {
+    // A connection says so by GOAWAY.
+  }
+
+  rest(): void {
+    this.exchange = null
+    if (this.isRemoteDone && this.isSendingOver) this.#connection.remove(this)
+    // All that the client wants of it is there; what the service still says is of no interest.
+    else this.#connection.reset(this, this.isRemoteDone ? code.noError : code.cancel)
+  }
+
+  destroy(): void {
+    this.exchange = null
+    this.#connection.reset(this, code.cancel)
+  }
+}
