@@ -152,11 +152,25 @@ const roomsAllowed: Record<string, readonly string[]> = {
   ],
   'gateway/auth': ['http1/own-answer.ts', 'policy/', 'route-table/header-edit.ts'],
   'gateway/balancer': ['upstream-endpoint.ts'],
+  'gateway/client-address': ['policy/', 'route-table/header-edit.ts'],
+  'gateway/cors': ['policy/', 'route-table/header-edit.ts'],
+  'gateway/fault': ['policy/', 'route-table/header-edit.ts'],
   'gateway/metrics': ['data-plane.ts', 'problem.ts'],
-  'gateway/policy': ['auth/', 'http1/', 'route-table/header-edit.ts'],
+  'gateway/policy': [
+    'auth/',
+    'client-address/',
+    'cors/',
+    'fault/',
+    'http1/',
+    'rate-limit/',
+    'route-table/header-edit.ts',
+    'security-headers/',
+  ],
+  'gateway/process': ['data-plane.ts', 'http-data-plane.ts', 'metrics/', 'rate-limit/worker-shares.ts'],
+  'gateway/rate-limit': ['client-address/address.ts', 'policy/', 'route-table/header-edit.ts'],
   'gateway/resilience': [],
-  'gateway/process': ['data-plane.ts', 'http-data-plane.ts', 'metrics/'],
   'gateway/route-table': ['http1/request-view.ts', 'metrics/', 'normal-path.ts', 'policy/', 'upstream.ts'],
+  'gateway/security-headers': ['policy/', 'route-table/header-edit.ts'],
 }
 
 const controlPlane = 'packages/control-plane/src/'

@@ -1,5 +1,6 @@
 import type { Server } from 'node:net'
 import type { Listener, RoutingTable } from '@pando/model'
+import type { Taken } from './rate-limit/worker-shares.js'
 
 /**
  * One worker's data path, as the worker process around it sees it. It opens the table's listeners, serves by the last table it
@@ -26,6 +27,12 @@ export interface DataPlane {
 
   /** Calls back when something begins to wait for a service that sleeps. */
   onHeld?(callback: () => void): void
+
+  /** Calls back with what requests have taken of their rate limits, a few times a second while they do, so that other workers know. */
+  onTaken?(callback: (taken: Taken) => void): void
+
+  /** What requests to another worker have taken. */
+  noteTaken?(taken: Taken): void
 
   /** Numbers since the start, ready to be added up over workers. */
   metrics(): MetricsSnapshot

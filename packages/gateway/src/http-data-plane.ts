@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import { type Listener, PandoError, type RoutingTable } from '@pando/model'
 import { guardOf } from './listener-guard.js'
@@ -9,6 +10,8 @@ import { gatewayPolicies } from './policy/gateway-policies.js'
 import type { Policies } from './policy/policies.js'
 import { Traffic } from './http1/traffic.js'
 import { GatewayMetrics } from './metrics/gateway-metrics.js'
+import { RateLimits } from './rate-limit/rate-limits.js'
+import type { Taken } from './rate-limit/worker-shares.js'
 import { type CompiledTable, compileTable } from './route-table/compile.js'
 import { systemWheelClock, TimerWheel, type WheelClock } from './timer-wheel.js'
 import { TunnelConnection } from './tunnel/tunnel-connection.js'
@@ -40,6 +43,7 @@ export class HttpDataPlane implements DataPlane {
   readonly #metrics = new GatewayMetrics()
   readonly #onTrouble: (message: string) => void
   readonly #listen: Listen
+  readonly #rateLimits: RateLimits
   readonly #policies: Policies
   readonly #listeners = new Map<string, OpenListener>()
   readonly #drainCallbacks: ((endpoint: string) => void)[] = []
@@ -54,7 +58,12 @@ export class HttpDataPlane implements DataPlane {
     this.#wheel = new TimerWheel(options.clock ?? systemWheelClock)
     this.#onTrouble = options.onTrouble ?? (() => {})
     this.#listen = options.listen ?? listenAlone
-    this.#policies = options.policies ?? gatewayPolicies((message) => this.#onTrouble(message))
+    this.#rateLimits = new RateLimits({
+      now: () => Math.floor(performance.now()),
+      seed: () => randomInt(2 ** 31),
+      onTrouble: (message) => this.#onTrouble(message),
+    })
+    this.#policies = options.policies ?? gatewayPolicies(this.#rateLimits, (message) => this.#onTrouble(message))
   }
 
   apply(table: RoutingTable): Promise<Readonly<Record<string, string>>> {
@@ -100,6 +109,14 @@ export class HttpDataPlane implements DataPlane {
 
   onHeld(callback: () => void): void {
     this.#onHeld = callback
+  }
+
+  onTaken(callback: (taken: Taken) => void): void {
+    this.#rateLimits.shares.onTaken = callback
+  }
+
+  noteTaken(taken: Taken): void {
+    this.#rateLimits.shares.hear(taken)
   }
 
   metrics(): MetricsSnapshot {

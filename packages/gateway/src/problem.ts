@@ -29,6 +29,18 @@ export const reasons = {
     title: 'The credential is not enough for this route',
     hint: 'Use one that has what the detail names.',
   },
+  cors_denied: {
+    status: 403,
+    code: 'forbidden',
+    title: 'This origin may not ask this',
+    hint: 'Add what the detail names to the `cors` of the route, if pages of that origin are to use it.',
+  },
+  ip_denied: {
+    status: 403,
+    code: 'forbidden',
+    title: 'This address may not use the route',
+    hint: 'Ask whoever runs the gateway: the `ip` of the route says which addresses may. Behind a load balancer, `gateway.trusted_proxies` must name it.',
+  },
   no_route: {
     status: 404,
     code: 'not_found',
@@ -58,6 +70,12 @@ export const reasons = {
     code: 'too_large',
     title: 'The request target is too long',
     hint: "Shorten path and query, or raise the gateway's maxTargetBytes.",
+  },
+  rate_limited: {
+    status: 429,
+    code: 'limit_reached',
+    title: 'Too many requests',
+    hint: 'Wait for as long as Retry-After says; RateLimit tells what is left of each limit.',
   },
   head_too_large: {
     status: 431,
@@ -100,6 +118,18 @@ export const reasons = {
     code: 'unavailable',
     title: 'The service did not wake up in time',
     hint: 'Run "pando logs SERVICE" to see what keeps its first instance, or raise `hold` of its autoscale.',
+  },
+  rate_limit_unavailable: {
+    status: 503,
+    code: 'unavailable',
+    title: 'The store of the rate limits does not answer',
+    hint: 'Check the store of `gateway.rate_limit_store`, or choose `on_failure: local` there.',
+  },
+  fault_injected: {
+    status: 503,
+    code: 'unavailable',
+    title: 'The route answers with a fault on purpose',
+    hint: 'Take `fault` out of the route when the test is over.',
   },
   policy_failed: {
     status: 503,
@@ -164,6 +194,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   408: 'Request Timeout',
   413: 'Content Too Large',
   414: 'URI Too Long',
+  429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   501: 'Not Implemented',
   502: 'Bad Gateway',

@@ -1,6 +1,7 @@
 import type { RouteAuth } from './authentication.js'
 import type { HeaderEdit } from './header-edit.js'
 import type { HedgeSpec, RetrySpec } from './resilience.js'
+import type { RouteTraffic } from './traffic.js'
 
 /**
  * Routes after the Gateway API's HTTPRoute (matches OR-ed, the fields of a match AND-ed, filters, weighted backends, timeouts).
@@ -51,7 +52,7 @@ export interface RouteBackend {
   readonly weight: number
 }
 
-export interface RouteSpec {
+export interface RouteSpec extends RouteTraffic {
   /** Unique in the app, for example `users/0`: errors, logs and metrics name it. */
   readonly name: string
   /** Lower case, without port; `*.example.org` matches any number of labels before it; empty matches every host. */

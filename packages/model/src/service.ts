@@ -6,6 +6,7 @@ import type { ScheduleSpec } from './job.js'
 import type { BalancerPolicy, ResilienceSpec } from './resilience.js'
 import type { RolloutSpec } from './rollout.js'
 import type { RouteSpec } from './route.js'
+import type { GatewayTraffic } from './traffic.js'
 
 /** How bytes on a service's port are to be understood. `none`: the service listens on nothing. */
 export type Protocol = 'http' | 'grpc' | 'h2c' | 'tcp' | 'none'
@@ -123,7 +124,7 @@ export interface ServiceSpec {
   readonly watch?: readonly WatchRule[]
 }
 
-export interface GatewaySpec {
+export interface GatewaySpec extends GatewayTraffic {
   readonly host: string
   readonly port: number
   /** Worker processes; null takes one a processor. */

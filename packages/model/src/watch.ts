@@ -3,6 +3,7 @@ import type { Address, Endpoint } from './endpoint.js'
 import type { BalancerPolicy, ResilienceSpec } from './resilience.js'
 import type { RouteSpec } from './route.js'
 import type { GatewayLimits, Protocol } from './service.js'
+import type { GatewayTraffic } from './traffic.js'
 
 /**
  * The watch protocol, the only thing that control plane and gateway share.
@@ -58,7 +59,7 @@ export interface GatewayService {
 }
 
 /** All that the gateway serves, but for the endpoints. Sent whole whenever any of it changes. */
-export interface GatewayConfig {
+export interface GatewayConfig extends GatewayTraffic {
   readonly app: string
   readonly listeners: readonly Listener[]
   readonly routes: readonly RouteSpec[]

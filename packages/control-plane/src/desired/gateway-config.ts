@@ -1,4 +1,4 @@
-import type { Address, AppSpec, GatewayConfig, Listener } from '@pando/model'
+import type { Address, AppSpec, GatewayConfig, GatewayTraffic, Listener } from '@pando/model'
 
 /** Where the app's containers find this machine, and which addresses are theirs (in CIDR notation). */
 export interface ContainerSide {
@@ -46,7 +46,16 @@ export function gatewayConfigOf(
       balancer,
       ...(autoscale?.min === 0 && !stopped.has(name) ? { onDemand: { holdMs: autoscale.holdMs } } : {}),
     })),
+    ...trafficOf(app.gateway),
     limits: app.gateway.limits,
     accessLog: app.gateway.accessLog ? accessLogFile : null,
+  }
+}
+
+function trafficOf({ trustedProxies, securityHeaders, rateLimitStore }: GatewayTraffic): GatewayTraffic {
+  return {
+    ...(trustedProxies === undefined ? {} : { trustedProxies }),
+    ...(securityHeaders === undefined ? {} : { securityHeaders }),
+    ...(rateLimitStore === undefined ? {} : { rateLimitStore }),
   }
 }

@@ -14,7 +14,9 @@ export const corsField = {
           origins: names('an origin such as https://shop.example').describe(
             'Who may read the answers in a browser: https://shop.example, https://*.shop.example (every name under it), or * alone.',
           ),
-          methods: names('a method').optional().describe('Of preflighted requests; * is any. Default: GET, HEAD, POST.'),
+          methods: names('a method')
+            .optional()
+            .describe('Of preflighted requests; * is any. Default: GET, HEAD, POST.'),
           headers: names('a header').optional().describe('That requests may have; * is any. Default: Content-Type.'),
           expose_headers: names('a header')
             .optional()

@@ -23,7 +23,8 @@ export function readCors(written: NonNullable<CorsInput>, report: Report): CorsS
       const path = at(key, index, typeof value !== 'string')
       if (item === '*' && list.length > 1) report(path, '"*" stands alone: it is everything already')
       else if (key === 'origins') checkOrigin(item, path, report)
-      else if (!token.test(item)) report(path, `${quote(item)} is not a ${key === 'methods' ? 'method' : 'header name'}`)
+      else if (!token.test(item))
+        report(path, `${quote(item)} is not a ${key === 'methods' ? 'method' : 'header name'}`)
     }
     return list
   }
@@ -61,8 +62,13 @@ function checkOrigin(origin: string, path: Path, report: Report): void {
   if (origin === '*') return
   if (origin.toLowerCase() === 'null') {
     report(path, '"null" is the origin of every sandboxed page and file, not of one', 'serve the page from a host')
-  } else if (!/^https?:\/\/(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(origin)) {
-    const hint = 'an origin is a scheme, a host and perhaps a port, for example https://shop.example or http://localhost:5173'
+  } else if (
+    !/^https?:\/\/(\*\.)?([a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(
+      origin,
+    )
+  ) {
+    const hint =
+      'an origin is a scheme, a host and perhaps a port, for example https://shop.example or http://localhost:5173'
     report(path, `${quote(origin)} is not an origin`, hint)
   } else if (/^https:\/\/.*:443$|^http:\/\/.*:80$/i.test(origin)) {
     report(path, `browsers leave the port of ${quote(origin)} out`, 'take the port out')

@@ -1,17 +1,21 @@
 import type { AppSpec, GatewayLimits, GatewaySpec } from '@pando/model'
 import { defaultApi, defaultGateway, defaultLimits } from './defaults.js'
 import type { ApiInput, GatewayInput } from './schema.js'
+import { readGatewayTraffic } from './route-traffic.js'
+import type { Path } from './source.js'
 import { isMistake, parseDuration, parseSize, quote } from './units.js'
 
-export type Check = (path: string[], message: string, hint?: string) => void
+export type Check = (path: Path, message: string, hint?: string) => void
 
-export function readGateway(input: Partial<GatewayInput>, check: Check): GatewaySpec {
+/** `folder`: what its paths are seen from. */
+export function readGateway(input: Partial<GatewayInput>, check: Check, folder: string): GatewaySpec {
   return {
     host: readListenHost(input.host ?? defaultGateway.host, check),
     port: Number(input.port ?? defaultGateway.port),
     workers: input.workers === undefined ? defaultGateway.workers : Number(input.workers),
     accessLog: input.access_log === undefined ? defaultGateway.accessLog : String(input.access_log) === 'true',
     limits: readLimits(input.limits ?? {}),
+    ...readGatewayTraffic(input, folder, check),
   }
 }
 

@@ -49,7 +49,9 @@ export const rateLimitStoreField = {
     .strictObject({
       url: filled('redis://HOST:PORT')
         .optional()
-        .describe('Its address, for example redis://127.0.0.1:6379/0; rediss: over TLS. One with a password: url_file.'),
+        .describe(
+          'Its address, for example redis://127.0.0.1:6379/0; rediss: over TLS. One with a password: url_file.',
+        ),
       url_file: filled('a file').optional().describe('A file with the address, which may hold a password.'),
       timeout: durationOfAtLeast(1).optional().describe('An answer that takes longer is none. Default: 50ms.'),
       on_failure: z

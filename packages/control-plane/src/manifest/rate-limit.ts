@@ -12,11 +12,16 @@ const longestPeriodMs = 31 * 86_400_000
 
 /** The limits of a route. Mistakes are reported at paths below the route. */
 export function readRateLimit(written: NonNullable<RateLimitInput>, report: Report): RouteRateLimit {
-  const list = Array.isArray(written) ? written : [written]
-  const inputs = list.map((item) => (typeof item === 'string' ? openShortForm(item) : item))
+  const list: readonly (string | LimitInput)[] = Array.isArray(written) ? written : [written]
+  const inputs = list.map((item): LimitInput => (typeof item === 'string' ? { requests: requestsOf(item) } : item))
   const limits = inputs.map((input, index): RateLimitSpec => {
     const path: Path = Array.isArray(written) ? ['rate_limit', index] : ['rate_limit']
-    const periodMs = periodOf(input, (message, hint) => report([...path, 'per'], message, hint))
+    const item = list[index]
+    const isShort = typeof item === 'string'
+    const periodMs = isShort ? shortPeriodOf(item) : longPeriodOf(input)
+    const at = isShort ? path : [...path, 'per']
+    if (periodMs === 0) report(at, 'a period takes some time')
+    if (periodMs > longestPeriodMs) report(at, 'the longest period is 31 days')
     const requests = Number(input.requests)
     return {
       name: input.name ?? (list.length === 1 ? 'default' : String(index + 1)),
@@ -72,20 +77,18 @@ export function renderRateLimitStore({ url, timeoutMs, onFailure }: RateLimitSto
   }
 }
 
-function openShortForm(text: string): LimitInput {
-  const [, requests = '1', count = '', unit = 's'] = shortForm.exec(text) ?? []
-  return { requests: Number(requests), per: `${Number(count === '' ? 1 : count) * (unitMs[unit] ?? 1)}ms` }
+function requestsOf(short: string): number {
+  return Number(shortForm.exec(short)?.[1] ?? 1)
 }
 
-function periodOf({ per = '1s' }: LimitInput, report: (message: string, hint?: string) => void): number {
+function shortPeriodOf(short: string): number {
+  const [, , count = '', unit = 's'] = shortForm.exec(short) ?? []
+  return Number(count === '' ? 1 : count) * (unitMs[unit] ?? 1)
+}
+
+function longPeriodOf({ per = '1s' }: LimitInput): number {
   const ms = parseDuration(per)
-  // One that is no duration at all has been told already.
-  if (isMistake(ms) || ms === 0) {
-    if (ms === 0) report('a period takes some time')
-    return 1000
-  }
-  if (ms > longestPeriodMs) report(`${quote(per)} is longer than the longest period, 31 days`)
-  return ms
+  return isMistake(ms) ? 1000 : ms
 }
 
 function keyOf(by: string): RateLimitKey {

@@ -19,7 +19,7 @@ import {
 } from './schema.js'
 import { servicePath, type ServiceContext } from './service-context.js'
 import { readService } from './service.js'
-import { mostDiagnostics, type Source } from './source.js'
+import { mostDiagnostics, type Path, type Source } from './source.js'
 import { quote } from './units.js'
 import { describe, validate } from './validation.js'
 
@@ -264,16 +264,16 @@ function readPart<Input, Spec>(
   schema: z.ZodType<Input>,
   files: readonly ManifestFile[],
   report: (diagnostic: Diagnostic) => void,
-  read: (input: Partial<Input>, check: Check) => Spec,
+  read: (input: Partial<Input>, check: Check, folder: string) => Spec,
 ): [Spec, Source | null] {
   const file = files.find(({ content }) => content[key] !== undefined)
-  if (file === undefined) return [read({}, () => {}), null]
+  if (file === undefined) return [read({}, () => {}, ''), null]
   const value = file.content[key]
   const { data, diagnostics, wrongKeys } = validate(schema, value, file.source, [key])
   for (const diagnostic of diagnostics) report(diagnostic)
-  const check = (path: string[], message: string, hint?: string): void =>
+  const check = (path: Path, message: string, hint?: string): void =>
     report(file.source.mistake([key, ...path], 'value', message, hint))
-  return [read(data ?? withoutKeys(schema, value, wrongKeys) ?? {}, check), file.source]
+  return [read(data ?? withoutKeys(schema, value, wrongKeys) ?? {}, check, file.folder), file.source]
 }
 
 function dependencyPath({ name, input }: WrittenService, dependency: string): ReturnType<typeof servicePath> {

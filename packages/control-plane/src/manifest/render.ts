@@ -18,6 +18,7 @@ import { renderListen, renderPublished } from './network.js'
 import { renderAutoscale } from './autoscale.js'
 import { renderDevelop } from './develop.js'
 import { renderRollout } from './rollout.js'
+import { renderGatewayTraffic, renderRouteTraffic } from './route-traffic.js'
 import { renderSchedule } from './schedule.js'
 import { formatDuration, formatSize } from './units.js'
 
@@ -42,6 +43,7 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
       port: app.gateway.port,
       ...(app.gateway.workers === null ? {} : { workers: app.gateway.workers }),
       access_log: app.gateway.accessLog,
+      ...renderGatewayTraffic(app.gateway),
       limits: renderLimits(app.gateway.limits),
     },
     api: app.api,
@@ -204,6 +206,7 @@ function renderRoute(route: RouteSpec): object {
     ...(only !== undefined && others.length === 0 ? renderMatch(only) : { matches: route.matches.map(renderMatch) }),
     ...Object.assign({}, ...route.filters.map(renderFilter)),
     ...(isRedirect ? {} : { backends: route.backends }),
+    ...renderRouteTraffic(route),
     ...(requestMs === null && backendRequestMs === null
       ? {}
       : {

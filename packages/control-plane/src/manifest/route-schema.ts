@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { routeTrafficFields } from './route-traffic-schema.js'
 import { duration, durationOfAtLeast, filled, flag, port, whole } from './schema-values.js'
 
 const scalarText = () => z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' })
@@ -112,6 +113,7 @@ const routeObject = z.strictObject({
     .max(32)
     .optional()
     .describe('Services that share the traffic. Default: the service that the route is written in.'),
+  ...routeTrafficFields,
   timeouts: z
     .strictObject({
       request: duration()

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { corsField } from './cors-schema.js'
 import { rateLimitField, rateLimitStoreField } from './rate-limit-schema.js'
-import { durationOfAtLeast, filled, flag, size, whole } from './schema-values.js'
+import { durationOfAtLeast, filled, flag, whole } from './schema-values.js'
 
 const percent = () =>
   z
@@ -18,7 +18,8 @@ const percent = () =>
       },
     })
 
-const networks = () => z.array(filled('a network such as 10.0.0.0/8'), { error: 'expected a list of networks' }).max(10_000)
+const networks = () =>
+  z.array(filled('a network such as 10.0.0.0/8'), { error: 'expected a list of networks' }).max(10_000)
 
 const ip = z.strictObject({
   allow: networks().optional().describe('Only clients of these networks; 403 for others.'),
@@ -45,18 +46,6 @@ const fault = z.strictObject({
     .describe('true: any caller may ask for faults by X-Pando-Fault-Delay and X-Pando-Fault-Abort. Default: false.'),
 })
 
-const mirror = z.union(
-  [
-    filled('the name of a service'),
-    z.strictObject({
-      service: filled('the name of a service').describe('Gets the copies; its answers are dropped.'),
-      percent: percent().optional().describe('Of the requests. Default: 100.'),
-      max_body: size().optional().describe('Requests with larger bodies are not copied. Default: 64K.'),
-    }),
-  ],
-  { error: 'expected the name of a service, or a map with service and percent' },
-)
-
 const securityHeaders = z.union(
   [
     flag(),
@@ -75,7 +64,9 @@ const securityHeaders = z.union(
       frames: z
         .union([z.enum(['none', 'self']), z.literal(false)], { error: 'expected none, self or false' })
         .optional()
-        .describe('Which pages may show it in a frame: none, those of its own origin (self), any (false). Default: self.'),
+        .describe(
+          'Which pages may show it in a frame: none, those of its own origin (self), any (false). Default: self.',
+        ),
       referrer_policy: z
         .union([filled('a policy'), z.literal(false)])
         .optional()
@@ -88,37 +79,29 @@ const securityHeaders = z.union(
   { error: 'expected true, false, or a map' },
 )
 
-const sizes = z.strictObject({
-  max_body: size().optional().describe('The body of a request; 413 above. 0: no limit. Default: that of the gateway.'),
-  max_response_body: size(1, '1')
-    .optional()
-    .describe('The body of an answer: 502 above when its length is told, else it is broken off. Default: no limit.'),
-  max_response_head: size(1, '1').optional().describe('The head of an answer; 502 above. Default: 64K.'),
-})
-
 /** What a route may ask beside where its requests go. */
 export const routeTrafficFields = {
   ...rateLimitField,
   ...corsField,
   ip: ip.optional().describe('Which client addresses may use it.'),
   fault: fault.optional().describe('Faults made on purpose, to see what callers do.'),
-  mirror: mirror.optional().describe('Another service gets a copy of the requests.'),
   security_headers: securityHeaders
     .optional()
-    .describe('Headers of its answers that make browsers careful; true takes all defaults. Default: those of the gateway.'),
-  limits: sizes.optional().describe('Sizes of messages.'),
+    .describe(
+      'Headers of its answers that make browsers careful; true takes all defaults. Default: those of the gateway.',
+    ),
 }
 
 export const gatewayTrafficFields = {
   trusted_proxies: networks()
     .optional()
     .describe('Networks of load balancers in front whose X-Forwarded-For is believed. Default: none.'),
-  security_headers: securityHeaders.optional().describe('For every route that says nothing of its own. Default: false.'),
+  security_headers: securityHeaders
+    .optional()
+    .describe('For every route that says nothing of its own. Default: false.'),
   ...rateLimitStoreField,
 }
 
 export type IpInput = z.infer<typeof ip>
 export type FaultInput = z.infer<typeof fault>
-export type MirrorInput = z.infer<typeof mirror>
 export type SecurityHeadersInput = z.infer<typeof securityHeaders>
-export type SizesInput = z.infer<typeof sizes>

@@ -10,6 +10,7 @@ import type {
 } from '@pando/model'
 import { whyFixed } from '@pando/model'
 import type { RouteInput } from './route-schema.js'
+import { readRouteTraffic } from './route-traffic.js'
 import type { Path, Source } from './source.js'
 import { isMistake, parseDuration, quote } from './units.js'
 
@@ -62,6 +63,7 @@ export function readRoute(input: string | RouteInput, context: RouteContext): Ro
       requestMs: milliseconds(route.timeouts?.request),
       backendRequestMs: milliseconds(route.timeouts?.backend_request),
     },
+    ...readRouteTraffic(route, report),
   }
 }
 

@@ -9,6 +9,7 @@ import { developSchema } from './develop-schema.js'
 import { rolloutSchema } from './rollout-schema.js'
 import { scheduleSchema } from './schedule-schema.js'
 import { routeSchema } from './route-schema.js'
+import { gatewayTrafficFields } from './route-traffic-schema.js'
 import {
   duration,
   durationOfAtLeast,
@@ -298,6 +299,7 @@ export const gatewaySchema = z
     port: portOrFree().optional().describe('0: a free one. Default: 8080.'),
     workers: whole(1, 256).optional().describe('Worker processes. Default: one a processor.'),
     access_log: flag().optional().describe('Writes a line a request. Default: false.'),
+    ...gatewayTrafficFields,
     limits: limitsSchema.optional().describe('All are on by default.'),
   })
   .meta({ id: 'gateway', description: 'Where traffic from outside comes in.' })

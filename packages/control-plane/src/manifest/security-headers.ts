@@ -10,7 +10,8 @@ export function readSecurityHeaders(written: SecurityHeadersInput, report: Repor
   const input = typeof written === 'object' ? written : {}
   for (const key of ['referrer_policy', 'content_security_policy', 'permissions_policy', 'opener_policy'] as const) {
     // What is left of ASCII when it cannot end the line.
-    if (/[^\t\x20-\x7e]/.test(String(input[key] ?? ''))) report(['security_headers', key], 'a header value is one line of ASCII')
+    if (/[^\t\x20-\x7e]/.test(String(input[key] ?? '')))
+      report(['security_headers', key], 'a header value is one line of ASCII')
   }
   const hsts = input.hsts === false ? null : (input.hsts ?? {})
   return {
@@ -23,7 +24,8 @@ export function readSecurityHeaders(written: SecurityHeadersInput, report: Repor
           },
     nosniff: String(input.nosniff ?? true) === 'true',
     frames: input.frames === false ? null : (input.frames ?? 'self'),
-    referrerPolicy: input.referrer_policy === false ? null : (input.referrer_policy ?? 'strict-origin-when-cross-origin'),
+    referrerPolicy:
+      input.referrer_policy === false ? null : (input.referrer_policy ?? 'strict-origin-when-cross-origin'),
     contentSecurityPolicy: input.content_security_policy ?? null,
     permissionsPolicy: input.permissions_policy ?? null,
     openerPolicy: input.opener_policy ?? null,

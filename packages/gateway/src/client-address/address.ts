@@ -53,10 +53,12 @@ function groupsOf(text: string): number[] {
     plain = `${text.slice(0, colon + 1)}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`
   }
   const [head = '', tail] = plain.split('::')
-  const groups = (part: string): number[] =>
-    part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16))
-  if (tail === undefined) return groups(head)
-  const before = groups(head)
-  const after = groups(tail)
+  if (tail === undefined) return numbersOf(head)
+  const before = numbersOf(head)
+  const after = numbersOf(tail)
   return [...before, ...Array.from({ length: 8 - before.length - after.length }, () => 0), ...after]
+}
+
+function numbersOf(groups: string): number[] {
+  return groups === '' ? [] : groups.split(':').map((group) => Number.parseInt(group, 16))
 }

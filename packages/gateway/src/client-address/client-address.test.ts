@@ -1,8 +1,13 @@
 import fc from 'fast-check'
+import type { GatewayConfig } from '@pando/model'
 import { describe, expect, it } from 'vitest'
+import { addedLines, requestOf } from '../policy/policy-request.suite.js'
+import type { Verdict } from '../policy/route-policy.js'
 import { canonicalAddress, parseAddress, subscriberOf } from './address.js'
 import { readForwardedFor } from './forwarded-for.js'
+import { ipRule } from './ip-access.js'
 import { Networks } from './networks.js'
+import { TrustedProxies } from './trusted-proxies.js'
 
 describe('addresses', () => {
   it.each([
@@ -42,19 +47,19 @@ describe('addresses', () => {
   })
 })
 
+const networkOf = (address: fc.Arbitrary<string>, most: number) =>
+  fc.tuple(address, fc.integer({ min: 0, max: most })).map(([text, length]) => `${text}/${length}`)
+
+/** The slow way: all bits as text. */
+const bitsOf = (text: string): string => {
+  const address = parseAddress(text)
+  const width = address?.isV4 === true ? 8 : 16
+  return `${width}:${address?.parts.map((part) => part.toString(2).padStart(width, '0')).join('')}`
+}
+
 describe('networks', () => {
   const v4 = fc.ipV4()
   const v6 = fc.ipV6().filter((text) => parseAddress(text)?.isV4 === false)
-  const networkOf = (address: fc.Arbitrary<string>, most: number) =>
-    fc.tuple(address, fc.integer({ min: 0, max: most })).map(([text, length]) => `${text}/${length}`)
-
-  /** The slow way: all bits as text. */
-  const bitsOf = (text: string): string => {
-    const address = parseAddress(text)
-    const width = address?.isV4 === true ? 8 : 16
-    return `${width}:${address?.parts.map((part) => part.toString(2).padStart(width, '0')).join('')}`
-  }
-
   it('hold what begins with their bits', () => {
     fc.assert(
       fc.property(
@@ -113,5 +118,62 @@ describe('X-Forwarded-For', () => {
   it('follows no chain without end', () => {
     const header = Array.from({ length: 1_000 }, () => '10.1.1.1').join(',')
     expect(readForwardedFor('10.0.0.1', header, trusted).believed.split(',')).toHaveLength(32)
+  })
+})
+
+describe('who may come', () => {
+  it.each([
+    [{ allow: ['10.0.0.0/8'], deny: [] }, '10.1.1.1', true],
+    [{ allow: ['10.0.0.0/8'], deny: [] }, '11.1.1.1', false],
+    [{ allow: ['10.0.0.0/8'], deny: [] }, '::1', false],
+    [{ allow: [], deny: ['10.0.0.0/8'] }, '10.1.1.1', false],
+    [{ allow: [], deny: ['10.0.0.0/8'] }, '11.1.1.1', true],
+    [{ allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, '10.1.1.1', false],
+    [{ allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, '10.2.1.1', true],
+    [{ allow: ['10.0.0.0/8'], deny: [] }, '', false],
+  ])('%j: %s %s', (rules, address, isWelcome) => {
+    expect(ipRule(rules)(address)).toBe(isWelcome)
+  })
+})
+
+describe('trusted proxies', () => {
+  const kind = new TrustedProxies()
+  kind.configure({ trustedProxies: ['10.0.0.0/8'] } as unknown as GatewayConfig)
+  const [policy] = kind.of()
+
+  it('say who the client is, and the service is told what may be believed', () => {
+    const request = requestOf({
+      clientAddress: '10.0.0.1',
+      headers: {
+        'x-forwarded-for': ['6.6.6.6', '203.0.113.9'],
+        'x-forwarded-proto': 'https',
+        'x-forwarded-port': '8443',
+      },
+    })
+    const verdict = policy?.check(request) as Verdict
+    expect(request.clientAddress).toBe('203.0.113.9')
+    expect(addedLines(verdict, 'request')).toEqual([
+      'X-Forwarded-For: 203.0.113.9, 10.0.0.1',
+      'X-Forwarded-Proto: https',
+      'X-Forwarded-Port: 8443',
+    ])
+  })
+
+  it('are asked nothing when they are not there, nor on mesh listeners', () => {
+    for (const asked of [{ clientAddress: '11.0.0.1' }, { clientAddress: '10.0.0.1', isMesh: true }]) {
+      const request = requestOf({ ...asked, headers: { 'x-forwarded-for': '6.6.6.6' } })
+      expect(policy?.check(request)).toBeNull()
+      expect(request.clientAddress).toBe(asked.clientAddress)
+    }
+  })
+
+  it('cannot put anything else into the head', () => {
+    const headers = {
+      'x-forwarded-for': '203.0.113.9',
+      'x-forwarded-proto': 'ftp',
+      'x-forwarded-port': '1\r\nX-Evil: 1',
+    }
+    const verdict = policy?.check(requestOf({ clientAddress: '10.0.0.1', headers })) as Verdict
+    expect(addedLines(verdict, 'request')).toEqual(['X-Forwarded-For: 203.0.113.9, 10.0.0.1'])
   })
 })

@@ -11,7 +11,11 @@ export class CorsOrigins {
     for (const origin of origins) {
       const star = origin.indexOf('://*.')
       if (star === -1) this.#exact.add(origin.toLowerCase())
-      else this.#suffixes.push({ scheme: origin.slice(0, star + 3).toLowerCase(), suffix: origin.slice(star + 4).toLowerCase() })
+      else
+        this.#suffixes.push({
+          scheme: origin.slice(0, star + 3).toLowerCase(),
+          suffix: origin.slice(star + 4).toLowerCase(),
+        })
     }
   }
 

@@ -45,7 +45,9 @@ export class CorsPolicy implements RoutePolicy {
     const isAllowed = this.#origins.allow(origin)
     const method = request.method === 'OPTIONS' ? request.header('access-control-request-method') : null
     if (method !== null) {
-      return isAllowed ? this.#preflight(request, origin, method) : refused(`The origin ${quote(origin)} is not allowed.`)
+      return isAllowed
+        ? this.#preflight(request, origin, method)
+        : refused(`The origin ${quote(origin)} is not allowed.`)
     }
     if (isAllowed) return { response: this.#editOf(origin) }
     if (request.header('upgrade') !== null && !isOfHost(origin, request.host)) {
@@ -57,7 +59,8 @@ export class CorsPolicy implements RoutePolicy {
   #preflight(request: PolicyRequest, origin: string, method: string): Verdict {
     const { methods, headers, maxAgeSeconds } = this.#spec
     const anyMethod = methods.includes('*')
-    if (!token.test(method) || (!anyMethod && !methods.includes(method))) return refused(`The method ${quote(method)} is not allowed.`)
+    if (!token.test(method) || (!anyMethod && !methods.includes(method)))
+      return refused(`The method ${quote(method)} is not allowed.`)
     const asked = (request.header('access-control-request-headers') ?? '')
       .split(',')
       .map((name) => name.trim().toLowerCase())
@@ -90,7 +93,10 @@ export class CorsPolicy implements RoutePolicy {
       ...(exposeHeaders.length === 0 ? [] : [['Access-Control-Expose-Headers', exposeHeaders.join(', ')] as const]),
       ...(this.#origins.isAny ? [] : [['Vary', 'Origin'] as const]),
     ]
-    const edit = new CompiledEdit(replaced, Buffer.from(headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')))
+    const edit = new CompiledEdit(
+      replaced,
+      Buffer.from(headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')),
+    )
     if (this.#edits.size >= mostEdits) this.#edits.clear()
     this.#edits.set(this.#origins.isAny ? '*' : origin, edit)
     return edit

@@ -1,7 +1,22 @@
 import { AuthPolicies } from '../auth/auth-policies.js'
+import { IpAccess } from '../client-address/ip-access.js'
+import { TrustedProxies } from '../client-address/trusted-proxies.js'
+import { Cors } from '../cors/cors.js'
+import { Faults } from '../fault/fault.js'
+import type { RateLimits } from '../rate-limit/rate-limits.js'
+import { SecurityHeaders } from '../security-headers/security-headers.js'
 import { Policies } from './policies.js'
 
-/** Every kind of policy that the gateway knows, with what each needs of the world. `onTrouble` is told what stops nothing by itself. */
-export function gatewayPolicies(onTrouble: (message: string) => void): Policies {
-  return new Policies([new AuthPolicies(onTrouble)])
+/** Every kind of policy that the gateway knows, with what each needs of the world. Those of one phase are asked in this order. `onTrouble` is told what stops nothing by itself. */
+export function gatewayPolicies(rateLimits: RateLimits, onTrouble: (message: string) => void): Policies {
+  return new Policies([
+    new SecurityHeaders(),
+    new TrustedProxies(),
+    new IpAccess(),
+    new Cors(),
+    new Faults(),
+    // Before authentication, so that guessing is limited.
+    rateLimits,
+    new AuthPolicies(onTrouble),
+  ])
 }

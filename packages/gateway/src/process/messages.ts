@@ -1,5 +1,6 @@
 import type { Listener, RoutingTable } from '@pando/model'
 import type { MetricsSnapshot } from '../data-plane.js'
+import type { Taken } from '../rate-limit/worker-shares.js'
 
 /**
  * What the primary says to a worker. Tables go whole at first; then `endpoints` spares sending the configuration again, and
@@ -22,6 +23,8 @@ export type ToWorker =
   | { readonly type: 'connection'; readonly listener: string }
   | { readonly type: 'metrics'; readonly ask: number }
   | { readonly type: 'reopen_logs' }
+  /** What requests to another worker took of their rate limits. */
+  | { readonly type: 'taken'; readonly taken: Taken }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 /** What a worker says to the primary. */
@@ -47,4 +50,6 @@ export type ToPrimary =
   /** A connection for another worker, as the message's handle. */
   | { readonly type: 'connection'; readonly listener: string }
   | { readonly type: 'metrics'; readonly ask: number; readonly snapshot: MetricsSnapshot }
+  /** What requests took of their rate limits, for the other workers; sent while there are others. */
+  | { readonly type: 'taken'; readonly taken: Taken }
   | { readonly type: 'log'; readonly message: string }

@@ -277,6 +277,9 @@ export class WorkerPool {
       case 'connection':
         this.#dealer.deal(member, message.listener, handle as DealtConnection | undefined)
         return
+      case 'taken':
+        for (const other of this.#members) if (other !== member && other.isReady) other.worker.send(message)
+        return
       case 'metrics':
         member.metrics = message.snapshot
         this.#poll.answered(message.ask, member)

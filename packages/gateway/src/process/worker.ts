@@ -79,6 +79,9 @@ class Worker {
     this.#plane = options.createPlane((server, listener) => this.#listen(server, listener))
     this.#plane.onDrained(() => this.#status())
     this.#plane.onHeld?.(() => this.#noteHeld())
+    this.#plane.onTaken?.((taken) => {
+      if (this.#share.workers > 1) options.line.send({ type: 'taken', taken })
+    })
     setInterval(() => {
       if (this.#hasLeaving || this.#toldHeld.length > 0) this.#status()
     }, statusPeriodMs).unref()
@@ -120,6 +123,9 @@ class Worker {
         return
       case 'metrics':
         this.#options.line.send({ type: 'metrics', ask: message.ask, snapshot: this.#plane.metrics() })
+        return
+      case 'taken':
+        this.#plane.noteTaken?.(message.taken)
         return
       case 'reopen_logs':
         this.#plane.reopenLogs?.()

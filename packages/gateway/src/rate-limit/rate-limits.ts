@@ -4,7 +4,7 @@ import type { RoutePolicy } from '../policy/route-policy.js'
 import { Limit, limitId } from './limit.js'
 import { RateLimitPolicy } from './rate-limit-policy.js'
 import { RedisLimits } from './redis-limits.js'
-import { type Taken, WorkerShares } from './worker-shares.js'
+import { WorkerShares } from './worker-shares.js'
 
 export interface RateLimitsOptions {
   /** Whole milliseconds, monotonic. */
@@ -45,7 +45,9 @@ export class RateLimits implements PolicyKind {
     const early = rateLimit.limits.filter((limit) => !needsIdentity(limit))
     const late = rateLimit.limits.filter(needsIdentity)
     return [
-      ...(early.length === 0 ? [] : [this.#policyOf(name, early, { phase: 'authenticate', rateLimit, isAddition: false })]),
+      ...(early.length === 0
+        ? []
+        : [this.#policyOf(name, early, { phase: 'authenticate', rateLimit, isAddition: false })]),
       ...(late.length === 0
         ? []
         : [this.#policyOf(name, late, { phase: 'limit', rateLimit, isAddition: early.length > 0 })]),
@@ -90,5 +92,3 @@ export class RateLimits implements PolicyKind {
 function needsIdentity({ key }: RateLimitSpec): boolean {
   return key.kind === 'identity' || key.kind === 'claim'
 }
-
-export type { Taken }

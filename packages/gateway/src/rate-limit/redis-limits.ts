@@ -51,11 +51,14 @@ export class RedisLimits implements SharedLimits {
     this.#app = app
     this.#spec = JSON.stringify(spec)
     this.#connection = new RedisConnection({
-      address: async () =>
-        parseRedisUrl(spec.url.kind === 'url' ? spec.url.url : await readAddress(spec.url.file)),
+      address: async () => parseRedisUrl(spec.url.kind === 'url' ? spec.url.url : await readAddress(spec.url.file)),
       timeoutMs: spec.timeoutMs,
       onState: (failure) => {
-        const then = { local: "this gateway's own count is gone by", allow: 'shared limits let all pass', deny: 'requests are refused' }
+        const then = {
+          local: "this gateway's own count is gone by",
+          allow: 'shared limits let all pass',
+          deny: 'requests are refused',
+        }
         options.onTrouble(
           failure === null
             ? 'the store of the rate limits answers'
@@ -71,7 +74,11 @@ export class RedisLimits implements SharedLimits {
 
   async take(limits: readonly Limit[], keys: readonly string[]): Promise<SharedTaking | null> {
     const buckets = limits.map(({ id }, index) => `pando:${this.#app}:limit:${id}:${keys[index] as string}`)
-    const rest = [String(limits.length), ...buckets, ...limits.flatMap(({ rate }) => [rate.cost, rate.perMs, rate.capacity].map(String))]
+    const rest = [
+      String(limits.length),
+      ...buckets,
+      ...limits.flatMap(({ rate }) => [rate.cost, rate.perMs, rate.capacity].map(String)),
+    ]
     let reply = await this.#connection.command(['EVALSHA', scriptId, ...rest])
     // The store has started anew, or nobody has asked it yet.
     if (reply instanceof RespError && reply.message.startsWith('NOSCRIPT')) {
@@ -89,7 +96,9 @@ async function readAddress(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    throw new Error(`${file} with the address of the store cannot be read: ${(error as NodeJS.ErrnoException).code}`, { cause: error })
+    throw new Error(`${file} with the address of the store cannot be read: ${(error as NodeJS.ErrnoException).code}`, {
+      cause: error,
+    })
   }
 }
 

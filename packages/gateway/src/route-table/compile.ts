@@ -7,6 +7,7 @@ import { CompiledRoute } from './compiled-route.js'
 import { compileConditions } from './conditions.js'
 import { compileEdits } from './header-edit.js'
 import { comparePaths, compilePath } from './path-pattern.js'
+import { withPreflights } from './preflights.js'
 import { compileRedirect, compileRewrite } from './rewrite.js'
 import { type HostedEntry, RouteIndex } from './route-index.js'
 
@@ -215,7 +216,7 @@ function compileRoute(
     metrics,
   }
   const entries: HostedEntry[] = []
-  for (const match of spec.matches) {
+  for (const match of withPreflights(spec)) {
     const path = compilePath(match.path)
     if (path === null) {
       own.push(`path ${JSON.stringify(match.path.value)} can match nothing`)

@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest'
+import { renderConfig } from './render.js'
+import { appOf, listed } from './reading.suite.js'
+
+const manifest = (route: string, gateway = ''): string =>
+  `services:\n  a:\n    build: a\n    command: serve\n    routes:\n      - path: /a\n        ${route}\n${gateway}`
+
+const routeOf = (route: string, gateway = '') => appOf(manifest(route, gateway)).services['a']?.routes[0]
+const gatewayOf = (gateway: string) => appOf(manifest('method: GET', `gateway:\n  ${gateway}\n`)).gateway
+
+describe('rate_limit', () => {
+  it.each([
+    ['10/s', 10, 1_000],
+    ['100/m', 100, 60_000],
+    ['500/10s', 500, 10_000],
+    ['1000/d', 1_000, 86_400_000],
+    ['5/250ms', 5, 250],
+  ])('%s', (written, requests, periodMs) => {
+    expect(routeOf(`rate_limit: ${written}`)?.rateLimit).toEqual({
+      limits: [{ name: 'default', requests, periodMs, burst: requests, key: { kind: 'address' }, isShared: true }],
+      hasHeaders: true,
+    })
+  })
+
+  it('takes several, each with all that there is', () => {
+    const written =
+      'rate_limit: [100/m, { requests: 5, per: 1m30s, burst: 50, by: "header:X-Key", name: key, headers: false, shared: false }, { requests: 1, by: "claim:org" }]'
+    expect(routeOf(written)?.rateLimit).toEqual({
+      limits: [
+        { name: '1', requests: 100, periodMs: 60_000, burst: 100, key: { kind: 'address' }, isShared: true },
+        {
+          name: 'key',
+          requests: 5,
+          periodMs: 90_000,
+          burst: 50,
+          key: { kind: 'header', name: 'x-key' },
+          isShared: false,
+        },
+        { name: '3', requests: 1, periodMs: 1_000, burst: 1, key: { kind: 'claim', name: 'org' }, isShared: true },
+      ],
+      hasHeaders: false,
+    })
+  })
+})
+
+describe('cors', () => {
+  it('has short forms, and a default for each word', () => {
+    const expected = {
+      origins: ['https://shop.example'],
+      methods: ['GET', 'HEAD', 'POST'],
+      headers: ['content-type'],
+      exposeHeaders: [],
+      maxAgeSeconds: 600,
+      hasCredentials: false,
+    }
+    expect(routeOf('cors: https://Shop.example')?.cors).toEqual(expected)
+    expect(routeOf('cors: [https://shop.example]')?.cors).toEqual(expected)
+    expect(
+      routeOf('cors: { origins: "*", methods: "*", headers: "*", expose_headers: X-Total, max_age: 1h }')?.cors,
+    ).toEqual({
+      origins: ['*'],
+      methods: ['*'],
+      headers: ['*'],
+      exposeHeaders: ['x-total'],
+      maxAgeSeconds: 3_600,
+      hasCredentials: false,
+    })
+  })
+})
+
+describe('the other options of a route', () => {
+  it.each<[string, object]>([
+    [
+      'ip: { allow: [10.0.0.0/8, "::1"], deny: [10.1.0.0/16] }',
+      { ip: { allow: ['10.0.0.0/8', '::1'], deny: ['10.1.0.0/16'] } },
+    ],
+    [
+      'fault: { delay: { time: 2s, percent: 12.5 }, abort: { status: 503, percent: 1% } }',
+      { fault: { delay: { ms: 2_000, percent: 12.5 }, abort: { status: 503, percent: 1 }, byHeader: false } },
+    ],
+    ['fault: { by_header: true }', { fault: { byHeader: true } }],
+    ['security_headers: false', { securityHeaders: null }],
+    [
+      'security_headers: true',
+      {
+        securityHeaders: {
+          hsts: { maxAgeSeconds: 31_536_000, includeSubdomains: false },
+          nosniff: true,
+          frames: 'self',
+          referrerPolicy: 'strict-origin-when-cross-origin',
+          contentSecurityPolicy: null,
+          permissionsPolicy: null,
+          openerPolicy: null,
+        },
+      },
+    ],
+    [
+      'security_headers: { hsts: { max_age_days: 30, include_subdomains: true }, nosniff: false, frames: none, referrer_policy: false, opener_policy: same-origin }',
+      {
+        securityHeaders: {
+          hsts: { maxAgeSeconds: 2_592_000, includeSubdomains: true },
+          nosniff: false,
+          frames: 'none',
+          referrerPolicy: null,
+          contentSecurityPolicy: null,
+          permissionsPolicy: null,
+          openerPolicy: 'same-origin',
+        },
+      },
+    ],
+  ])('%s', (written, expected) => {
+    expect(routeOf(written)).toMatchObject(expected)
+  })
+
+  it('of a route that names none are absent', () => {
+    expect(Object.keys(routeOf('method: GET') ?? {}).sort()).toEqual(
+      ['backends', 'filters', 'hosts', 'matches', 'name', 'timeouts'].sort(),
+    )
+  })
+})
+
+describe('the gateway', () => {
+  it('trusts proxies, has security headers, and counts in a store', () => {
+    expect(gatewayOf('trusted_proxies: [10.0.0.0/8]').trustedProxies).toEqual(['10.0.0.0/8'])
+    expect(gatewayOf('security_headers: true').securityHeaders?.nosniff).toBe(true)
+    expect(gatewayOf('rate_limit_store: { url: "redis://127.0.0.1:6379/1" }').rateLimitStore).toEqual({
+      url: { kind: 'url', url: 'redis://127.0.0.1:6379/1' },
+      timeoutMs: 50,
+      onFailure: 'local',
+    })
+    expect(
+      gatewayOf('rate_limit_store: { url_file: secrets/redis, timeout: 1s, on_failure: deny }').rateLimitStore,
+    ).toEqual({
+      url: { kind: 'file', file: '/app/secrets/redis' },
+      timeoutMs: 1_000,
+      onFailure: 'deny',
+    })
+  })
+})
+
+it('is rendered so that it is read again as the same', () => {
+  const text = manifest(
+    [
+      'rate_limit: [100/m, { requests: 5, burst: 7, by: identity, name: key, shared: false }]',
+      'cors: { origins: [https://a.example], credentials: true, max_age: 0 }',
+      'ip: { deny: [10.0.0.0/8] }',
+      'fault: { delay: { time: 1s }, abort: { status: 500, percent: 0.5 }, by_header: true }',
+      'security_headers: { hsts: false, frames: false, content_security_policy: "default-src none" }',
+    ].join('\n        '),
+    'gateway:\n  trusted_proxies: ["::1"]\n  security_headers: true\n  rate_limit_store: { url: "redis://h" }\n',
+  )
+  const app = appOf(text)
+  expect(appOf(renderConfig(app))).toEqual(app)
+})
+
+describe('mistakes', () => {
+  it.each([
+    ['rate_limit: 100', '7:21', 'services.a.routes[0].rate_limit', 'expected a rate'],
+    ['rate_limit: 0/s', '7:21', 'services.a.routes[0].rate_limit', 'expected a rate'],
+    ['rate_limit: { requests: 5, by: adress }', '7:40', 'services.a.routes[0].rate_limit.by', 'expected address'],
+    ['rate_limit: { requests: 5, pr: 1s }', '7:36', 'services.a.routes[0].rate_limit.pr', 'per'],
+    [
+      'rate_limit: [{ requests: 1, name: a }, { requests: 2, name: a }]',
+      '7:69',
+      'services.a.routes[0].rate_limit[1].name',
+      'there twice',
+    ],
+    ['rate_limit: 1/999d', '7:21', 'services.a.routes[0].rate_limit', '31 days'],
+    [
+      'cors: { origins: "*", credentials: true }',
+      '7:44',
+      'services.a.routes[0].cors.credentials',
+      'any page act as your users',
+    ],
+    ['cors: shop.example', '7:15', 'services.a.routes[0].cors', 'is not an origin'],
+    ['cors: [https://a.example/]', '7:16', 'services.a.routes[0].cors[0]', 'is not an origin'],
+    ['cors: ["*", https://a.example]', '7:16', 'services.a.routes[0].cors[0]', 'stands alone'],
+    ['cors: https://a.example:443', '7:15', 'services.a.routes[0].cors', 'leave the port'],
+    ['cors: "null"', '7:15', 'services.a.routes[0].cors', 'sandboxed'],
+    [
+      'cors: { origins: https://a.b, headers: [x y] }',
+      '7:49',
+      'services.a.routes[0].cors.headers[0]',
+      'is not a header name',
+    ],
+    ['ip: { allow: [10.0.0.0/33] }', '7:23', 'services.a.routes[0].ip.allow[0]', 'is not a network'],
+    ['ip: {}', '7:13', 'services.a.routes[0].ip', 'lets everybody in'],
+    ['fault: {}', '7:16', 'services.a.routes[0].fault', 'does nothing'],
+    ['fault: { abort: { status: 200 } }', '7:35', 'services.a.routes[0].fault.abort.status', '400'],
+    ['fault: { delay: { time: 1s, percent: 101 } }', '7:46', 'services.a.routes[0].fault.delay.percent', 'percentage'],
+    [
+      'security_headers: { frames: all }',
+      '7:37',
+      'services.a.routes[0].security_headers.frames',
+      'none, self or false',
+    ],
+    [
+      'security_headers: { permissions_policy: "a\\r\\nb" }',
+      '7:49',
+      'services.a.routes[0].security_headers.permissions_policy',
+      'one line',
+    ],
+  ])('%s', (written, place, path, message) => {
+    const found = listed(manifest(written))
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain(`${place} ${path}`)
+    expect(found[0]).toContain(message)
+  })
+
+  it.each([
+    ['trusted_proxies: [everybody]', 'gateway.trusted_proxies[0]', 'is not a network'],
+    ['rate_limit_store: {}', 'gateway.rate_limit_store', 'either "url" or "url_file"'],
+    ['rate_limit_store: { url: "http://h" }', 'gateway.rate_limit_store.url', 'redis://'],
+    ['rate_limit_store: { url: "redis://:geheim@h" }', 'gateway.rate_limit_store.url', 'url_file'],
+  ])('%s', (written, path, message) => {
+    const found = listed(manifest('method: GET', `gateway:\n  ${written}\n`))
+    expect(found).toHaveLength(1)
+    expect(found[0]).toContain(path)
+    expect(found[0]).toContain(message)
+    expect(found[0]).not.toContain('geheim')
+  })
+})
