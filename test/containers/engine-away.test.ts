@@ -54,4 +54,38 @@ describe.skipIf(!hasEngine)('an engine that is killed', () => {
     expect((await app.run('events')).stdout).toContain(`${before!.id} has ended`)
     await isWhole()
   }, 300_000)
+
+  test('pando down says what it cannot stop, and the next one does it', async () => {
+    await start(true)
+    const [before] = await app.settled('web', 1)
+    await engine.kill()
+    for (const first of [true, false]) {
+      const { code, stderr } = await app.run('down')
+      expect([code, stderr]).toEqual([1, expect.stringContaining(`these could not be stopped: ${before!.id}`)])
+      expect(stderr).toContain('start the engine and run pando down again')
+      // Control plane and gateway have ended; the container has not.
+      if (first) expect((await app.run('ps')).code).toBe(1)
+      expect(isAlive(before!.pid!)).toBe(true)
+    }
+    await engine.revive()
+    expect(await app.run('down')).toMatchObject({ code: 0 })
+    expect(isAlive(before!.pid!)).toBe(false)
+    expect(await engine.json('GET', '/containers/json?all=true')).toEqual([])
+    expect(await engine.json('GET', '/networks')).not.toContainEqual(
+      expect.objectContaining({ Name: expect.stringContaining('pando-') }),
+    )
+  }, 300_000)
+
+  test('pando up stops what a pando down could not', async () => {
+    await start(true)
+    const [before] = await app.settled('web', 1)
+    await engine.kill()
+    expect((await app.run('down', '--json')).code).toBe(1)
+    await engine.revive()
+    await app.up()
+    await until('only the new one is left', async () => (await app.settled('web', 1))[0]!.id !== before!.id)
+    await isWhole()
+    expect(isAlive(before!.pid!)).toBe(false)
+    expect(await app.run('down')).toMatchObject({ code: 0 })
+  }, 300_000)
 })

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { driverOf, PandoError, type Address, type AppSpec, type GatewayReport } from '@pando/model'
 import { AppView } from './app-view.js'
@@ -42,6 +42,7 @@ import { Registry } from './registry/registry.js'
 import { scaledServices } from './scaled-services.js'
 import { ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
+import { TakeDown, unstoppedFile } from './take-down.js'
 import { SyncedFiles } from './synced-files.js'
 import { revisionFacts } from './upkeep/revision-facts.js'
 import { Upkeep } from './upkeep/upkeep.js'
@@ -107,6 +108,7 @@ export class ControlPlane {
   readonly #orders: ServiceOrders
   readonly #autoscaler: Autoscaler
   readonly #upkeep: Upkeep
+  readonly #takeDown: TakeDown
   #finish!: () => void
   #app: AppSpec | null
   #isStopping = false
@@ -203,6 +205,15 @@ export class ControlPlane {
       desired: () => this.#reconciler.desired(),
       schedules: () => schedulesOf(this.#app),
       environment: (service, id) => this.#environmentOf(service, id, null),
+    })
+    this.#takeDown = new TakeDown({
+      stateDir,
+      clock,
+      reconciler: this.#reconciler,
+      jobs: this.#jobs,
+      instances: this.#driver,
+      runs: jobDriver,
+      emit,
     })
     this.#deployer = new Deployer({
       stateDir,
@@ -310,6 +321,7 @@ export class ControlPlane {
 
   /** Adopts before it answers; starts the gateway last, as that asks at once. */
   async #start(): Promise<void> {
+    rmSync(join(this.#options.stateDir, unstoppedFile), { force: true })
     this.#events.emit({ kind: 'control_plane.started', message: `control plane started (pid ${process.pid})` })
     if (this.#options.isLast === true) this.#reconciler.setDesired(new Map())
     await this.#ports.fill()
@@ -373,13 +385,11 @@ export class ControlPlane {
   }
 
   async #bringDown(): Promise<void> {
-    await this.#jobs.stopAll()
-    this.#reconciler.setDesired(new Map())
-    await this.#reconciler.idle()
+    const unstopped = await this.#takeDown.run()
     await this.#gateway.stop(gatewayGraceMs)
-    await this.#driver
-      .removeNetwork()
-      .catch((error: unknown) => this.#options.onFault('could not remove the network', error))
+    // The network of what could not be reached is in use, and goes with it.
+    const network = unstopped.length === 0 ? this.#driver.removeNetwork() : Promise.resolve()
+    await network.catch((error: unknown) => this.#options.onFault('could not remove the network', error))
     this.#store.delete('meta', appKey)
     this.#containers.keep(null)
     await this.close()

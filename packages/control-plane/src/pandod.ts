@@ -72,7 +72,7 @@ async function main(): Promise<void> {
   }
   if (values.down) await controlPlane.down()
   await controlPlane.finished
-  log('everything is stopped')
+  log('down')
   process.exit(0)
 }
 

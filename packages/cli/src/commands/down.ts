@@ -34,6 +34,7 @@ export function downCommand(attach: Attach): Command {
       await daemon.sweep()
       result = 'Nothing is running; what an earlier run may have left is stopped.'
     }
+    daemon.assertAllStopped()
     if (options.json === true) printJson(context, { stopped: hadSomething })
     else print(context, result)
     return 0

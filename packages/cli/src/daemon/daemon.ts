@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -49,6 +49,21 @@ export class Daemon {
     return existsSync(this.stateDir) && readdirSync(this.stateDir).some((name) => name !== basename(daemonLogOf('')))
   }
 
+  /**
+   * Throws `unavailable` when the last control plane could not stop all before it ended, and says what is to be done. The next one
+   * stops the rest as soon as it can.
+   */
+  assertAllStopped(): void {
+    const file = join(this.stateDir, 'unstopped.json')
+    if (!existsSync(file)) return
+    const { instances } = JSON.parse(readFileSync(file, 'utf8')) as { readonly instances: readonly string[] }
+    throw new PandoError(
+      'unavailable',
+      `the container engine does not answer, so these could not be stopped: ${instances.join(', ')}`,
+      { hint: 'start the engine and run pando down again; pando up stops them, too' },
+    )
+  }
+
   /** True when somebody answers on the socket, whatever the answer. */
   async answers(): Promise<boolean> {
     try {
@@ -81,7 +96,7 @@ export class Daemon {
     child.unref()
   }
 
-  /** Starts it only to stop whatever an earlier one left, and resolves when that is done. */
+  /** Starts it only to stop whatever an earlier one left, and resolves when that is done, or all that can be. */
   async sweep(): Promise<void> {
     const child = this.#spawn(['--down'])
     const code = await new Promise<number | null>((resolve, reject) => {

@@ -155,6 +155,7 @@ export class Attachment {
     if ((stops.count > 0 && !wasAskedHere) || (this.#last !== null && leftOf(this.#last, isAlive).length > 0)) {
       await daemon.sweep()
     }
+    daemon.assertAllStopped()
     view.note(stops.count > 0 ? 'Everything is stopped.' : 'Everything was stopped from elsewhere.')
     return true
   }

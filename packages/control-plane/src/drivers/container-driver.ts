@@ -166,6 +166,17 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
       await putFiles(this.#engine, this.#clock, instance.container, changes)
   }
 
+  /** Ids of the instances that run, when the engine cannot be told anything now; none when it answers, whatever it says. */
+  async unreachable(): Promise<readonly string[]> {
+    try {
+      await this.#engine.ask('GET', '/version', { timeoutMs: pollIntervalMs })
+      return []
+    } catch (error) {
+      if (!isEngineAway(error)) return []
+      return [...this.#instances.values()].flatMap(({ exit, facts }) => (exit === null ? [facts.id] : []))
+    }
+  }
+
   /** The network of this state directory's app, made when it is not there. Rejects with `tool_missing` without an engine. */
   network(appName: string): Promise<AppNetwork> {
     return ensureNetwork(this.#engine, { key: this.#networkKey, name: appName })

@@ -72,6 +72,11 @@ export class DriverRouter implements FullDriver {
     return (await this.#of(id)).run(id, command, timeoutMs)
   }
 
+  /** Ids of the instances that run and can be told nothing now; processes always can. */
+  async unreachable(): Promise<readonly string[]> {
+    return (await (await this.#known())?.unreachable()) ?? []
+  }
+
   /** After the last instance has gone: nothing of the app is left in the engine. */
   async removeNetwork(): Promise<void> {
     await (await this.#known())?.removeNetwork()
