@@ -119,7 +119,7 @@ export class Deployer {
     const { app } = await loadManifest({
       path: manifest,
       variables: this.#withDriver(variables),
-      ...(isJoining ? { neighbours: present.services } : {}),
+      ...(isJoining ? { neighbours: present.services, presentGateway: present.gateway } : {}),
     })
     const names = isJoining ? Object.keys(app.services) : [...services]
     const joined = this.#joined()

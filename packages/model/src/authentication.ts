@@ -116,7 +116,7 @@ export interface RemoteKeys {
 
 /** What a route asks of whoever calls. */
 export interface RouteAuth {
-  /** Names of authenticators: the first that finds its kind of credential decides. Never empty. */
+  /** Names of authenticators: the first that finds its kind of credential decides. Empty, in a manifest only: those of the gateway's default. */
   readonly anyOf: readonly string[]
   /** All of these are needed. */
   readonly scopes: readonly string[]

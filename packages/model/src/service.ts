@@ -1,3 +1,4 @@
+import type { AuthenticatorSpec, RouteAuth } from './authentication.js'
 import type { AutoscaleSpec } from './autoscale.js'
 import type { ContainerSpec } from './container.js'
 import type { Address } from './endpoint.js'
@@ -131,6 +132,10 @@ export interface GatewaySpec extends GatewayTraffic {
   readonly workers: number | null
   readonly accessLog: boolean
   readonly limits: GatewayLimits
+  /** By name. Absent: none. */
+  readonly authenticators?: Readonly<Record<string, AuthenticatorSpec>>
+  /** What routes ask that say nothing of it. Absent: anybody gets in. */
+  readonly defaultAuth?: RouteAuth
 }
 
 /** Bytes, milliseconds and counts. Every one is on by default; the defaults are in the manifest reader. */

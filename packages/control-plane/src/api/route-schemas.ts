@@ -46,6 +46,14 @@ const route = z
     filters: z.array(filter),
     backends: z.array(z.object({ service: z.string(), weight: z.number() })),
     timeouts: z.object({ requestMs: z.number().nullable(), backendRequestMs: z.number().nullable() }),
+    auth: z
+      .object({
+        anyOf: z.array(z.string()),
+        scopes: z.array(z.string()),
+        claims: z.array(z.object({ claim: z.string(), values: z.array(z.string()) })),
+      })
+      .nullable()
+      .optional(),
   })
   .openapi('Route') satisfies z.ZodType<model.RouteSpec>
 

@@ -1,4 +1,5 @@
 import type { Address, AppSpec, GatewayConfig, GatewayTraffic, Listener } from '@pando/model'
+import { withAuth } from './route-auth.js'
 
 /** Where the app's containers find this machine, and which addresses are theirs (in CIDR notation). */
 export interface ContainerSide {
@@ -39,7 +40,8 @@ export function gatewayConfigOf(
   return {
     app: app.name,
     listeners: [edge, ...listeners],
-    routes: services.flatMap((service) => service.routes),
+    routes: services.flatMap((service) => service.routes.map((route) => withAuth(route, app.gateway))),
+    ...(app.gateway.authenticators === undefined ? {} : { authenticators: app.gateway.authenticators }),
     services: services.map(({ name, revision, balancer, autoscale }) => ({
       name,
       protocol: revision.protocol,

@@ -1,4 +1,5 @@
 import { canonicalJson, type Diagnostic, type GatewaySpec, type ServiceSpec } from '@pando/model'
+import { checkAuth } from './auth-checks.js'
 import { suggest } from './nearest.js'
 import { servicePath } from './service-context.js'
 import type { Path, Source } from './source.js'
@@ -22,6 +23,8 @@ export interface AppParts {
   readonly disabled: ReadonlyMap<string, readonly string[]>
   readonly gateway: GatewaySpec
   readonly gatewaySource: Source | null
+  /** The gateway that will serve these services: that of the app which they join, where they do; null: not known. */
+  readonly servedBy: GatewaySpec | null
   readonly api: { readonly host: string; readonly port: number }
   readonly apiSource: Source | null
 }
@@ -37,6 +40,7 @@ export function checkApp(parts: AppParts, report: Report, warn: Report): void {
   }
   checkCycles(parts.services, services, report)
   checkSameRoutes(parts.services, report)
+  if (parts.servedBy !== null) checkAuth(parts.services, parts.servedBy, parts.gatewaySource, report)
   checkPorts(parts, report)
 }
 

@@ -1,5 +1,6 @@
 import type { AppSpec, GatewayLimits, GatewaySpec } from '@pando/model'
 import { defaultApi, defaultGateway, defaultLimits } from './defaults.js'
+import { readAuthenticators, readRouteAuth } from './authentication.js'
 import type { ApiInput, GatewayInput } from './schema.js'
 import { readGatewayTraffic } from './route-traffic.js'
 import type { Path } from './source.js'
@@ -16,6 +17,25 @@ export function readGateway(input: Partial<GatewayInput>, check: Check, folder: 
     accessLog: input.access_log === undefined ? defaultGateway.accessLog : String(input.access_log) === 'true',
     limits: readLimits(input.limits ?? {}),
     ...readGatewayTraffic(input, folder, check),
+    ...readAuthentication(input, check, folder),
+  }
+}
+
+function readAuthentication(
+  { authenticators, default_auth: defaultAuth }: Partial<GatewayInput>,
+  check: Check,
+  folder: string,
+): Pick<GatewaySpec, 'authenticators' | 'defaultAuth'> {
+  const auth = defaultAuth === undefined ? null : readRouteAuth(defaultAuth)
+  return {
+    ...(authenticators === undefined
+      ? {}
+      : {
+          authenticators: readAuthenticators(authenticators, folder, (path, ...rest) =>
+            check(['authenticators', ...path], ...rest),
+          ),
+        }),
+    ...(auth === null ? {} : { defaultAuth: auth }),
   }
 }
 

@@ -1,6 +1,6 @@
 import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { PandoError, type AppSpec, type Diagnostic, type ServiceSpec } from '@pando/model'
+import { PandoError, type AppSpec, type Diagnostic, type GatewaySpec, type ServiceSpec } from '@pando/model'
 import type { FileFact } from './facts.js'
 import { tellingFiles, type FolderFacts } from './folder.js'
 import { readManifest } from './read.js'
@@ -19,6 +19,8 @@ export interface LoadOptions {
    * Null: only its name is known, so that nothing else is checked against it.
    */
   readonly neighbours?: Readonly<Record<string, ServiceSpec | null>>
+  /** The gateway that serves them. Absent: what it offers is not known, and not checked. */
+  readonly presentGateway?: GatewaySpec
   /**
    * To make images, whatever runs the services: these must be made one, and are where no other way is written; all others as far as they
    * can be.
@@ -58,6 +60,7 @@ export async function loadManifest(options: LoadOptions): Promise<LoadedManifest
       variables: options.variables,
       profiles: options.profiles ?? [],
       neighbours: options.neighbours ?? {},
+      ...(options.presentGateway === undefined ? {} : { presentGateway: options.presentGateway }),
       ...(options.images === undefined ? {} : { images: options.images }),
       files,
       folders,

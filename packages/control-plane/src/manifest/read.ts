@@ -32,6 +32,8 @@ export interface ReadRequest extends KnownFacts {
   readonly profiles: readonly string[]
   /** Services that are there beside those of the manifest. One that the manifest writes itself is not one of them. */
   readonly neighbours?: Readonly<Record<string, ServiceSpec | null>>
+  /** The gateway that serves the neighbours, and then these services too, whatever the manifest says. Absent: not known. */
+  readonly presentGateway?: GatewaySpec
   /** See `LoadOptions`. */
   readonly images?: readonly string[]
 }
@@ -135,6 +137,7 @@ export function readManifest(request: ReadRequest): ReadResult {
       ),
       gateway,
       gatewaySource,
+      servedBy: neighbours.length === 0 ? gateway : (request.presentGateway ?? null),
       api,
       apiSource,
     },

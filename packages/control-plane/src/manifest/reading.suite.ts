@@ -1,4 +1,4 @@
-import type { AppSpec, Diagnostic } from '@pando/model'
+import type { AppSpec, Diagnostic, GatewaySpec, ServiceSpec } from '@pando/model'
 import { expect } from 'vitest'
 import type { FileFact } from './facts.js'
 import type { FolderFacts } from './folder.js'
@@ -10,6 +10,8 @@ export interface Disk {
   readonly variables?: Readonly<Record<string, string | undefined>>
   readonly profiles?: readonly string[]
   readonly images?: readonly string[]
+  readonly neighbours?: Readonly<Record<string, ServiceSpec | null>>
+  readonly presentGateway?: GatewaySpec
   /** Texts by absolute path, beside the manifest itself. */
   readonly files?: Readonly<Record<string, string>>
   /** Entries by absolute path; null: no such folder. Folders that are not here hold an app.py. */
@@ -28,6 +30,8 @@ export function readFrom(text: string, disk: Disk = {}): Exclude<ReadResult, { k
       variables: disk.variables ?? {},
       profiles: disk.profiles ?? [],
       ...(disk.images === undefined ? {} : { images: disk.images }),
+      ...(disk.neighbours === undefined ? {} : { neighbours: disk.neighbours }),
+      ...(disk.presentGateway === undefined ? {} : { presentGateway: disk.presentGateway }),
       files,
       folders,
     })

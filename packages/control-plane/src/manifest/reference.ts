@@ -16,7 +16,9 @@ export function manifestReference(): string {
   add('rollout', definitions['rollout'])
   add('develop', definitions['develop'])
   add('services.*.routes[]', objectForm(definitions['route'], definitions))
+  add('auth', objectForm(definitions['auth'], definitions))
   add('gateway', definitions['gateway'])
+  add('authenticator', definitions['authenticator'])
   add('api', definitions['api'])
   return `${[introduction, ...sections, notes(), ''].join('\n').trimEnd()}\n`
 }

@@ -11,6 +11,7 @@ import type {
   ValueMatch,
 } from '@pando/model'
 import { stringify } from 'yaml'
+import { renderAuthentication, renderRouteAuth } from './authentication-render.js'
 import { renderExtras } from './container-extras-render.js'
 import { escapeInterpolation } from './interpolation.js'
 import { isSecretName } from './names.js'
@@ -45,6 +46,7 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
       access_log: app.gateway.accessLog,
       ...renderGatewayTraffic(app.gateway),
       limits: renderLimits(app.gateway.limits),
+      ...renderAuthentication(app.gateway, plain),
     },
     api: app.api,
   }
@@ -215,6 +217,7 @@ function renderRoute(route: RouteSpec): object {
             ...(backendRequestMs === null ? {} : { backend_request: formatDuration(backendRequestMs) }),
           },
         }),
+    ...(route.auth === undefined ? {} : { auth: renderRouteAuth(route.auth, plain) }),
   }
 }
 

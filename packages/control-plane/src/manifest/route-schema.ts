@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { routeTrafficFields } from './route-traffic-schema.js'
+import { routeAuthField } from './authentication-schema.js'
 import { duration, durationOfAtLeast, filled, flag, port, whole } from './schema-values.js'
 
 const scalarText = () => z.union([z.string(), z.number(), z.boolean()], { error: 'expected text' })
@@ -123,6 +124,7 @@ const routeObject = z.strictObject({
     })
     .optional()
     .describe('How long an answer may take; 504 after.'),
+  ...routeAuthField,
 })
 
 export const routeSchema = z

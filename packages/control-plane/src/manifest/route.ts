@@ -9,6 +9,7 @@ import type {
   ValueMatch,
 } from '@pando/model'
 import { whyFixed } from '@pando/model'
+import { readRouteAuth } from './authentication.js'
 import type { RouteInput } from './route-schema.js'
 import { readRouteTraffic } from './route-traffic.js'
 import type { Path, Source } from './source.js'
@@ -64,6 +65,7 @@ export function readRoute(input: string | RouteInput, context: RouteContext): Ro
       backendRequestMs: milliseconds(route.timeouts?.backend_request),
     },
     ...readRouteTraffic(route, report),
+    ...(route.auth === undefined ? {} : { auth: readRouteAuth(route.auth) }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { authenticationFields } from './authentication-schema.js'
 import { defaultLimits } from './defaults.js'
 import { containerExtraFields } from './container-extras-schema.js'
 import { containerFields, secretsSchema, volumesSchema } from './container-schema.js'
@@ -301,6 +302,7 @@ export const gatewaySchema = z
     access_log: flag().optional().describe('Writes a line a request. Default: false.'),
     ...gatewayTrafficFields,
     limits: limitsSchema.optional().describe('All are on by default.'),
+    ...authenticationFields,
   })
   .meta({ id: 'gateway', description: 'Where traffic from outside comes in.' })
 

@@ -41,7 +41,12 @@ export class AuthPolicies implements PolicyKind {
       }
       const onTrouble = (message: string): void => this.#onTrouble(`authenticator ${spec.name}: ${message}`)
       const context: AuthenticatorContext = { realm: config.app, stripped, now: Date.now, onTrouble }
-      this.#authenticators.set(spec.name, { description, authenticator: this.#make(spec, context) })
+      try {
+        this.#authenticators.set(spec.name, { description, authenticator: this.#make(spec, context) })
+      } catch (error) {
+        // Routes that name it deny; all others go on.
+        onTrouble((error as Error).message)
+      }
     }
     for (const { authenticator } of before.values()) authenticator.close()
   }
@@ -74,6 +79,8 @@ export class AuthPolicies implements PolicyKind {
         return new BasicAuthenticator(spec, context)
       case 'external':
         return new ExternalAuthenticator(spec, context)
+      default:
+        throw new Error('it is of a kind that this gateway does not know')
     }
   }
 }

@@ -56,8 +56,25 @@ function isConfig(value: unknown): value is GatewayConfig {
     value['services'].every(isService) &&
     isObject(value['limits']) &&
     Object.values(value['limits']).every((limit) => typeof limit === 'number') &&
-    (value['accessLog'] === null || typeof value['accessLog'] === 'string')
+    (value['accessLog'] === null || typeof value['accessLog'] === 'string') &&
+    isAuthentication(value)
   )
+}
+
+function isAuthentication({ authenticators, apiKeys }: Record<string, unknown>): boolean {
+  const isNamed = (spec: unknown): boolean =>
+    isObject(spec) && typeof spec['kind'] === 'string' && typeof spec['name'] === 'string'
+  const isKey = (key: unknown): boolean =>
+    isObject(key) && typeof key['hash'] === 'string' && isStrings(key['scopes']) && isStrings(key['services'])
+  return (
+    (authenticators === undefined || (isObject(authenticators) && Object.values(authenticators).every(isNamed))) &&
+    (apiKeys === undefined || (Array.isArray(apiKeys) && apiKeys.every(isKey)))
+  )
+}
+
+function isAuth(auth: unknown): boolean {
+  if (auth === undefined || auth === null) return true
+  return isObject(auth) && isStrings(auth['anyOf']) && isStrings(auth['scopes']) && isObjects(auth['claims'])
 }
 
 function isListener(value: unknown): boolean {
@@ -83,7 +100,8 @@ function isRoute(value: unknown): boolean {
     ) &&
     isObjects(value['filters']) &&
     isObjects(value['backends']) &&
-    isObject(value['timeouts'])
+    isObject(value['timeouts']) &&
+    isAuth(value['auth'])
   )
 }
 
