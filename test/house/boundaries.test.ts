@@ -169,7 +169,14 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/process': ['data-plane.ts', 'http-data-plane.ts', 'metrics/', 'rate-limit/worker-shares.ts'],
   'gateway/rate-limit': ['client-address/address.ts', 'policy/', 'route-table/header-edit.ts'],
   'gateway/resilience': [],
-  'gateway/route-table': ['http1/request-view.ts', 'metrics/', 'normal-path.ts', 'policy/', 'upstream.ts'],
+  'gateway/route-table': [
+    'http1/request-view.ts',
+    'metrics/',
+    'normal-path.ts',
+    'policy/',
+    'resilience/',
+    'upstream.ts',
+  ],
   'gateway/security-headers': ['policy/', 'route-table/header-edit.ts'],
 }
 

@@ -137,6 +137,12 @@ export const reasons = {
     title: 'A policy of the route could not be evaluated',
     hint: 'Nothing is let through meanwhile. The log of the gateway says why; check what the policy asks (its keys, its authorizer).',
   },
+  circuit_open: {
+    status: 503,
+    code: 'unavailable',
+    title: 'The service fails too often',
+    hint: 'Run "pando logs SERVICE" to see why; the gateway lets some requests through soon to see whether it is well again.',
+  },
   too_many_connections: {
     status: 503,
     code: 'limit_reached',

@@ -120,9 +120,13 @@ export class UpstreamService {
     return this.#eligible.filter((endpoint) => endpoint.ejectedUntil > now).length
   }
 
+  /** Its balancer wants to know what binds a request to an endpoint. */
+  get looksAtRequests(): boolean {
+    return this.#balancer === 'sticky' || this.#balancer === 'consistent_hash'
+  }
+
   /** What binds the request to an endpoint; null where the balancer does not look at requests. */
   affinityOf(request: AskedBy): Affinity | null {
-    if (this.#balancer !== 'sticky' && this.#balancer !== 'consistent_hash') return null
     return affinityOf(request, this.#balancer, this.#resilience.balancing, this.#bySticky)
   }
 

@@ -2,8 +2,11 @@ import type { Reason } from '../problem.js'
 import { grpcAnswer } from '../grpc/grpc-answer.js'
 import { grpcTimeoutMs, isGrpc } from '../grpc/grpc-request.js'
 import type { Admission } from '../policy/ask.js'
+import { HeadRequest } from '../policy/head-request.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
-import { type CompiledEdit, mergeEdits } from '../route-table/header-edit.js'
+import { remainingMs } from '../resilience/deadline.js'
+import { isFailure } from '../resilience/ejection.js'
+import { CompiledEdit, mergeEdits } from '../route-table/header-edit.js'
 import { tickMs } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { Relay } from '../tunnel/relay.js'
@@ -11,6 +14,7 @@ import type { Outcome, UpstreamService } from '../upstream.js'
 import { RequestAdmission } from './admission.js'
 import { Body, bodyOverhead, byChunks, byClose, byLength, noBody } from './body.js'
 import { ChunkDecoder, copy } from './chunk-decoder.js'
+import { callersDeadline, deadlineEdit } from './deadline-line.js'
 import type { ExchangeClient } from './exchange-client.js'
 import { ExchangeLog } from './exchange-log.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
@@ -18,8 +22,10 @@ import { isHead, isIdempotent } from './methods.js'
 import { describeRequest, latin1, type OwnAnswer, redirectOf, statusOf } from './own-answer.js'
 import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
 import { responseHeadSize } from './response-writer.js'
+import { hasIdempotencyKey, pauseAskedFor } from './retriable-answer.js'
 import { lastChunk, put } from './text.js'
 import type { Traffic } from './traffic.js'
+import { type RetryCause, Tries } from './tries.js'
 import { wantsUpgrade } from './upgrade.js'
 import type { ExchangeUpstream } from './exchange-upstream.js'
 
@@ -92,7 +98,7 @@ export class Exchange implements WrittenHead {
   #hadConnectTimeout = false
   #failure = ''
   #tried: UpstreamEndpoint[] | null = null
-  #retries = 0
+  readonly #tries = new Tries()
   /** Status sent to the client, 0 before. */
   #status = 0
   #reason: Reason | '' = ''
@@ -103,6 +109,8 @@ export class Exchange implements WrittenHead {
   #deadline = 0
   #attemptDeadline = 0
   #pendingDeadline = 0
+  /** The deadline as services are told it, milliseconds since the epoch; 0 is none. */
+  #deadlineAt = 0
   /** When the current try began, on the wheel's clock. */
   #triedAt = 0
   readonly #log = new ExchangeLog()
@@ -142,13 +150,14 @@ export class Exchange implements WrittenHead {
     this.#hadConnectTimeout = false
     this.#failure = ''
     this.#tried = null
-    this.#retries = 0
+    this.#tries.begin()
     this.#status = 0
     this.#reason = ''
     this.#isCut = false
     this.#startedAt = performance.now()
     this.#lastActivity = wheel.now
     this.#deadline = 0
+    this.#deadlineAt = 0
     this.#attemptDeadline = 0
     this.#pendingDeadline = 0
     traffic.metrics.inFlight.inc()
@@ -219,8 +228,8 @@ export class Exchange implements WrittenHead {
   dispatch(): void {
     this.#arm()
     if (this.#isBeingDecided) return
-    if (this.#ownAnswer !== null) this.#answer(this.#ownAnswer)
-    else if (!this.#tryDispatch()) this.#wait()
+    if (this.#ownAnswer === null) this.#enter()
+    else this.#answer(this.#ownAnswer)
   }
 
   /** For the queue of waiting requests: true when this one waits no more. */
@@ -309,6 +318,7 @@ export class Exchange implements WrittenHead {
       at = head.restStart
       end = head.restEnd
       if (parser.status >= 200 || parser.status === 101) {
+        if (parser.status >= 429 && this.#refusesAnswer(parser, at, end)) return
         this.#startResponse(parser, bytes, at, end)
         return
       }
@@ -381,8 +391,22 @@ export class Exchange implements WrittenHead {
           : { kind: 'problem', reason: 'method_not_allowed', detail, allow }
       return
     }
-    const timeoutMs = this.#timeoutMs(parser, route.requestTimeoutMs ?? limits.requestTimeoutMs)
-    if (timeoutMs > 0) this.#deadline = wheel.now + timeoutMs + tickMs
+    if (!this.#isIdempotent && route.retry !== null && route.retry.idempotencyKey) {
+      this.#isIdempotent = hasIdempotencyKey(parser)
+    }
+    const callers = client.listener.isMesh ? callersDeadline(parser) : 0
+    const ownMs = this.#timeoutMs(parser, route.requestTimeoutMs ?? limits.requestTimeoutMs)
+    if (ownMs > 0 || callers > 0) {
+      const unixMs = Date.now()
+      if (callers > 0 && callers <= unixMs) {
+        const detail = 'Whoever asked has waited as long as it said it would (X-Request-Deadline).'
+        this.#ownAnswer = { kind: 'problem', reason: 'upstream_timeout', detail }
+        return
+      }
+      const timeoutMs = remainingMs(ownMs, callers, unixMs)
+      this.#deadline = wheel.now + timeoutMs + tickMs
+      this.#deadlineAt = unixMs + timeoutMs
+    }
     if (route.redirect === null) this.#service = route.pickService()
     if (this.#service?.isFramed === true) {
       this.requestBody.isOutChunked = false
@@ -409,7 +433,8 @@ export class Exchange implements WrittenHead {
     const traffic = this.#traffic
     const { maxBodyBytes } = traffic.limits
     const { forwardedLines, listener } = this.#client
-    const edit = admission === null ? route.requestEdit : mergeEdits(route.requestEdit, admission.request)
+    let edit = admission === null ? route.requestEdit : mergeEdits(route.requestEdit, admission.request)
+    if (this.#deadlineAt > 0) edit = mergeEdits(edit, deadlineEdit(this.#deadlineAt))
     const size = requestHeadSize(parser, route, edit, forwardedLines)
     if (size > this.#out.length) {
       traffic.giveHead(this.#out)
@@ -439,6 +464,23 @@ export class Exchange implements WrittenHead {
     }
     // What the gateway answers by itself counts against no service.
     if (this.#ownAnswer !== null) this.#service = null
+    else if (this.#service?.looksAtRequests === true) {
+      const request = this.#admission?.request ?? new HeadRequest(parser, listener, this.#client.remoteAddress)
+      this.#tries.affinity = this.#service.affinityOf(request)
+    }
+  }
+
+  /** Sends the request to its service, or lets it wait, unless the service has too much to do. */
+  #enter(): void {
+    const traffic = this.#traffic
+    const rules = (this.#route as CompiledRoute).retry ?? traffic.retryRules
+    const refusal = this.#tries.enter(this.#service as UpstreamService, rules, traffic.wheel.now)
+    if (refusal !== null) {
+      const { reason, detail, waitMs } = refusal
+      this.#answer({ kind: 'problem', reason, detail, retryAfterSeconds: waitMs / 1000 })
+    } else if (!this.#tryDispatch()) {
+      this.#wait()
+    }
   }
 
   get #isBeingDecided(): boolean {
@@ -502,7 +544,7 @@ export class Exchange implements WrittenHead {
     const { now } = this.#traffic.wheel
     let passedOver = this.#tried
     for (;;) {
-      const endpoint = service.pick(passedOver, now)
+      const endpoint = service.pick(passedOver, now, Math.random, this.#tries.affinity)
       if (endpoint === null) return false
       if (this.#tryEndpoint(endpoint, now)) return true
       passedOver = passedOver === null ? [endpoint] : [...passedOver, endpoint]
@@ -518,7 +560,7 @@ export class Exchange implements WrittenHead {
     const isRepeatable = this.#isIdempotent && !this.#wantsUpgrade
     const { opening } = connections
     let since = Number.POSITIVE_INFINITY
-    if (this.#retries === 0) since = isRepeatable ? 0 : now - freshIdleMs
+    if (!this.#tries.distrustsIdle) since = isRepeatable ? 0 : now - freshIdleMs
     const upstream = connections.obtain(this, since)
     if (upstream === null) return false
     if (connections.opening > opening) traffic.table.serviceMetrics(service).connects.inc()
@@ -606,7 +648,7 @@ export class Exchange implements WrittenHead {
     const upstream = this.#detach()
     if (upstream !== null) this.#noteOutcome(upstream.endpoint, 'timeout')
     upstream?.destroy()
-    if (this.#canSendAgain()) this.#sendAgain()
+    if (this.#takeTry('timeout', false)) this.#sendAgain(0)
     else this.#timeOut('upstream_timeout', 'The service did not begin its answer in the time that the route gives it.')
   }
 
@@ -616,27 +658,65 @@ export class Exchange implements WrittenHead {
     else this.refuse(reason, detail)
   }
 
-  #canSendAgain(): boolean {
+  /** Whether the request can be sent again at all, and may for that cause. */
+  #canSendAgain(cause: RetryCause): boolean {
     return (
       this.#isIdempotent &&
       this.#isReplayable &&
       !this.#wantsUpgrade &&
       !this.#hasResponseHead &&
-      this.#retries < this.#traffic.limits.maxRetries
+      this.#tries.allows(cause)
     )
   }
 
-  /** On another endpoint where there is one, and on a new connection anyhow: idle ones may have died of the same cause. */
-  #sendAgain(): void {
-    const service = this.#service as UpstreamService
-    this.#retries++
+  #takeTry(cause: RetryCause, isPaidFor: boolean): boolean {
+    if (!this.#canSendAgain(cause)) return false
+    const { wheel, table } = this.#traffic
+    const metrics = table.serviceMetrics(this.#service as UpstreamService)
+    const isTaken = this.#tries.take(cause, isPaidFor, wheel.now)
+    if (isTaken) metrics.retries.inc()
+    else metrics.retriesRefused.inc()
+    return isTaken
+  }
+
+  /** After so many milliseconds or what the rules say, whichever is longer; on another endpoint where there is one. */
+  #sendAgain(leastMs: number): void {
     this.#hasResponseBytes = false
-    this.#traffic.table.serviceMetrics(service).retries.inc()
     this.#isSent = false
+    const ms = Math.max(leastMs, this.#tries.pauseMs())
+    if (ms === 0) {
+      this.#dispatchAgain()
+      return
+    }
+    this.#arm()
+    this.#tries.pause(ms, () => this.#dispatchAgain())
+  }
+
+  #dispatchAgain(): void {
+    this.#lastActivity = this.#traffic.wheel.now
     this.#tried = this.#endpoint === null ? null : [this.#endpoint]
     if (this.#tryDispatch()) return
     this.#tried = null
     if (!this.#tryDispatch()) this.#wait()
+  }
+
+  /** Lets the answer go whose head has just been read, and sends the request again; false when the client is to have that answer. */
+  #refusesAnswer(parser: HeadParser, at: number, end: number): boolean {
+    const { status } = parser
+    if (!this.#canSendAgain(status)) return false
+    const leftMs = this.#deadline === 0 ? Infinity : this.#deadline - this.#traffic.wheel.now
+    const ms = pauseAskedFor(parser, leftMs, Date.now())
+    if (ms === null || !this.#takeTry(status, false)) return false
+    const upstream = this.#detach() as ExchangeUpstream
+    this.#noteOutcome(upstream.endpoint, status)
+    // Each try is one of its revision's, or a canary's errors would be hidden by what mends them.
+    upstream.endpoint.counts?.record(status, (this.#traffic.wheel.now - this.#triedAt) / 1000)
+    const length = this.#isHead ? 0 : parser.contentLength
+    const isWhole = end - at === length && parser.minorVersion === 1 && !parser.hasClose && this.requestBody.isDone
+    if (isWhole && !upstream.wire.isBlocked) upstream.rest()
+    else upstream.destroy()
+    this.#sendAgain(ms)
+    return true
   }
 
   #onUpstreamLost(connection: ExchangeUpstream, failure: string): void {
@@ -655,8 +735,8 @@ export class Exchange implements WrittenHead {
       } else {
         this.#cut()
       }
-    } else if (this.#canSendAgain()) {
-      this.#sendAgain()
+    } else if (this.#takeTry('reset', connection.hasAnswered && !this.#hasResponseBytes)) {
+      this.#sendAgain(0)
     } else {
       const state = this.#hasResponseBytes ? 'in the middle of its answer' : 'before it answered'
       this.refuse('upstream_closed', `${endpoint.address}, ${state}: ${failure}.`)
@@ -852,12 +932,17 @@ export class Exchange implements WrittenHead {
   #responseEdit(): CompiledEdit | null {
     const edit = (this.#route as CompiledRoute).responseEdit
     const verdict = this.#admission?.verdict ?? null
-    return verdict === null ? edit : mergeEdits(edit, verdict.response)
+    const edited = verdict === null ? edit : mergeEdits(edit, verdict.response)
+    const { affinity } = this.#tries
+    if (affinity === null || this.#service === null || this.#endpoint === null) return edited
+    const line = this.#service.cookieLine(affinity, this.#endpoint, this.#client.listener.isSecure)
+    return line === null ? edited : mergeEdits(edited, new CompiledEdit([], Buffer.from(line)))
   }
 
   /** Leaves the policies, the queue and the upstream. */
   #drop(): void {
     this.#admission?.abandon()
+    this.#tries.stop()
     if (this.#isPending) {
       this.#isPending = false
       this.#traffic.pending.remove(this.#service as UpstreamService, this)
@@ -884,6 +969,7 @@ export class Exchange implements WrittenHead {
     const durationMs = performance.now() - this.#startedAt
     this.isActive = false
     traffic.metrics.inFlight.dec()
+    this.#tries.leave(this.#hasFailed(), traffic.wheel.now)
     const route = this.#route
     if (route !== null) {
       const metrics = service === null ? route.metrics : route.metricsFor(service)
@@ -894,6 +980,13 @@ export class Exchange implements WrittenHead {
     if (traffic.accessLog !== null) this.#writeLog(durationMs)
     if (!this.#isOutLent) traffic.giveHead(this.#out)
     this.#out = noBytes
+  }
+
+  /** Whether the service has failed the request; null when nothing was found out about it. */
+  #hasFailed(): boolean | null {
+    if (this.#isCut) return true
+    if (this.#endpoint === null || this.#status === 0) return null
+    return isFailure(this.#status, 'gateway')
   }
 
   /** Lets the client's timer go off when the next of the timeouts may be over. */
@@ -924,7 +1017,7 @@ export class Exchange implements WrittenHead {
     record.asked = this.#reason === '' ? '' : endpoint
     record.reason = this.#reason
     record.isCut = this.#isCut
-    record.retries = this.#retries
+    record.retries = this.#tries.retries
     record.requestId = this.#out
     record.requestIdStart = this.requestIdStart
     record.requestIdEnd = this.requestIdEnd

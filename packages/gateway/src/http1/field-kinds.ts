@@ -19,6 +19,8 @@ export const traceparent = 9
 export const identity = 10
 export const keepAlive = 11
 export const date = 12
+/** When the caller stops waiting (`X-Request-Deadline`): the gateway says it anew, and from outside it is nobody's to say. */
+export const deadline = 13
 
 const names: readonly (readonly [string, number])[] = [
   ['host', host],
@@ -37,6 +39,7 @@ const names: readonly (readonly [string, number])[] = [
   ['x-real-ip', identity],
   ['keep-alive', keepAlive],
   ['date', date],
+  ['x-request-deadline', deadline],
 ]
 
 interface KnownName {
@@ -44,7 +47,7 @@ interface KnownName {
   readonly kind: number
 }
 
-const longest = 17
+const longest = 18
 const byLength: KnownName[][] = Array.from({ length: longest + 1 }, () => [])
 for (const [name, kind] of names) byLength[name.length].push({ bytes: ascii(name), kind })
 

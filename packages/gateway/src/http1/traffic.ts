@@ -4,6 +4,7 @@ import { AccessRecord } from '../access-record.js'
 import { Http2UpstreamConnections } from '../http2/upstream/upstream-connections.js'
 import { IdSource } from '../ids.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
+import { defaultRules, type RetryRules } from '../resilience/retry-rules.js'
 import type { CompiledTable } from '../route-table/compile.js'
 import type { TimerWheel } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
@@ -11,6 +12,7 @@ import type { UpstreamService } from '../upstream.js'
 import { ascii } from './chars.js'
 import type { ClientConnection } from './client-connection.js'
 import { Parsers } from './head-reader.js'
+import { Outcomes } from './outcomes.js'
 import { Outputs, readBytes } from './outputs.js'
 import { PendingRequests } from './pending-requests.js'
 import { ResponseShape } from './response-writer.js'
@@ -47,6 +49,8 @@ export class Traffic {
   readonly endpoints = new Set<UpstreamEndpoint>()
   readonly pending: PendingRequests
   requestParsers: Parsers
+  /** For routes that have none of their own. */
+  retryRules: RetryRules
   responseParsers = new Parsers(false, responseLimits)
   onDrained: (endpoint: string) => void = () => {}
   /** A request or a tunnel waits for a service that sleeps. */
@@ -64,6 +68,8 @@ export class Traffic {
     this.wheel = wheel
     this.requestParsers = new Parsers(true, table.limits)
     this.pending = new PendingRequests(this)
+    this.retryRules = defaultRules(table.limits.maxRetries)
+    this.#observe(table)
   }
 
   swap(table: CompiledTable): void {
@@ -71,6 +77,8 @@ export class Traffic {
     const before = this.limits
     this.table = table
     this.limits = limits
+    this.retryRules = defaultRules(limits.maxRetries)
+    this.#observe(table)
     if (
       limits.maxHeadBytes !== before.maxHeadBytes ||
       limits.maxHeaders !== before.maxHeaders ||
@@ -130,8 +138,10 @@ export class Traffic {
   /** Brings the numbers up to date that are only added up when they are read. */
   countServices(): void {
     for (const service of this.table.services.values()) {
-      const { inFlight, waiting } = this.table.serviceMetrics(service)
+      const { inFlight, waiting, ejected, isOpen } = this.table.serviceMetrics(service)
       inFlight.set(service.inFlight)
+      ejected.set(service.ejected(this.wheel.now))
+      isOpen.set(service.guard?.breaker?.state === 'open' ? 1 : 0)
       waiting.set(this.pending.of(service) + service.waitingTunnels)
     }
   }
@@ -153,6 +163,10 @@ export class Traffic {
       this.#dateLine = ascii(`Date: ${new Date(now).toUTCString()}\r\n`)
     }
     return this.#dateLine
+  }
+
+  #observe(table: CompiledTable): void {
+    for (const service of table.services.values()) service.observer ??= new Outcomes(service, this)
   }
 
   #drained(endpoint: UpstreamEndpoint): void {

@@ -36,6 +36,12 @@ export interface ServiceMetrics {
   readonly retries: Counter
   readonly connects: Counter
   readonly connectFailures: Counter
+  readonly retriesRefused: Counter
+  readonly ejections: Counter
+  /** Set when they are read. */
+  readonly ejected: Gauge
+  /** 1 while the circuit breaker is open. */
+  readonly isOpen: Gauge
   /** Set when they are read. */
   readonly inFlight: Gauge
   readonly waiting: Gauge
@@ -84,13 +90,13 @@ export class GatewayMetrics {
 
   readonly #revisionDurations = this.#registry.histogram(
     'pando_gateway_revision_request_duration_seconds',
-    'Durations of requests by the revision that was asked last.',
+    'Durations of tries by the revision that was asked; one that failed by its connection counts with the next.',
     durationBounds,
     ['service', 'revision'],
   )
   readonly #revisionErrors = this.#registry.counter(
     'pando_gateway_revision_errors_total',
-    'Requests answered with 500 or above, by the revision that was asked last.',
+    'Tries answered with 500 or above, by the revision that was asked.',
     ['service', 'revision'],
   )
 
@@ -125,7 +131,7 @@ export class GatewayMetrics {
   )
   readonly #retries = this.#registry.counter(
     'pando_gateway_retries_total',
-    'Requests sent again after a connection failed under them.',
+    'Requests sent again after a try of them had failed.',
     ['service'],
   )
   readonly #connects = this.#registry.counter(
@@ -150,6 +156,27 @@ export class GatewayMetrics {
     ['service'],
   )
 
+  readonly #retriesRefused = this.#registry.counter(
+    'pando_gateway_retries_refused_total',
+    'Requests that could have been sent again and were not, as the retry budget or the circuit breaker was used up.',
+    ['service'],
+  )
+  readonly #ejections = this.#registry.counter(
+    'pando_gateway_ejections_total',
+    'Times that an endpoint was left alone for a while because of its errors, in some worker.',
+    ['service'],
+  )
+  readonly #ejected = this.#registry.gauge(
+    'pando_gateway_endpoints_ejected',
+    'Endpoints that are left alone because of their errors, summed over the workers.',
+    ['service'],
+  )
+  readonly #isOpen = this.#registry.gauge(
+    'pando_gateway_circuit_open',
+    'Workers whose circuit breaker of the service is open.',
+    ['service'],
+  )
+
   /** By reason, resolved once. */
   readonly refused = Object.fromEntries(
     Object.keys(reasons).map((reason) => [reason, this.#refused.with(reason)]),
@@ -171,6 +198,10 @@ export class GatewayMetrics {
       retries: this.#retries.with(name),
       connects: this.#connects.with(name),
       connectFailures: this.#connectFailures.with(name),
+      retriesRefused: this.#retriesRefused.with(name),
+      ejections: this.#ejections.with(name),
+      ejected: this.#ejected.with(name),
+      isOpen: this.#isOpen.with(name),
       inFlight: this.#serviceInFlight.with(name),
       waiting: this.#serviceWaiting.with(name),
     }

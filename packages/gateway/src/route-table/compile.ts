@@ -2,6 +2,7 @@ import type { GatewayConfig, GatewayLimits, GatewayService, RouteSpec, RoutingTa
 import type { RequestView } from '../http1/request-view.js'
 import { GatewayMetrics, type ServiceMetrics } from '../metrics/gateway-metrics.js'
 import { Policies } from '../policy/policies.js'
+import { RetryRules } from '../resilience/retry-rules.js'
 import { UpstreamEndpoint, UpstreamService } from '../upstream.js'
 import { CompiledRoute } from './compiled-route.js'
 import { compileConditions } from './conditions.js'
@@ -213,6 +214,7 @@ function compileRoute(
       return upstream === undefined ? [] : [{ service: upstream, weight }]
     }),
     policies: policies.of(spec, own),
+    retry: spec.retry === undefined ? null : new RetryRules(spec.retry),
     metrics,
   }
   const entries: HostedEntry[] = []
@@ -250,6 +252,7 @@ function compileMesh(
       backendRequestTimeoutMs: null,
       backends: service === undefined ? [] : [{ service, weight: 1 }],
       policies: [],
+      retry: null,
       metrics,
     })
     routes.set(listener.name, route)

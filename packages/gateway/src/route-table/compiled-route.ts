@@ -1,5 +1,6 @@
 import type { GatewayMetrics, ExchangeMetrics } from '../metrics/gateway-metrics.js'
 import type { RoutePolicy } from '../policy/route-policy.js'
+import type { RetryRules } from '../resilience/retry-rules.js'
 import type { UpstreamService } from '../upstream.js'
 import type { CompiledEdit } from './header-edit.js'
 import type { CompiledRedirect, CompiledRewrite } from './rewrite.js'
@@ -16,6 +17,7 @@ export interface CompiledRouteOptions {
   readonly backends: readonly { readonly service: UpstreamService; readonly weight: number }[]
   /** What a request has to pass, in order. */
   readonly policies: readonly RoutePolicy[]
+  readonly retry: RetryRules | null
   readonly metrics: GatewayMetrics
 }
 
@@ -34,6 +36,8 @@ export class CompiledRoute {
   /** One try until the head of its response, milliseconds; null has none. */
   readonly backendRequestTimeoutMs: number | null
   readonly policies: readonly RoutePolicy[]
+  /** When a request may be sent again; null takes the gateway's rules. */
+  readonly retry: RetryRules | null
   /** For exchanges that reach no service: redirects and errors. */
   readonly metrics: ExchangeMetrics
   readonly #services: readonly UpstreamService[]
@@ -52,6 +56,7 @@ export class CompiledRoute {
     this.requestTimeoutMs = options.requestTimeoutMs
     this.backendRequestTimeoutMs = options.backendRequestTimeoutMs
     this.policies = options.policies
+    this.retry = options.retry
     this.metrics = options.metrics.exchange(options.name, '')
     const weighted = options.backends.filter((backend) => backend.weight > 0)
     this.#services = weighted.map((backend) => backend.service)

@@ -1,0 +1,114 @@
+import type { Affinity } from '../balancer/affinity.js'
+import { backoffMs } from '../resilience/backoff.js'
+import type { Admission } from '../resilience/failure-breaker.js'
+import type { RetryRules } from '../resilience/retry-rules.js'
+import type { GuardRefusal, ServiceGuard } from '../resilience/service-guard.js'
+import type { UpstreamService } from '../upstream.js'
+
+/** Why a request that was sent is to be sent again: what the route's rules are asked for. */
+export type RetryCause = 'reset' | 'timeout' | number
+
+/**
+ * The tries of one request: what may be tried, and when. An exchange has one and uses it for one request after the other.
+ *
+ * Invariants: what `enter` took of the service's guard is given back by `leave`, once; at most one pause is under way.
+ */
+export class Tries {
+  /** Further tries so far. */
+  retries = 0
+  /** What binds the request to an endpoint; null where nothing does. */
+  affinity: Affinity | null = null
+  /** The last try failed by its connection: others that are idle may have died of the same cause. */
+  distrustsIdle = false
+  #service: UpstreamService | null = null
+  #rules: RetryRules | null = null
+  #guard: ServiceGuard | null = null
+  #admission: Admission = 'normal'
+  #holdsRetry = false
+  #pause: NodeJS.Timeout | null = null
+
+  /** A new request. */
+  begin(): void {
+    this.retries = 0
+    this.affinity = null
+    this.distrustsIdle = false
+    this.#service = null
+    this.#rules = null
+    this.#guard = null
+    this.#holdsRetry = false
+  }
+
+  /** The request is about to be sent to the service; it is not where that has too much to do or fails too often. */
+  enter(service: UpstreamService, rules: RetryRules, now: number): GuardRefusal | null {
+    this.#service = service
+    this.#rules = rules
+    service.budget.noteRequest(now)
+    const { guard } = service
+    if (guard === null) return null
+    const refusal = guard.admit(service.name, now)
+    if (refusal === null) {
+      this.#guard = guard
+      this.#admission = guard.admission
+    }
+    return refusal
+  }
+
+  /** Whether the rules allow one more try for that cause, of a request that can be sent again. Nothing is taken yet. */
+  allows(cause: RetryCause): boolean {
+    const rules = this.#rules
+    if (rules === null || this.retries >= rules.attempts) return false
+    if (cause === 'reset') return rules.onReset
+    return cause === 'timeout' ? rules.onTimeout : rules.takesStatus(cause)
+  }
+
+  /**
+   * Takes one more try out of what the service may be tried. `isPaidFor`: the connection had served before it broke, so that the first further
+   * try stands against an answer that came, and the end of a connection is not paid for by the others.
+   */
+  take(cause: RetryCause, isPaidFor: boolean, now: number): boolean {
+    const service = this.#service
+    if (service === null) return false
+    const isFree = isPaidFor && this.retries === 0
+    if (!isFree && !service.budget.take(now)) return false
+    if (this.#guard !== null && !this.#holdsRetry) {
+      if (!this.#guard.takeRetry()) return false
+      this.#holdsRetry = true
+    }
+    this.retries++
+    this.distrustsIdle = typeof cause !== 'number'
+    return true
+  }
+
+  /** Milliseconds until the next try, by the rules. */
+  pauseMs(random: () => number = Math.random): number {
+    return this.#rules === null ? 0 : backoffMs(this.retries, this.#rules.backoffMs, random)
+  }
+
+  /** Calls back after so many milliseconds, unless it is `stop`ped before. */
+  pause(ms: number, callback: () => void): void {
+    this.#pause = setTimeout(() => {
+      this.#pause = null
+      callback()
+    }, ms)
+  }
+
+  get isPausing(): boolean {
+    return this.#pause !== null
+  }
+
+  stop(): void {
+    if (this.#pause === null) return
+    clearTimeout(this.#pause)
+    this.#pause = null
+  }
+
+  /** The request is over. `isFailure` is null when that says nothing of the service. */
+  leave(isFailure: boolean | null, now: number): void {
+    this.stop()
+    const guard = this.#guard
+    if (guard === null) return
+    this.#guard = null
+    if (this.#holdsRetry) guard.leaveRetry()
+    guard.leave(this.#admission, isFailure, now)
+  }
+}
