@@ -6,7 +6,14 @@ const longestPauseMs = 30_000
 
 /** What hangs on an endpoint and must end with it: its idle connections. The data plane brings its own. */
 export interface EndpointPool {
+  /** Connections that are open or being opened. */
+  readonly open?: number
   close(): void
+}
+
+/** What all endpoints of a service may have of connections together. */
+export interface ConnectionLimit {
+  readonly isReached: boolean
 }
 
 /**
@@ -45,6 +52,8 @@ export class UpstreamEndpoint {
   /** Running score of smooth weighted round robin. */
   score = 0
   pool: EndpointPool | null = null
+  /** Set by its service; null where each endpoint has a limit of its own only. */
+  connectionLimit: ConnectionLimit | null = null
   /** Where its exchanges are counted; the table's compiler sets it. */
   counts: RevisionMetrics | null = null
 

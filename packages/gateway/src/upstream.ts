@@ -16,7 +16,7 @@ import { isUsable } from './balancer/usable.js'
 import { eject, mayEject, noteOutcome, type Outcome } from './resilience/ejection.js'
 import { RetryBudget } from './resilience/retry-budget.js'
 import { ServiceGuard } from './resilience/service-guard.js'
-import type { UpstreamEndpoint } from './upstream-endpoint.js'
+import type { ConnectionLimit, UpstreamEndpoint } from './upstream-endpoint.js'
 
 export type { Outcome } from './resilience/ejection.js'
 export { UpstreamEndpoint } from './upstream-endpoint.js'
@@ -85,6 +85,9 @@ export class UpstreamService {
     this.budget.spec = this.#resilience.retryBudget
     this.#updateGuard()
     this.endpoints = endpoints
+    const most = this.guard?.spec.maxConnections ?? null
+    const limit = most === null ? null : new ServiceConnections(endpoints, most)
+    for (const endpoint of endpoints) endpoint.connectionLimit = limit
     this.#eligible = endpoints.filter((endpoint) => endpoint.isEligible)
     for (const endpoint of endpoints) if (!endpoint.isEligible) endpoint.healthySince = -1
     this.#bySticky =
@@ -197,6 +200,23 @@ export class UpstreamService {
     else if (this.guard === null || JSON.stringify(this.guard.spec) !== JSON.stringify(spec)) {
       this.guard = new ServiceGuard(spec, 0)
     }
+  }
+}
+
+/** Counted when one is to be opened, so that it costs a request nothing. */
+class ServiceConnections implements ConnectionLimit {
+  readonly #endpoints: readonly UpstreamEndpoint[]
+  readonly #most: number
+
+  constructor(endpoints: readonly UpstreamEndpoint[], most: number) {
+    this.#endpoints = endpoints
+    this.#most = most
+  }
+
+  get isReached(): boolean {
+    let open = 0
+    for (const { pool } of this.#endpoints) open += pool?.open ?? 0
+    return open >= this.#most
   }
 }
 

@@ -27,7 +27,10 @@ export class EndpointConnections implements EndpointPool, ExchangeUpstreams {
       connection.use(exchange)
       return connection
     }
-    if (this.open >= this.#traffic.limits.maxConnectionsPerEndpoint) {
+    if (
+      this.open >= this.#traffic.limits.maxConnectionsPerEndpoint ||
+      this.endpoint.connectionLimit?.isReached === true
+    ) {
       if (last < 0) return null
       // To make room, the one longest unused goes.
       idle.shift()?.destroy()

@@ -1,4 +1,7 @@
 import type { AccessRecord } from '../access-record.js'
+import type { CompiledRoute } from '../route-table/compiled-route.js'
+import type { UpstreamEndpoint } from '../upstream-endpoint.js'
+import type { UpstreamService } from '../upstream.js'
 import { copy } from './chunk-decoder.js'
 import type { HeadParser } from './head-parser.js'
 
@@ -20,7 +23,18 @@ export class ExchangeLog {
     copy(parser.path, 0, parser.pathLength, this.#bytes, to)
   }
 
-  fill(record: AccessRecord): void {
+  /** What was asked, and who; `record.reason` is set already. */
+  fill(
+    record: AccessRecord,
+    route: CompiledRoute | null,
+    service: UpstreamService | null,
+    endpoint: UpstreamEndpoint | null,
+  ): void {
+    const id = endpoint === null ? '' : endpoint.id
+    record.route = route === null ? '' : route.name
+    record.service = service === null ? '' : service.name
+    record.endpoint = record.reason === '' ? id : ''
+    record.asked = record.reason === '' ? '' : id
     record.bytes = this.#bytes
     record.methodStart = 0
     record.methodEnd = this.#methodLength

@@ -24,6 +24,7 @@ import { requestHeadSize, writeRequest, type WrittenHead } from './request-write
 import { responseHeadSize } from './response-writer.js'
 import { hasIdempotencyKey, pauseAskedFor } from './retriable-answer.js'
 import { lastChunk, put } from './text.js'
+import { unreached } from './unreached.js'
 import type { Traffic } from './traffic.js'
 import { type RetryCause, Tries } from './tries.js'
 import { wantsUpgrade } from './upgrade.js'
@@ -617,7 +618,7 @@ export class Exchange implements WrittenHead {
       this.#pendingDeadline = wheel.now + limits.pendingTimeoutMs + tickMs
     }
     if (!pending.add(service, this)) {
-      const detail = `${limits.maxPending} requests for ${service.name} are waiting already.`
+      const detail = `${pending.most(service)} requests for ${service.name} are waiting already.`
       this.#answer({ kind: 'problem', reason: 'overloaded', detail, retryAfterSeconds: 1 })
       return
     }
@@ -627,21 +628,18 @@ export class Exchange implements WrittenHead {
 
   /** It has waited for as long as it may. */
   #refuseUnreached(): void {
-    const service = (this.#service as UpstreamService).name
-    const answer = { kind: 'problem', retryAfterSeconds: 1 } as const
-    if (this.#failure !== '') {
-      const reason = this.#hadConnectTimeout ? 'upstream_timeout' : 'connect_failed'
-      const detail = `No connection to ${service} could be opened; the last try, ${this.#failure}.`
-      this.#answer({ ...answer, reason, detail, status: this.#hadConnectTimeout ? 504 : 503 })
-    } else if ((this.#service as UpstreamService).hasEligible) {
-      const detail = `All connections to ${service} stayed in use for ${this.#traffic.limits.pendingTimeoutMs} ms.`
-      this.#answer({ ...answer, reason: 'overloaded', detail })
-    } else if (this.#isHeld) {
-      const detail = `${service} slept, and no instance of it became healthy while the request was held.`
-      this.#answer({ ...answer, reason: 'activation_timeout', detail })
-    } else {
-      this.#answer({ ...answer, reason: 'no_healthy_endpoint', detail: `${service} has no healthy endpoint.` })
-    }
+    const service = this.#service as UpstreamService
+    const { limits } = this.#traffic
+    this.#answer(
+      unreached({
+        service: service.name,
+        failure: this.#failure,
+        hadConnectTimeout: this.#hadConnectTimeout,
+        hasEligible: service.hasEligible,
+        wasHeld: this.#isHeld,
+        pendingTimeoutMs: limits.pendingTimeoutMs,
+      }),
+    )
   }
 
   #timeOutAttempt(): void {
@@ -1005,22 +1003,17 @@ export class Exchange implements WrittenHead {
   #writeLog(durationMs: number): void {
     const { record, accessLog } = this.#traffic
     record.client = this.#admission?.request.clientAddress ?? this.#client.remoteAddress
-    this.#log.fill(record)
     record.status = this.#status
     record.requestBytes = this.requestBody.passed
     record.responseBytes = this.responseBody.passed
     record.durationMs = durationMs
-    record.route = this.#route === null ? '' : this.#route.name
-    record.service = this.#service === null ? '' : this.#service.name
-    const endpoint = this.#endpoint === null ? '' : this.#endpoint.id
-    record.endpoint = this.#reason === '' ? endpoint : ''
-    record.asked = this.#reason === '' ? '' : endpoint
     record.reason = this.#reason
     record.isCut = this.#isCut
     record.retries = this.#tries.retries
     record.requestId = this.#out
     record.requestIdStart = this.requestIdStart
     record.requestIdEnd = this.requestIdEnd
+    this.#log.fill(record, this.#route, this.#service, this.#endpoint)
     accessLog?.append(record)
   }
 }

@@ -26,12 +26,17 @@ export class PendingRequests {
       queue = []
       this.#queues.set(service, queue)
     }
-    if (queue.length >= this.#traffic.limits.maxPending) return false
+    if (queue.length >= this.most(service)) return false
     queue.push(exchange)
     this.#counted(1)
     if (!this.#timer.isScheduled) this.#traffic.wheel.schedule(this.#timer, tickMs)
     if (service.isAsleep) this.#traffic.onHeld()
     return true
+  }
+
+  /** How many of one service may wait. */
+  most(service: UpstreamService): number {
+    return service.guard?.spec.maxPending ?? this.#traffic.limits.maxPending
   }
 
   /** Of one service. */
