@@ -281,12 +281,14 @@ export class Exchange implements WrittenHead {
 
   /** The service says that it has done nothing with the request: it may go elsewhere whatever its method, as long as all of it is still there. */
   onUpstreamRefused(connection: ExchangeUpstream, failure: string): void {
-    if (this.#hasResponseHead || !this.#isReplayable || this.#retries >= this.#traffic.limits.maxRetries) {
+    const { limits, table } = this.#traffic
+    if (this.#hasResponseHead || !this.#isReplayable || !this.#tries.takeUntouched(limits.maxRetries)) {
       this.#onUpstreamLost(connection, failure)
       return
     }
+    table.serviceMetrics(this.#service as UpstreamService).retries.inc()
     this.#detach()
-    this.#sendAgain()
+    this.#sendAgain(0)
   }
 
   /** What the service sends breaks the rules of its protocol; nothing more comes. */
@@ -711,7 +713,7 @@ export class Exchange implements WrittenHead {
     upstream.endpoint.counts?.record(status, (this.#traffic.wheel.now - this.#triedAt) / 1000)
     const length = this.#isHead ? 0 : parser.contentLength
     const isWhole = end - at === length && parser.minorVersion === 1 && !parser.hasClose && this.requestBody.isDone
-    if (isWhole && !upstream.wire.isBlocked) upstream.rest()
+    if (isWhole && this.#service?.isFramed === false && !upstream.wire.isBlocked) upstream.rest()
     else upstream.destroy()
     this.#sendAgain(ms)
     return true

@@ -79,6 +79,14 @@ export class Tries {
     return true
   }
 
+  /** One more try of a request that the service has done nothing with, and says so: it costs the service next to nothing. */
+  takeUntouched(most: number): boolean {
+    if (this.retries >= most) return false
+    this.retries++
+    this.distrustsIdle = true
+    return true
+  }
+
   /** Milliseconds until the next try, by the rules. */
   pauseMs(random: () => number = Math.random): number {
     return this.#rules === null ? 0 : backoffMs(this.retries, this.#rules.backoffMs, random)
