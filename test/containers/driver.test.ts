@@ -212,7 +212,8 @@ describe.skipIf(!hasEngine)('containers', () => {
       const serve = ['httpd', '-f', '-p', String(port), '-h', '/etc']
       await driver.start(order('a-0', serve, { address }))
       await until(pass, () =>
-        fetch(`http://127.0.0.1:${port}/passwd`).then(
+        // The engine's proxy takes a connection before the program is there, and may keep it.
+        fetch(`http://127.0.0.1:${port}/passwd`, { signal: AbortSignal.timeout(3000) }).then(
           (answer) => answer.ok,
           () => false,
         ),

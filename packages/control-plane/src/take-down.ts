@@ -61,11 +61,9 @@ export class TakeDown {
     let isEnded = false
     const end = ended.then(() => void (isEnded = true))
     for (let since: number | null = null; ;) {
-      let cancel = (): void => {}
-      const pause = new Promise<void>((wake) => {
-        cancel = clock.after(lookEveryMs, wake)
-      })
-      await Promise.race([end, pause]).finally(() => cancel())
+      const cancels: (() => void)[] = []
+      const pause = new Promise<void>((wake) => void cancels.push(clock.after(lookEveryMs, wake)))
+      await Promise.race([end, pause]).finally(() => cancels[0]?.())
       if (isEnded) return []
       const left = await leftOf(of)
       // One that can be told something is waited for, however long it takes.

@@ -7,13 +7,14 @@ import { ensureNetwork, removeNetworks, type AppNetwork } from './container/app-
 import { describeInstance, exitOf, type ContainerInstance } from './container/container-instance.js'
 import { containerSettings } from './container/container-settings.js'
 import { EngineClient, isEngineAway } from './container/engine-client.js'
+import { EngineContainers } from './container/engine-containers.js'
 import type { ContainerDetails, ContainerSummary } from './container/engine-types.js'
 import { EventFeed } from './container/event-feed.js'
 import { execute } from './container/exec-run.js'
 import { putFiles, putIntoNew } from './container/file-put.js'
 import { factsOf, type InstanceFacts } from './container/instance-facts.js'
 import { InstanceFiles } from './container/instance-files.js'
-import { appLabel, factsIn, instanceLabel, labelsOf, containerKey } from './container/labels.js'
+import { factsIn, instanceLabel, labelsOf, containerKey } from './container/labels.js'
 import { LogCopy } from './container/log-copy.js'
 import { startFailure } from './container/start-failure.js'
 import { UsageMeter, usageOf, type Usage } from './container/usage-meter.js'
@@ -31,7 +32,6 @@ import type {
 const pollIntervalMs = 2000
 /** A program that was handed to the system a moment ago may not yet be there to take a signal. */
 const youngMs = 300
-const startWithinMs = 90_000
 const safeName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 
 export interface ContainerDriverOptions {
@@ -60,6 +60,7 @@ export interface ContainerDriverOptions {
 export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   readonly kind = 'container'
   readonly #engine: EngineClient
+  readonly #containers: EngineContainers
   readonly #clock: Clock
   /** Names this state directory to the engine. */
   readonly #key: string
@@ -84,6 +85,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     const stateDir = resolve(options.stateDir)
     this.#clock = options.clock
     this.#engine = new EngineClient({ environment: options.environment, clock: options.clock })
+    this.#containers = new EngineContainers(this.#engine)
     this.#key = containerKey(stateDir)
     this.#networkKey = containerKey(resolve(options.networkOf ?? stateDir))
     this.#files = new InstanceFiles(join(stateDir, 'containers'))
@@ -109,14 +111,14 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     if (instance === null || instance.exit !== null) return
     const age = this.#clock.now() - instance.facts.startedAt
     if (age >= 0 && age < youngMs) await new Promise<void>((wake) => void this.#clock.after(youngMs - age, wake))
-    await this.#signal(instance, instance.facts.stopSignal)
+    await this.#containers.signal(instance.container, instance.facts.stopSignal)
   }
 
   async kill(id: string): Promise<void> {
     const instance = await this.#find(id)
     if (instance === null || instance.exit !== null) return
     instance.isKilled = true
-    await this.#signal(instance, 'SIGKILL')
+    await this.#containers.signal(instance.container, 'SIGKILL')
   }
 
   async remove(id: string): Promise<void> {
@@ -124,7 +126,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     if (instance === null) return
     if (instance.exit === null) throw new PandoError('conflict', `instance ${id} still runs`)
     await instance.log?.finish()
-    await this.#discard(instance.container)
+    await this.#containers.discard(instance.container)
     this.#files.remove(id)
     this.#instances.delete(id)
     this.#usage.forget(id)
@@ -168,13 +170,8 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
 
   /** Ids of the instances that run, when the engine cannot be told anything now; none when it answers, whatever it says. */
   async unreachable(): Promise<readonly string[]> {
-    try {
-      await this.#engine.ask('GET', '/version', { timeoutMs: pollIntervalMs })
-      return []
-    } catch (error) {
-      if (!isEngineAway(error)) return []
-      return [...this.#instances.values()].flatMap(({ exit, facts }) => (exit === null ? [facts.id] : []))
-    }
+    if (!(await this.#containers.isAway())) return []
+    return [...this.#instances.values()].flatMap(({ exit, facts }) => (exit === null ? [facts.id] : []))
   }
 
   /** The network of this state directory's app, made when it is not there. Rejects with `tool_missing` without an engine. */
@@ -222,16 +219,16 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
         secrets: this.#files.copySecrets(order.id, order.service, spec.container.secrets),
         meshNames: this.#meshNames(),
       })
-      const made = await this.#create(`pando-${this.#key}-${order.id}`, settings)
+      const made = await this.#containers.create(`pando-${this.#key}-${order.id}`, settings)
       container = made.id
       const synced = await putIntoNew(this.#engine, container, this.#synced?.(order.service, order.revision))
-      await this.#engine.ask('POST', `/containers/${container}/start`, { timeoutMs: startWithinMs })
-      const details = await this.#inspect(container)
+      await this.#containers.start(container)
+      const details = await this.#containers.inspect(container)
       const instance = this.#track(facts, container, details?.State.Pid || null, [...made.notes, ...synced])
       if (details?.State.Running === false) this.#settle(instance, details)
       return describeInstance(instance)
     } catch (error) {
-      if (container !== null) await this.#discard(container).catch(() => {})
+      if (container !== null) await this.#containers.discard(container).catch(() => {})
       this.#files.remove(order.id)
       throw startFailure(error, order)
     }
@@ -243,20 +240,6 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     if (holder === null) return
     const { host, port } = order.address
     throw new PandoError('port_taken', `service ${order.service}: ${host}:${port} is taken by ${holder}`)
-  }
-
-  async #create(name: string, settings: object): Promise<{ readonly id: string; readonly notes: readonly string[] }> {
-    const options = { query: { name }, body: settings, timeoutMs: startWithinMs, absent: [409] }
-    type Made = { readonly Id: string; readonly Warnings?: readonly string[] | null }
-    let made = await this.#engine.ask<Made>('POST', '/containers/create', options)
-    if (made === null) {
-      // One of that name was asked for by a control plane that died meanwhile, and never became an instance.
-      await this.#discard(name)
-      made = await this.#engine.ask<Made>('POST', '/containers/create', { ...options, absent: [] })
-    }
-    if (made === null) throw new PandoError('internal', 'the container engine did not say what it made')
-    // Kernels without accounting of swap limit memory all the same.
-    return { id: made.Id, notes: (made.Warnings ?? []).filter((warning) => !/swap/i.test(warning)) }
   }
 
   #track(facts: InstanceFacts, container: string, pid: number | null, notes: readonly string[]): ContainerInstance {
@@ -315,10 +298,8 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
 
   async #lookAtAll(): Promise<void> {
     const known = new Set(this.#instances.keys())
-    const query = { all: 'true', filters: JSON.stringify({ label: [`${appLabel}=${this.#key}`] }) }
-    const summaries = (await this.#engine.ask<ContainerSummary[]>('GET', '/containers/json', { query })) ?? []
     const listed = new Set<string>()
-    for (const summary of summaries) {
+    for (const summary of await this.#containers.list(this.#key)) {
       const id = summary.Labels[instanceLabel] ?? ''
       listed.add(id)
       if (this.#starting.has(id)) continue
@@ -338,15 +319,15 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   /** A container that we did not start in this life. */
   async #take(summary: ContainerSummary): Promise<void> {
     const facts = factsIn(summary.Labels)
-    if (facts === null || summary.State === 'created') return this.#discard(summary.Id)
-    const details = await this.#inspect(summary.Id)
+    if (facts === null || summary.State === 'created') return this.#containers.discard(summary.Id)
+    const details = await this.#containers.inspect(summary.Id)
     if (details === null || this.#isClosed) return
     const instance = this.#track(facts, details.Id, details.State.Pid || null, [])
     if (!details.State.Running) this.#settle(instance, details)
   }
 
   async #check(instance: ContainerInstance): Promise<void> {
-    const details = await this.#inspect(instance.container)
+    const details = await this.#containers.inspect(instance.container)
     if (instance.exit !== null) return
     if (details === null) this.#end(instance, { kind: 'unknown' })
     else if (!details.State.Running) this.#settle(instance, details)
@@ -390,20 +371,5 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   async #lookAgain(): Promise<void> {
     await this.#look().catch(() => {})
     if ([...this.#instances.values()].some(({ exit }) => exit === null)) this.#poll()
-  }
-
-  #inspect(container: string): Promise<ContainerDetails | null> {
-    return this.#engine.ask('GET', `/containers/${container}/json`, { absent: [404] })
-  }
-
-  /** 409: it has ended, or its removal is under way. */
-  async #signal(instance: ContainerInstance, signal: string): Promise<void> {
-    const options = { query: { signal }, absent: [404, 409] }
-    await this.#engine.ask('POST', `/containers/${instance.container}/kill`, options)
-  }
-
-  async #discard(container: string): Promise<void> {
-    const options = { query: { force: 'true', v: 'true' }, absent: [404, 409] }
-    await this.#engine.ask('DELETE', `/containers/${container}`, options)
   }
 }
