@@ -96,6 +96,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
     'logs/line-splitter.ts',
     'revisions/',
   ],
+  'control-plane/certificates': ['clock.ts'],
   'control-plane/deployments': ['clock.ts', 'events/events.ts', 'store/store.ts', 'store/table.ts'],
   'control-plane/desired': [
     'api/app-control.ts',
@@ -166,7 +167,13 @@ const roomsAllowed: Record<string, readonly string[]> = {
     'route-table/header-edit.ts',
     'security-headers/',
   ],
-  'gateway/process': ['data-plane.ts', 'http-data-plane.ts', 'metrics/', 'rate-limit/worker-shares.ts'],
+  'gateway/process': [
+    'data-plane.ts',
+    'http-data-plane.ts',
+    'metrics/',
+    'rate-limit/worker-shares.ts',
+    'tls/ticket-key-bytes.ts',
+  ],
   'gateway/rate-limit': ['client-address/address.ts', 'policy/', 'route-table/header-edit.ts'],
   'gateway/resilience': [],
   'gateway/route-table': [
@@ -177,6 +184,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
     'resilience/',
     'upstream.ts',
   ],
+  'gateway/tls': [],
   'gateway/security-headers': ['policy/', 'route-table/header-edit.ts'],
 }
 

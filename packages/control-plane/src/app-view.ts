@@ -56,6 +56,7 @@ export class AppView {
   async status(): Promise<AppStatus> {
     const { app, isStopping, driver, gatewayPid, api } = this.#options.now()
     const address: Address = app === null ? nowhere : { host: app.gateway.host, port: app.gateway.port }
+    const tls = app?.gateway.tls
     return {
       name: app?.name ?? '',
       manifest: app?.manifest ?? '',
@@ -63,7 +64,12 @@ export class AppView {
       startedAt: this.#startedAt,
       state: isStopping ? 'stopping' : 'running',
       ...(driver == null ? {} : { driver }),
-      gateway: this.#gateway.status({ address, pid: gatewayPid, now: this.#options.clock.now() }),
+      gateway: this.#gateway.status({
+        address,
+        ...(tls === undefined ? {} : { tls: { host: address.host, port: tls.port } }),
+        pid: gatewayPid,
+        now: this.#options.clock.now(),
+      }),
       api: api ?? nowhere,
       services: this.#scheduled(await this.#usage()),
     }

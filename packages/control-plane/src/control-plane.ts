@@ -15,6 +15,8 @@ import { ControlledApp } from './controlled-app.js'
 import { appKey, Deployer, pastServices } from './deployer.js'
 import { changesBetween, describeChanges } from './desired/desired-state.js'
 import { environmentOf } from './desired/environment.js'
+import { CertificateKeeper } from './certificates/certificate-keeper.js'
+import { localCertificateFiles } from './certificates/local-certificate.js'
 import { gatewayConfigOf } from './desired/gateway-config.js'
 import type { InstanceReport } from './drivers/driver.js'
 import { DriverRouter } from './drivers/driver-router.js'
@@ -23,6 +25,7 @@ import { Events } from './events/events.js'
 import { adminRequest } from './gateway-process/admin-request.js'
 import { RevisionFigures } from './gateway-process/revision-figures.js'
 import { readServiceFigures } from './gateway-process/service-figures.js'
+import { assertGatewayPorts } from './gateway-process/gateway-ports.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
 import { JobRunner } from './jobs/job-runner.js'
 import { schedulesOf } from './jobs/schedules.js'
@@ -96,6 +99,7 @@ export class ControlPlane {
   readonly #reconciler: Reconciler
   readonly #mesh: MeshAddresses
   readonly #gateway: GatewayProcess
+  readonly #certificates: CertificateKeeper
   readonly #view: AppView
   readonly #logs: InstanceLogs
   readonly #control: ControlledApp
@@ -300,6 +304,13 @@ export class ControlPlane {
       apply: (request) => this.#apply(request),
       down: () => this.down(),
     })
+    this.#certificates = new CertificateKeeper({
+      stateDir,
+      clock,
+      environment: options.environment,
+      onMade: (reason) => emit({ kind: 'certificate.made', message: `made a development certificate: ${reason}` }),
+      onFault: (error) => options.onFault('could not make a development certificate', error),
+    })
     this.#gateway = new GatewayProcess({
       driver: gatewayDriver,
       clock,
@@ -330,7 +341,10 @@ export class ControlPlane {
     await this.#gateway.adopt()
     await this.#jobs.start({ isLast: this.#options.isLast === true })
     if (this.#gateway.pid === null) this.#registry.gatewayEnded(gatewayName)
-    if (this.#app !== null) this.#serve(this.#app)
+    if (this.#app !== null) {
+      this.#serve(this.#app)
+      this.#certificates.look(this.#app)
+    }
     this.#rotation.start()
     this.#autoscaler.start()
     const { onFault, socketPath, version } = this.#options
@@ -363,7 +377,7 @@ export class ControlPlane {
     return this.#inTurn(async () => {
       const { driver, ...wish } = await this.#deployer.wishOf(request)
       const { app, desired } = wish
-      await this.#assertGatewayPort(app)
+      await assertGatewayPorts(app.gateway, this.#gateway.pid === null ? null : (this.#app?.gateway ?? null), holderOf)
       await this.#api?.listen(app.api)
       const isIdle = this.#gateway.pid === null && this.#reconciler.observed().instances.length === 0
       await this.#connect(app, { isIdle })
@@ -401,6 +415,7 @@ export class ControlPlane {
     this.#autoscaler.close()
     this.#upkeep.close()
     await this.#api?.close()
+    this.#certificates.stop()
     this.#ports.close()
     await this.#rotation.close()
     await this.#jobs.close()
@@ -435,15 +450,17 @@ export class ControlPlane {
   }
 
   #noted(report: GatewayReport): void {
-    const { isFirst, newErrors } = this.#view.noteReport(report)
+    const { isFirst, newErrors, newWarnings } = this.#view.noteReport(report)
     if (isFirst) this.#events.emit({ kind: 'gateway.ready', message: 'gateway is ready' })
     for (const error of newErrors) this.#events.emit({ kind: 'gateway.listener_failed', message: error })
+    for (const warning of newWarnings) this.#events.emit({ kind: 'gateway.warning', message: warning })
     this.#autoscaler.noteHeld(report.held ?? {})
   }
 
   /** Gives the app's services their stable addresses, on the machine and, where it has containers, on their network. */
   async #connect(app: AppSpec, options: { readonly isIdle: boolean }): Promise<void> {
     await this.#mesh.ensure(app, options)
+    await this.#certificates.ensure(app)
     this.#containers.keep(await this.#containers.connect(app))
   }
 
@@ -452,19 +469,8 @@ export class ControlPlane {
     const desired = [...this.#reconciler.desired().values()]
     const stopped = new Set(desired.flatMap(({ name, isStopped }) => (isStopped ? [name] : [])))
     const { network } = this.#containers
-    this.#registry.setConfig(gatewayConfigOf(app, this.#mesh.of(app), this.#accessLog, network, stopped))
-  }
-
-  /** A gateway that already listens there is ours. */
-  async #assertGatewayPort(app: AppSpec): Promise<void> {
-    const { host, port } = app.gateway
-    const now = this.#app?.gateway
-    if (this.#gateway.pid !== null && now?.host === host && now.port === port) return
-    const holder = await holderOf({ host, port })
-    if (holder === null) return
-    throw new PandoError('port_taken', `the gateway cannot listen on ${host}:${port}: ${holder} does`, {
-      hint: 'stop that, or set another `gateway: { port: … }` in the manifest',
-    })
+    const files = { accessLog: this.#accessLog, localCertificate: localCertificateFiles(this.#options.stateDir) }
+    this.#registry.setConfig(gatewayConfigOf(app, this.#mesh.of(app), files, network, stopped))
   }
 
   /** One order after the other; none once everything is being stopped. */

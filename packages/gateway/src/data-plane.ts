@@ -37,6 +37,15 @@ export interface DataPlane {
   /** Numbers since the start, ready to be added up over workers. */
   metrics(): MetricsSnapshot
 
+  /** What stops nothing and should be seen to, by listener; only those that have anything. */
+  warnings?(): Readonly<Record<string, readonly string[]>>
+
+  /** Calls back when `warnings` has changed. */
+  onWarnings?(callback: () => void): void
+
+  /** The key that the sessions of encrypted connections are sealed with from now on, the same in every worker. */
+  setTicketKeys?(keys: Buffer): void
+
   /** Opens the files of its logs anew: they were renamed by a log rotation. */
   reopenLogs?(): void
 

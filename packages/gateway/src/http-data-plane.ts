@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
-import { type Listener, PandoError, type RoutingTable } from '@pando/model'
+import type { TLSSocket } from 'node:tls'
+import { type Listener, type ListenerTls, PandoError, type RoutingTable } from '@pando/model'
 import { guardOf } from './listener-guard.js'
 import { AccessLog } from './access-log.js'
 import type { DataPlane, Listen, MetricsSnapshot } from './data-plane.js'
@@ -8,7 +9,9 @@ import { ClientConnection, refuseConnection } from './http1/client-connection.js
 import type { ListenerInfo } from './http1/exchange-client.js'
 import { gatewayPolicies } from './policy/gateway-policies.js'
 import type { Policies } from './policy/policies.js'
+import type { Reason } from './problem.js'
 import { Traffic } from './http1/traffic.js'
+import { TlsListeners } from './tls/tls-listeners.js'
 import { GatewayMetrics } from './metrics/gateway-metrics.js'
 import { RateLimits } from './rate-limit/rate-limits.js'
 import type { Taken } from './rate-limit/worker-shares.js'
@@ -35,6 +38,7 @@ const politeMs = 500
 interface OpenListener {
   readonly spec: Listener
   readonly server: Server
+  readonly info: { -readonly [Key in keyof ListenerInfo]: ListenerInfo[Key] }
 }
 
 /** Routes HTTP/1.1 by host and path on edge listeners, and carries each mesh listener's traffic to its one service. */
@@ -48,6 +52,8 @@ export class HttpDataPlane implements DataPlane {
   readonly #listeners = new Map<string, OpenListener>()
   readonly #drainCallbacks: ((endpoint: string) => void)[] = []
   #onHeld: () => void = () => {}
+  #onWarnings: () => void = () => {}
+  readonly #tls: TlsListeners
   readonly #tunnels = new Set<TunnelConnection>()
   #traffic: Traffic | null = null
   #table: CompiledTable | null = null
@@ -64,6 +70,12 @@ export class HttpDataPlane implements DataPlane {
       onTrouble: (message) => this.#onTrouble(message),
     })
     this.#policies = options.policies ?? gatewayPolicies(this.#rateLimits, (message) => this.#onTrouble(message))
+    this.#tls = new TlsListeners({
+      onRefused: (socket, detail) => this.#refuse(socket, 'client_certificate', detail),
+      onFailed: () => this.#metrics.handshakesFailed.inc(),
+      onWarnings: () => this.#onWarnings(),
+      now: () => Date.now(),
+    })
   }
 
   apply(table: RoutingTable): Promise<Readonly<Record<string, string>>> {
@@ -96,7 +108,7 @@ export class HttpDataPlane implements DataPlane {
   }
 
   get connections(): number {
-    return (this.#traffic?.clients.size ?? 0) + this.#tunnels.size
+    return (this.#traffic?.clients.size ?? 0) + this.#tunnels.size + this.#tls.pending
   }
 
   onDrained(callback: (endpoint: string) => void): void {
@@ -117,6 +129,18 @@ export class HttpDataPlane implements DataPlane {
 
   noteTaken(taken: Taken): void {
     this.#rateLimits.shares.hear(taken)
+  }
+
+  warnings(): Readonly<Record<string, readonly string[]>> {
+    return this.#tls.warnings()
+  }
+
+  onWarnings(callback: () => void): void {
+    this.#onWarnings = callback
+  }
+
+  setTicketKeys(keys: Buffer): void {
+    this.#tls.setTicketKeys(keys)
   }
 
   metrics(): MetricsSnapshot {
@@ -143,11 +167,12 @@ export class HttpDataPlane implements DataPlane {
     if (traffic !== null) {
       const until = performance.now() + timeoutMs
       traffic.isClosing = true
-      await this.#whenQuiet(traffic, Math.min(performance.now() + politeMs, until))
+      await this.#whenQuiet(Math.min(performance.now() + politeMs, until))
       for (const client of traffic.clients) if (client.isIdle) client.close()
-      await this.#whenQuiet(traffic, until)
+      await this.#whenQuiet(until)
       for (const client of traffic.clients) client.cut()
       for (const tunnel of this.#tunnels) tunnel.cut()
+      this.#tls.cut()
       for (const endpoint of traffic.endpoints) endpoint.pool?.close()
       await traffic.accessLog?.close()
       traffic.accessLog = null
@@ -157,10 +182,10 @@ export class HttpDataPlane implements DataPlane {
   }
 
   /** Resolves when no client is left, or when it is `until` (as `performance.now` says). */
-  #whenQuiet(traffic: Traffic, until: number): Promise<void> {
+  #whenQuiet(until: number): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
-        if ((traffic.clients.size === 0 && this.#tunnels.size === 0) || performance.now() >= until) resolve()
+        if (this.connections === 0 || performance.now() >= until) resolve()
         else setTimeout(look, 20)
       }
       look()
@@ -175,14 +200,16 @@ export class HttpDataPlane implements DataPlane {
     for (const [name, open] of this.#listeners) {
       if (isSame(open.spec, byName.get(name))) continue
       this.#listeners.delete(name)
+      this.#tls.remove(name)
       closing.push(new Promise((resolve) => stopListening(open.server, resolve)))
     }
     await Promise.all(closing)
     await Promise.all(
       wanted.map(async (listener) => {
-        if (this.#listeners.has(listener.name)) return
         try {
-          await this.#open(listener)
+          const open = this.#listeners.get(listener.name)
+          if (open === undefined) await this.#open(listener)
+          else await this.#configure(open, listener)
         } catch (error) {
           errors[listener.name] = describeListenError(error as NodeJS.ErrnoException, listener)
         }
@@ -191,9 +218,32 @@ export class HttpDataPlane implements DataPlane {
     return errors
   }
 
+  /** The listener goes on accepting where it does; what it serves by may be new. */
+  async #configure(open: OpenListener, listener: Listener): Promise<void> {
+    if (listener.kind !== 'edge') return
+    open.info.redirectPort = listener.redirectPort ?? null
+    if (listener.tls !== undefined) await this.#openTls(open.info, listener.tls)
+  }
+
+  async #openTls(info: ListenerInfo, tls: ListenerTls): Promise<void> {
+    const traffic = this.#traffic as Traffic
+    await this.#tls.set(info.name, tls, {
+      handshakeTimeoutMs: traffic.limits.headTimeoutMs,
+      onSecure: (socket, clientLine) => void new ClientConnection(socket, info, traffic, clientLine),
+    })
+  }
+
   async #open(listener: Listener): Promise<void> {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
-    const info = { name: listener.name, port: listener.address.port, isMesh: listener.kind === 'mesh', isSecure: false }
+    const edge = listener.kind === 'edge' ? listener : null
+    const info = {
+      name: listener.name,
+      port: listener.address.port,
+      isMesh: listener.kind === 'mesh',
+      isSecure: edge?.tls !== undefined,
+      redirectPort: edge?.redirectPort ?? null,
+    }
+    if (edge?.tls !== undefined) await this.#openTls(info, edge.tls)
     // Before it listens: a connection may wait in the socket already.
     const isWelcome = guardOf(listener)
     server.on('connection', (socket: Socket) => {
@@ -205,7 +255,7 @@ export class HttpDataPlane implements DataPlane {
     server.on('error', (error) => this.#onTrouble(`listener ${listener.name}: ${error.message}`))
     const bound = server.address()
     if (typeof bound === 'object' && bound !== null) info.port = bound.port
-    this.#listeners.set(listener.name, { spec: listener, server })
+    this.#listeners.set(listener.name, { spec: listener, server, info })
   }
 
   #accept(socket: Socket, listener: Listener, info: ListenerInfo): void {
@@ -213,16 +263,24 @@ export class HttpDataPlane implements DataPlane {
     const { maxConnections } = traffic.limits
     const service = listener.kind === 'mesh' ? traffic.table.services.get(listener.service) : undefined
     const isTunnel = service !== undefined && service.protocol !== 'http'
-    const isFull = traffic.clients.size + this.#tunnels.size >= maxConnections
+    const isFull = this.connections >= maxConnections
     if (isFull && !traffic.closeIdle()) {
-      if (isTunnel) socket.destroy()
+      if (isTunnel || info.isSecure) socket.destroy()
       else refuseConnection(socket, 'too_many_connections', `${maxConnections} connections are open.`, traffic)
     } else if (isTunnel) {
       const tunnel = new TunnelConnection(socket, service, traffic, () => this.#tunnels.delete(tunnel))
       this.#tunnels.add(tunnel)
+    } else if (info.isSecure) {
+      this.#tls.accept(listener.name, socket)
     } else {
       void new ClientConnection(socket, info, traffic)
     }
+  }
+
+  #refuse(socket: TLSSocket, reason: Reason, detail: string): void {
+    // Another protocol would not understand an answer in HTTP/1.1.
+    if (socket.alpnProtocol === 'h2') socket.destroy()
+    else refuseConnection(socket, reason, detail, this.#traffic as Traffic)
   }
 
   #openLog(traffic: Traffic, path: string | null): void {
@@ -249,8 +307,13 @@ function isSame(open: Listener, wanted: Listener | undefined): boolean {
     wanted.kind === open.kind &&
     wanted.address.host === open.address.host &&
     wanted.address.port === open.address.port &&
+    isEncrypted(wanted) === isEncrypted(open) &&
     (wanted.kind !== 'mesh' || open.kind !== 'mesh' || (wanted.service === open.service && wanted.from === open.from))
   )
+}
+
+function isEncrypted(listener: Listener): boolean {
+  return listener.kind === 'edge' && listener.tls !== undefined
 }
 
 /** The port is free once this has called back; connections that were accepted go on. */

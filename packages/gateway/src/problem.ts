@@ -143,6 +143,12 @@ export const reasons = {
     title: 'The service fails too often',
     hint: 'Run "pando logs SERVICE" to see why; the gateway lets some requests through soon to see whether it is well again.',
   },
+  client_certificate: {
+    status: 403,
+    code: 'forbidden',
+    title: 'The listener asks for another client certificate',
+    hint: 'Show one that is signed by the authorities in gateway.tls.client_auth.ca; the detail says what was wrong.',
+  },
   too_many_connections: {
     status: 503,
     code: 'limit_reached',

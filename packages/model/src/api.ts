@@ -25,6 +25,10 @@ export interface GatewayStatus {
   readonly pid: number | null
   readonly workers: number
   readonly errors: readonly string[]
+  /** What stops nothing and should be seen to. Absent: nothing. */
+  readonly warnings?: readonly string[]
+  /** Where it is reached encrypted. Absent: it is not. */
+  readonly tls?: Address
 }
 
 export interface ServiceStatus {
@@ -116,6 +120,8 @@ export const eventKinds = {
   'gateway.ready': 'info',
   'gateway.exited': 'error',
   'gateway.listener_failed': 'error',
+  'gateway.warning': 'warn',
+  'certificate.made': 'info',
   'limits.unavailable': 'warn',
   fault: 'error',
 } as const satisfies Record<string, 'info' | 'warn' | 'error'>

@@ -8,6 +8,7 @@ import type { BalancerPolicy, ResilienceSpec } from './resilience.js'
 import type { RolloutSpec } from './rollout.js'
 import type { RouteSpec } from './route.js'
 import type { GatewayTraffic } from './traffic.js'
+import type { TlsSpec } from './tls.js'
 
 /** How bytes on a service's port are to be understood. `none`: the service listens on nothing. */
 export type Protocol = 'http' | 'grpc' | 'h2c' | 'tcp' | 'none'
@@ -131,6 +132,8 @@ export interface GatewaySpec extends GatewayTraffic {
   /** Worker processes; null takes one a processor. */
   readonly workers: number | null
   readonly accessLog: boolean
+  /** A second port that is encrypted. Absent: there is none. */
+  readonly tls?: TlsSpec
   readonly limits: GatewayLimits
   /** By name. Absent: none. */
   readonly authenticators?: Readonly<Record<string, AuthenticatorSpec>>

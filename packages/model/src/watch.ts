@@ -4,6 +4,7 @@ import type { BalancerPolicy, ResilienceSpec } from './resilience.js'
 import type { RouteSpec } from './route.js'
 import type { GatewayLimits, Protocol } from './service.js'
 import type { GatewayTraffic } from './traffic.js'
+import type { ListenerTls } from './tls.js'
 
 /**
  * The watch protocol, the only thing that control plane and gateway share.
@@ -39,7 +40,15 @@ export type WatchMessage =
 
 /** An accepting socket. `edge` routes by host and path; `mesh` is one service's stable address and sends all to it. */
 export type Listener =
-  | { readonly kind: 'edge'; readonly name: string; readonly address: Address }
+  | {
+      readonly kind: 'edge'
+      readonly name: string
+      readonly address: Address
+      /** Absent: nothing is encrypted. */
+      readonly tls?: ListenerTls
+      /** Every request is answered with the same address on this port of https. */
+      readonly redirectPort?: number
+    }
   | {
       readonly kind: 'mesh'
       readonly name: string
@@ -97,4 +106,6 @@ export interface GatewayReport {
   readonly held?: Readonly<Record<string, number>>
   /** Listeners that could not be opened, by name, with the reason (for example the port is taken). */
   readonly listenerErrors: Readonly<Record<string, string>>
+  /** What stops nothing and should be seen to, such as a certificate that has expired; by listener's name. An absent one has none. */
+  readonly listenerWarnings?: Readonly<Record<string, readonly string[]>>
 }

@@ -180,5 +180,6 @@ export const gatewayReport = z
     draining: z.record(z.string(), count()),
     held: z.record(z.string(), count()).optional(),
     listenerErrors: z.record(z.string(), z.string()),
+    listenerWarnings: z.record(z.string(), z.array(z.string())).optional(),
   })
   .openapi('GatewayReport') satisfies z.ZodType<model.GatewayReport>

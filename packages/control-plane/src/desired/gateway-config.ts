@@ -1,5 +1,6 @@
-import type { Address, AppSpec, GatewayConfig, GatewayTraffic, Listener } from '@pando/model'
+import type { Address, AppSpec, CertificateFiles, GatewayConfig, GatewayTraffic, Listener } from '@pando/model'
 import { withAuth } from './route-auth.js'
+import { edgeListenersOf } from './edge-listeners.js'
 
 /** Where the app's containers find this machine, and which addresses are theirs (in CIDR notation). */
 export interface ContainerSide {
@@ -8,18 +9,17 @@ export interface ContainerSide {
 }
 
 /**
- * What the gateway serves for an app: the edge listener, a mesh listener a service, and every service's routes.
+ * What the gateway serves for an app: the edge listeners, a mesh listener a service, and every service's routes.
  * One that was stopped by hand is not woken by requests.
  */
 export function gatewayConfigOf(
   app: AppSpec,
   mesh: ReadonlyMap<string, Address>,
-  accessLogFile: string,
+  files: { readonly accessLog: string; readonly localCertificate: CertificateFiles },
   containers: ContainerSide | null = null,
   stopped: ReadonlySet<string> = new Set(),
 ): GatewayConfig {
   const services = Object.values(app.services).filter((service) => service.revision.protocol !== 'none')
-  const edge: Listener = { kind: 'edge', name: 'edge', address: { host: app.gateway.host, port: app.gateway.port } }
   const listeners = services.flatMap((service): Listener[] => {
     const address = mesh.get(service.name)
     if (address === undefined) return []
@@ -39,7 +39,7 @@ export function gatewayConfigOf(
   })
   return {
     app: app.name,
-    listeners: [edge, ...listeners],
+    listeners: [...edgeListenersOf(app, files.localCertificate), ...listeners],
     routes: services.flatMap((service) => service.routes.map((route) => withAuth(route, app.gateway))),
     ...(app.gateway.authenticators === undefined ? {} : { authenticators: app.gateway.authenticators }),
     services: services.map(({ name, revision, balancer, autoscale }) => ({
@@ -50,7 +50,7 @@ export function gatewayConfigOf(
     })),
     ...trafficOf(app.gateway),
     limits: app.gateway.limits,
-    accessLog: app.gateway.accessLog ? accessLogFile : null,
+    accessLog: app.gateway.accessLog ? files.accessLog : null,
   }
 }
 

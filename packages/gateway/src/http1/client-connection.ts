@@ -11,7 +11,7 @@ import { type Answered, answerBytes, type OwnAnswer } from './own-answer.js'
 import type { Refusal } from './refusal.js'
 import type { ForwardedLines } from './request-writer.js'
 import { type ResponseShape, writeResponse } from './response-writer.js'
-import { adopt } from './shared-read.js'
+import { adopt, type ReadCallback, readPlainly } from './shared-read.js'
 import type { Traffic } from './traffic.js'
 import { Wire, type WireOwner } from './wire.js'
 
@@ -59,19 +59,23 @@ export class ClientConnection implements ExchangeClient, WireOwner {
   #relay: Relay | null = null
   #isConsuming = false
 
-  constructor(accepted: Socket, listener: ListenerInfo, traffic: Traffic) {
+  /** `clientLine`: the header line that names the client by its certificate, or nothing. */
+  constructor(accepted: Socket, listener: ListenerInfo, traffic: Traffic, clientLine = '') {
     this.listener = listener
     this.#traffic = traffic
     this.#head = new HeadReader(traffic.requestParsers)
     this.#exchange = new Exchange(this, traffic)
     this.#timer = new WheelTimer<ClientConnection>(this, expire)
-    const socket = adopt(accepted, traffic.readBuffer, (length, bytes) => this.#onBytes(length, bytes))
-    this.wire = new Wire(socket, traffic.outputs, this)
+    const { isSecure } = listener
+    const onBytes: ReadCallback = (length, bytes) => this.#onBytes(length, bytes)
+    // What is encrypted is read by the stream that decrypts it.
+    const socket = isSecure ? readPlainly(accepted, onBytes) : adopt(accepted, traffic.readBuffer, onBytes)
+    this.wire = new Wire(socket, traffic.outputs, this, isSecure)
     this.remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
     this.forwardedLines = listener.isMesh
       ? null
       : ascii(
-          `X-Forwarded-For: ${this.remoteAddress}\r\nX-Forwarded-Proto: ${listener.isSecure ? 'https' : 'http'}\r\nX-Forwarded-Port: ${listener.port}\r\nX-Forwarded-Host: `,
+          `${clientLine}X-Forwarded-For: ${this.remoteAddress}\r\nX-Forwarded-Proto: ${isSecure ? 'https' : 'http'}\r\nX-Forwarded-Port: ${listener.port}\r\nX-Forwarded-Host: `,
         )
     socket.on('end', () => this.#onEnd())
     // What broke is of no interest; 'close' follows.

@@ -12,6 +12,8 @@ export interface ListenerInfo {
   readonly isMesh: boolean
   /** Its connections are encrypted. */
   readonly isSecure: boolean
+  /** Its requests are sent to this port of https instead of being served. */
+  readonly redirectPort: number | null
 }
 
 /** Bytes both ways with their back-pressure. While `isBlocked`, nothing more should be made to send. */

@@ -19,7 +19,7 @@ import type { ExchangeClient } from './exchange-client.js'
 import { ExchangeLog } from './exchange-log.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
 import { isHead, isIdempotent } from './methods.js'
-import { describeRequest, latin1, type OwnAnswer, redirectOf, statusOf } from './own-answer.js'
+import { describeRequest, latin1, type OwnAnswer, redirectOf, secureRedirect, statusOf } from './own-answer.js'
 import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
 import { responseHeadSize } from './response-writer.js'
 import { hasIdempotencyKey, pauseAskedFor } from './retriable-answer.js'
@@ -383,6 +383,11 @@ export class Exchange implements WrittenHead {
     const traffic = this.#traffic
     const { limits, wheel, table } = traffic
     const client = this.#client
+    if (client.listener.redirectPort !== null) {
+      this.#route = null
+      this.#ownAnswer = secureRedirect(parser, client.listener.redirectPort)
+      return
+    }
     const route = client.listener.isMesh ? table.mesh(client.listener.name) : table.matchEdge(parser)
     this.#route = route
     if (route === null) {

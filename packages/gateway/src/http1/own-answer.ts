@@ -88,6 +88,16 @@ export function redirectOf(parser: HeadParser, route: CompiledRoute, listener: L
   return { kind: 'redirect', status: redirect.status, location }
 }
 
+/** Sends a request that came unencrypted to the same address on https; 308 keeps its method and body. */
+export function secureRedirect(parser: HeadParser, port: number): OwnAnswer {
+  const host = latin1(parser.bytes, parser.hostStart, parser.hostEnd)
+  if (host === '') return { kind: 'problem', reason: 'bad_request', detail: 'Without a Host there is no way to https.' }
+  const path = latin1(parser.path, 0, parser.pathLength)
+  const query = latin1(parser.bytes, parser.queryStart, parser.queryEnd)
+  const place = `https://${host}${port === 443 ? '' : `:${port}`}${path}${query === '' ? '' : `?${query}`}`
+  return { kind: 'redirect', status: 308, location: place }
+}
+
 /** The request in a few words, for people. */
 export function describeRequest(parser: HeadParser): string {
   const method = latin1(parser.bytes, parser.methodStart, parser.methodEnd)

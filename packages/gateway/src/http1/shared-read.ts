@@ -1,4 +1,6 @@
 import { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { rawSocketOf } from '../tls/raw-socket.js'
 
 /** Takes what was read: `bytes[0, length)`, valid only during the call. */
 export type ReadCallback = (length: number, bytes: Uint8Array) => void
@@ -80,7 +82,9 @@ export function readPlainly(socket: Socket, read: ReadCallback): Socket {
  */
 export function breakOff(socket: Socket): void {
   if (socket.destroyed) return
-  const flagged = socket as unknown as { resetAndClosing: boolean }
+  // An encrypted one is closed by the connection under it, which is what can be reset.
+  const raw = socket instanceof TLSSocket ? rawSocketOf(socket) : socket
+  const flagged = (raw ?? {}) as unknown as { resetAndClosing: boolean }
   flagged.resetAndClosing = true
   socket.destroy()
 }

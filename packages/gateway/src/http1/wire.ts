@@ -3,6 +3,10 @@ import type { ExchangeWire } from './exchange-client.js'
 import type { Outputs } from './outputs.js'
 import { breakOff } from './shared-read.js'
 
+/** A TLS record is up to 16 KiB; a few of them under way keep the socket busy while the next are made. */
+const mostEncrypting = 64 * 1024
+const noBytes = Buffer.alloc(0)
+
 /** Who is told when a wire that was blocked can take more. */
 export interface WireOwner {
   onDrain(): void
@@ -20,11 +24,16 @@ export class Wire implements ExchangeWire {
   readonly #outputs: Outputs
   readonly #owner: WireOwner
   readonly #held: Buffer[] = []
+  /** What may be on its way before the wire is blocked, bytes. */
+  readonly #most: number
+  #isWaiting = false
 
-  constructor(socket: Socket, outputs: Outputs, owner: WireOwner) {
+  /** `isEncrypted`: what is written is copied, and has never left when `write` returns. */
+  constructor(socket: Socket, outputs: Outputs, owner: WireOwner, isEncrypted = false) {
     this.socket = socket
     this.#outputs = outputs
     this.#owner = owner
+    this.#most = isEncrypted ? mostEncrypting : 0
   }
 
   get isSendingOver(): boolean {
@@ -37,18 +46,20 @@ export class Wire implements ExchangeWire {
 
   /** Sends the first `length` bytes of the current output buffer. */
   send(length: number): void {
+    const { socket } = this
     const outputs = this.#outputs
-    this.socket.write(outputs.current.subarray(0, length))
-    if (this.socket.writableLength !== 0) {
-      this.#held.push(outputs.replace())
-      this.#block()
-    }
+    // Behind a write that is under way the stream keeps the bytes as they are; the first one is encrypted, or with the kernel, at once.
+    const isCopied = this.#most > 0 && socket.writableLength === 0
+    socket.write(outputs.current.subarray(0, length))
+    if (socket.writableLength === 0) return
+    if (!isCopied) this.#held.push(outputs.replace())
+    this.#wait()
   }
 
   /** Sends bytes that nobody will change before they have left. */
   sendOwned(bytes: Uint8Array): void {
     this.socket.write(bytes)
-    if (this.socket.writableLength !== 0) this.#block()
+    if (this.socket.writableLength !== 0) this.#wait()
   }
 
   pause(): void {
@@ -71,14 +82,21 @@ export class Wire implements ExchangeWire {
     breakOff(this.socket)
   }
 
-  #block(): void {
-    if (this.isBlocked) return
-    this.isBlocked = true
-    this.socket.once('drain', () => {
-      this.isBlocked = false
-      for (const buffer of this.#held) this.#outputs.give(buffer)
-      this.#held.length = 0
-      this.#owner.onDrain()
-    })
+  #wait(): void {
+    if (this.socket.writableLength > this.#most) this.isBlocked = true
+    if (this.#isWaiting || (!this.isBlocked && this.#held.length === 0)) return
+    this.#isWaiting = true
+    if (this.#most === 0) this.socket.once('drain', () => this.#drained())
+    // 'drain' comes only to who has written more than the stream's own limit; an empty write comes back when all before it has left.
+    else this.socket.write(noBytes, () => this.#drained())
+  }
+
+  #drained(): void {
+    const wasBlocked = this.isBlocked
+    this.#isWaiting = false
+    this.isBlocked = false
+    for (const buffer of this.#held) this.#outputs.give(buffer)
+    this.#held.length = 0
+    if (wasBlocked) this.#owner.onDrain()
   }
 }

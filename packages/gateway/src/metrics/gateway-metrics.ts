@@ -120,6 +120,9 @@ export class GatewayMetrics {
       'Answers broken off after their head had gone out: the rest did not come.',
     )
     .with()
+  readonly handshakesFailed: Counter = this.#registry
+    .counter('pando_gateway_tls_handshakes_failed_total', 'Connections that ended before they were encrypted.')
+    .with()
   readonly accessLogDropped: Counter = this.#registry
     .counter('pando_gateway_access_log_dropped_total', 'Access log lines left out because the disk could not keep up.')
     .with()

@@ -25,6 +25,8 @@ export type ToWorker =
   | { readonly type: 'reopen_logs' }
   /** What requests to another worker took of their rate limits. */
   | { readonly type: 'taken'; readonly taken: Taken }
+  /** What sessions of encrypted connections are sealed with from now on, in base64; before the first table. */
+  | { readonly type: 'ticket_keys'; readonly keys: string }
   | { readonly type: 'drain'; readonly timeoutMs: number }
 
 /** What a worker says to the primary. */
@@ -42,6 +44,8 @@ export type ToPrimary =
       readonly leaving: Readonly<Record<string, number>>
       /** What waits for services that sleep, by service; only those that something waits for. */
       readonly held?: Readonly<Record<string, number>>
+      /** What stops nothing and should be seen to, by listener; only those that have anything. */
+      readonly warnings?: Readonly<Record<string, readonly string[]>>
     }
   /** That table could not be applied: the one before it is still served by. */
   | { readonly type: 'refused'; readonly epoch: string; readonly version: number; readonly reason: string }

@@ -12,6 +12,8 @@ import type { GatewayOptions } from './options.js'
 import { Reporter } from './reporter.js'
 import { readStaticTable, TableFile } from './table-file.js'
 import { Takeover } from './takeover.js'
+import { TicketKeys } from './ticket-keys.js'
+import { Warnings } from './warnings.js'
 import { WorkerPool, type WorkerProcess } from './worker-pool.js'
 
 /** How long a start waits for the control plane before it serves the last life's table. */
@@ -36,6 +38,8 @@ export class GatewayPrimary {
   readonly #options: PrimaryOptions
   readonly #sockets: ListeningSockets
   readonly #pool: WorkerPool
+  readonly #ticketKeys = new TicketKeys(() => this.#pool.sendTicketKeys())
+  readonly #warnings: Warnings
   readonly #startedAt = Date.now()
   #discovery: Discovery | null = null
   #reporter: Reporter | null = null
@@ -53,6 +57,7 @@ export class GatewayPrimary {
   constructor(options: PrimaryOptions) {
     this.#options = options
     this.#sockets = new ListeningSockets(options.takeover)
+    this.#warnings = new Warnings(options.log)
     this.#pool = new WorkerPool({
       size: options.workers,
       fork: () => forkWorker(options.workerEntry, options.workerArgs),
@@ -60,6 +65,7 @@ export class GatewayPrimary {
       onChange: () => this.#changed(),
       onGone: (last) => this.#retire(last),
       log: options.log,
+      ticketKeys: () => this.#ticketKeys.text,
       now: () => performance.now(),
     })
   }
@@ -164,6 +170,7 @@ export class GatewayPrimary {
     if (this.#listenAgain !== null) clearTimeout(this.#listenAgain)
     // First, or what connects from now on would wait for workers that do not come.
     this.#sockets.close()
+    this.#ticketKeys.stop()
     await this.#pool.stop(this.#options.drainMs)
     this.#discovery?.stop()
     this.#reporter?.stop()
@@ -206,6 +213,7 @@ export class GatewayPrimary {
   }
 
   #changed(): void {
+    this.#warnings.note(this.#pool.listenerWarnings())
     const report = this.#report()
     if (report === null) return
     const text = JSON.stringify(report)
@@ -227,6 +235,7 @@ export class GatewayPrimary {
     const applied = this.#pool.applied(table.epoch)
     if (applied === null) return null
     const held = this.#pool.held()
+    const warnings = this.#pool.listenerWarnings()
     return {
       gateway: this.#options.gateway,
       pid: process.pid,
@@ -236,6 +245,7 @@ export class GatewayPrimary {
       draining: this.#pool.leaving(),
       ...(Object.keys(held).length === 0 ? {} : { held }),
       listenerErrors: this.#pool.listenerErrors(),
+      ...(Object.keys(warnings).length === 0 ? {} : { listenerWarnings: warnings }),
     }
   }
 

@@ -1,3 +1,4 @@
+import { isEdgeExtras } from './tls-shape.js'
 import type { Endpoint, GatewayConfig, RoutingTable, WatchMessage } from '@pando/model'
 import { isBalancer, isResilience } from './resilience-shape.js'
 
@@ -82,7 +83,7 @@ function isListener(value: unknown): boolean {
     isObject(value) &&
     typeof value['name'] === 'string' &&
     isAddress(value['address']) &&
-    (value['kind'] === 'edge' ||
+    ((value['kind'] === 'edge' && isEdgeExtras(value)) ||
       (value['kind'] === 'mesh' &&
         typeof value['service'] === 'string' &&
         (value['from'] === undefined || typeof value['from'] === 'string')))

@@ -80,6 +80,7 @@ function poolOf(size: number): WorkerPool {
     onChange: () => {},
     onGone: () => {},
     log: (message) => logs.push(message),
+    ticketKeys: () => 'keys',
     now: () => now,
   })
   pool.start()

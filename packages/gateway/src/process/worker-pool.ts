@@ -6,6 +6,7 @@ import type { ToPrimary, ToWorker } from './messages.js'
 import { Poll } from './poll.js'
 import { RestartPause } from './restart-pause.js'
 import { tableUpdate } from './table-update.js'
+import { mergeWarnings } from './warnings.js'
 
 /** A worker's process as the pool sees it. */
 export interface WorkerProcess {
@@ -27,6 +28,8 @@ export interface WorkerPoolOptions {
   /** A worker is gone, with the last numbers that it gave. */
   readonly onGone: (last: MetricsSnapshot | null) => void
   readonly log: (message: string) => void
+  /** What sessions of encrypted connections are sealed with, in base64. */
+  readonly ticketKeys: () => string
   /** Milliseconds, monotonic. */
   readonly now: () => number
 }
@@ -166,6 +169,17 @@ export class WorkerPool {
     return errors
   }
 
+  /** As every worker reads the same files, what they warn of is said once. */
+  listenerWarnings(): Readonly<Record<string, readonly string[]>> {
+    const serving = [...this.#members].filter(({ phase }) => phase !== 'draining')
+    return mergeWarnings(serving.map(({ status }) => status?.warnings ?? {}))
+  }
+
+  /** There is another key. */
+  sendTicketKeys(): void {
+    for (const { worker } of this.#members) worker.send({ type: 'ticket_keys', keys: this.#options.ticketKeys() })
+  }
+
   reopenLogs(): void {
     for (const { worker } of this.#members) worker.send({ type: 'reopen_logs' })
   }
@@ -250,6 +264,7 @@ export class WorkerPool {
     switch (message.type) {
       case 'ready':
         member.isReady = true
+        member.worker.send({ type: 'ticket_keys', keys: this.#options.ticketKeys() })
         this.#sendTable(member)
         return
       case 'listen':

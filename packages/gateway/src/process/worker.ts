@@ -82,6 +82,7 @@ class Worker {
     this.#plane.onTaken?.((taken) => {
       if (this.#share.workers > 1) options.line.send({ type: 'taken', taken })
     })
+    this.#plane.onWarnings?.(() => this.#status())
     setInterval(() => {
       if (this.#hasLeaving || this.#toldHeld.length > 0) this.#status()
     }, statusPeriodMs).unref()
@@ -126,6 +127,9 @@ class Worker {
         return
       case 'taken':
         this.#plane.noteTaken?.(message.taken)
+        return
+      case 'ticket_keys':
+        this.#plane.setTicketKeys?.(Buffer.from(message.keys, 'base64'))
         return
       case 'reopen_logs':
         this.#plane.reopenLogs?.()
@@ -205,8 +209,16 @@ class Worker {
     const held = this.#plane.held?.() ?? {}
     this.#toldHeld = Object.keys(held)
     const { epoch, version } = table
-    const status = { type: 'status', epoch, version, listenerErrors: this.#listenerErrors, leaving } as const
-    this.#options.line.send(this.#toldHeld.length === 0 ? status : { ...status, held })
+    const warnings = this.#plane.warnings?.() ?? {}
+    this.#options.line.send({
+      type: 'status',
+      epoch,
+      version,
+      listenerErrors: this.#listenerErrors,
+      leaving,
+      ...(this.#toldHeld.length === 0 ? {} : { held }),
+      ...(Object.keys(warnings).length === 0 ? {} : { warnings }),
+    })
   }
 
   /** The socket is the primary's: this worker listens on a copy of it, and the kernel gives each connection to one of the workers. */

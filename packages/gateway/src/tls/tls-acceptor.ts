@@ -1,0 +1,168 @@
+import type { Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
+import type { ListenerTls } from '@pando/model'
+import { Certificates } from './certificates.js'
+import { clientCertificateLine, clientMistake } from './client-certificate.js'
+import { rawSocketOf } from './raw-socket.js'
+
+/** Handshakes under way at the same time in one worker; each that is not over yet costs memory, and half of what it costs is the server's to pay. */
+const mostHandshakes = 1_024
+const lookMs = 1_000
+
+export interface TlsAcceptorOptions {
+  readonly handshakeTimeoutMs: number
+  readonly ticketKeys: Buffer
+  /** A client whose connection is encrypted now; `line` is the header line that names it, empty without a client certificate. */
+  readonly onSecure: (socket: TLSSocket, line: string) => void
+  /** One that may not go on, and why. */
+  readonly onRefused: (socket: TLSSocket, detail: string) => void
+  readonly onFailed: () => void
+  /** `warnings` has changed. */
+  readonly onWarnings: () => void
+  /** Unix time, milliseconds. */
+  readonly now: () => number
+}
+
+/**
+ * Encrypts what one listener accepts. The server inside never listens: accepted connections are handed to it, whichever process accepted them,
+ * and it is replaced whole when a certificate changes; handshakes that are under way end by the one they began with.
+ */
+export class TlsAcceptor {
+  readonly #options: TlsAcceptorOptions
+  readonly #handshaking = new Set<Socket>()
+  #tls: ListenerTls
+  #certificates: Certificates
+  #server: Server | null = null
+  #ticketKeys: Buffer
+  #warnings: readonly string[] = []
+  #looking: NodeJS.Timeout
+  #isClosed = false
+
+  private constructor(tls: ListenerTls, options: TlsAcceptorOptions) {
+    this.#options = options
+    this.#tls = tls
+    this.#certificates = new Certificates(tls)
+    this.#ticketKeys = options.ticketKeys
+    this.#looking = this.#lookLater()
+  }
+
+  /** Resolves when the files have been read. */
+  static async open(tls: ListenerTls, options: TlsAcceptorOptions): Promise<TlsAcceptor> {
+    const acceptor = new TlsAcceptor(tls, options)
+    await acceptor.#read(acceptor.#certificates)
+    return acceptor
+  }
+
+  /** Handshakes under way. */
+  get pending(): number {
+    return this.#handshaking.size
+  }
+
+  /** What should be seen to. */
+  get warnings(): readonly string[] {
+    return this.#warnings
+  }
+
+  /** The configuration has changed. Until its files have been read, the one before goes on. */
+  async configure(tls: ListenerTls): Promise<void> {
+    if (JSON.stringify(tls) === JSON.stringify(this.#tls)) return
+    const certificates = new Certificates(tls)
+    this.#tls = tls
+    this.#certificates = certificates
+    await this.#read(certificates)
+  }
+
+  setTicketKeys(keys: Buffer): void {
+    this.#ticketKeys = keys
+    this.#certificates.build(keys)
+    this.#renew()
+  }
+
+  /** Takes a connection that nothing has been read from. */
+  accept(raw: Socket): void {
+    const server = this.#server
+    if (server === null || this.#isClosed || this.#handshaking.size >= mostHandshakes) {
+      this.#options.onFailed()
+      raw.destroy()
+      return
+    }
+    this.#handshaking.add(raw)
+    raw.on('error', () => {})
+    raw.once('close', () => {
+      if (this.#handshaking.delete(raw)) this.#options.onFailed()
+    })
+    server.emit('connection', raw)
+  }
+
+  /** Looks at files no more; handshakes under way go on. */
+  close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#looking)
+  }
+
+  /** Breaks handshakes off. */
+  cut(): void {
+    for (const raw of this.#handshaking) raw.destroy()
+  }
+
+  async #read(certificates: Certificates): Promise<void> {
+    await certificates.look(this.#ticketKeys, true)
+    if (certificates === this.#certificates) this.#renew()
+    this.#warn()
+  }
+
+  #lookLater(): NodeJS.Timeout {
+    return setTimeout(() => void this.#look(), lookMs).unref()
+  }
+
+  async #look(): Promise<void> {
+    const certificates = this.#certificates
+    const isNew = await certificates.look(this.#ticketKeys)
+    if (this.#isClosed) return
+    if (isNew && certificates === this.#certificates) this.#renew()
+    this.#warn()
+    this.#looking = this.#lookLater()
+  }
+
+  #warn(): void {
+    const warnings = this.#certificates.warnings(this.#options.now())
+    if (warnings.join('\n') === this.#warnings.join('\n')) return
+    this.#warnings = warnings
+    this.#options.onWarnings()
+  }
+
+  /** Makes the server of what the certificates are now. */
+  #renew(): void {
+    const { contexts } = this.#certificates
+    if (contexts === null) {
+      this.#server = null
+      return
+    }
+    const { clientAuth, alpn } = this.#tls
+    const server = createServer({
+      ...contexts.options,
+      ALPNProtocols: [...alpn],
+      handshakeTimeout: this.#options.handshakeTimeoutMs,
+      requestCert: clientAuth !== null,
+      // One that is not trusted is answered, so that its owner learns why; `#onSecure` sees to it.
+      rejectUnauthorized: false,
+      SNICallback: (name, callback) => callback(null, contexts.names.find(name) ?? undefined),
+    })
+    server.on('secureConnection', (socket) => this.#onSecure(socket, clientAuth))
+    // The client's mistake: 'close' of the connection counts it.
+    server.on('tlsClientError', (_, socket) => socket.destroy())
+    this.#server = server
+  }
+
+  #onSecure(socket: TLSSocket, clientAuth: ListenerTls['clientAuth']): void {
+    const raw = rawSocketOf(socket)
+    if (raw !== null) this.#handshaking.delete(raw)
+    if (clientAuth === null) {
+      this.#options.onSecure(socket, '')
+      return
+    }
+    const mistake = clientMistake(socket, clientAuth.mode === 'require')
+    if (mistake !== null) this.#options.onRefused(socket, mistake)
+    else this.#options.onSecure(socket, clientCertificateLine(socket.getPeerX509Certificate()))
+  }
+}
