@@ -139,7 +139,7 @@ const withRoutes = (routes: string, more = ''): string => gateway('{ api_keys: }
 describe('auth of a route', () => {
   const authOf = (routes: string, more = ''): unknown => {
     const app = appOf(withRoutes(routes, more))
-    return gatewayConfigOf(app, new Map(), '').routes[0]?.auth
+    return gatewayConfigOf(app, new Map(), { accessLog: '', localCertificate: { cert: '', key: '' } }).routes[0]?.auth
   }
 
   it('is a name, a map, or none', () => {
