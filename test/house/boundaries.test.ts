@@ -157,6 +157,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/cors': ['policy/', 'route-table/header-edit.ts'],
   'gateway/fault': ['policy/', 'route-table/header-edit.ts'],
   'gateway/metrics': ['data-plane.ts', 'problem.ts'],
+  'gateway/mirror': ['metrics/', 'upstream.ts'],
   'gateway/policy': [
     'auth/',
     'client-address/',
@@ -179,6 +180,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/route-table': [
     'http1/request-view.ts',
     'metrics/',
+    'mirror/compiled-mirror.ts',
     'normal-path.ts',
     'policy/',
     'resilience/',

@@ -95,6 +95,12 @@ export const reasons = {
     title: 'The service closed the connection before it answered',
     hint: 'Run "pando logs SERVICE" to see why; a request that may have been processed is not sent again.',
   },
+  response_too_large: {
+    status: 502,
+    code: 'too_large',
+    title: 'The answer of the service is too large',
+    hint: 'Let the service answer with less, or raise `limits` of the route.',
+  },
   upstream_invalid: {
     status: 502,
     code: 'unavailable',

@@ -1,5 +1,6 @@
 import { canonicalJson, type Diagnostic, type GatewaySpec, type ServiceSpec } from '@pando/model'
 import { checkAuth } from './auth-checks.js'
+import { checkMirrors } from './mirror-checks.js'
 import { suggest } from './nearest.js'
 import { servicePath } from './service-context.js'
 import type { Path, Source } from './source.js'
@@ -37,6 +38,7 @@ export function checkApp(parts: AppParts, report: Report, warn: Report): void {
   for (const service of parts.services) {
     checkDependencies(service, services, parts.disabled, report, warn)
     checkBackends(service, services, parts.disabled, report, warn)
+    checkMirrors(service, services, report)
   }
   checkCycles(parts.services, services, report)
   checkSameRoutes(parts.services, report)

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { corsField } from './cors-schema.js'
 import { rateLimitField, rateLimitStoreField } from './rate-limit-schema.js'
-import { durationOfAtLeast, filled, flag, whole } from './schema-values.js'
+import { durationOfAtLeast, filled, flag, size, whole } from './schema-values.js'
 
 const percent = () =>
   z
@@ -46,6 +46,18 @@ const fault = z.strictObject({
     .describe('true: any caller may ask for faults by X-Pando-Fault-Delay and X-Pando-Fault-Abort. Default: false.'),
 })
 
+const mirror = z.union(
+  [
+    filled('the name of a service'),
+    z.strictObject({
+      service: filled('the name of a service').describe('Gets the copies; its answers are dropped.'),
+      percent: percent().optional().describe('Of the requests. Default: 100.'),
+      max_body: size().optional().describe('Requests with larger bodies are not copied. Default: 64K.'),
+    }),
+  ],
+  { error: 'expected the name of a service, or a map with service and percent' },
+)
+
 const securityHeaders = z.union(
   [
     flag(),
@@ -79,17 +91,27 @@ const securityHeaders = z.union(
   { error: 'expected true, false, or a map' },
 )
 
+const sizes = z.strictObject({
+  max_body: size().optional().describe('The body of a request; 413 above. 0: no limit. Default: that of the gateway.'),
+  max_response_body: size(1, '1')
+    .optional()
+    .describe('The body of an answer: 502 above when its length is told, else it is broken off. Default: no limit.'),
+  max_response_head: size(1, '1').optional().describe('The head of an answer; 502 above. Default: 64K.'),
+})
+
 /** What a route may ask beside where its requests go. */
 export const routeTrafficFields = {
   ...rateLimitField,
   ...corsField,
   ip: ip.optional().describe('Which client addresses may use it.'),
   fault: fault.optional().describe('Faults made on purpose, to see what callers do.'),
+  mirror: mirror.optional().describe('Another service gets a copy of the requests.'),
   security_headers: securityHeaders
     .optional()
     .describe(
       'Headers of its answers that make browsers careful; true takes all defaults. Default: those of the gateway.',
     ),
+  limits: sizes.optional().describe('Sizes of messages.'),
 }
 
 export const gatewayTrafficFields = {
@@ -104,4 +126,6 @@ export const gatewayTrafficFields = {
 
 export type IpInput = z.infer<typeof ip>
 export type FaultInput = z.infer<typeof fault>
+export type MirrorInput = z.infer<typeof mirror>
 export type SecurityHeadersInput = z.infer<typeof securityHeaders>
+export type SizesInput = z.infer<typeof sizes>

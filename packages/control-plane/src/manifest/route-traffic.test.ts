@@ -79,6 +79,15 @@ describe('the other options of a route', () => {
       { fault: { delay: { ms: 2_000, percent: 12.5 }, abort: { status: 503, percent: 1 }, byHeader: false } },
     ],
     ['fault: { by_header: true }', { fault: { byHeader: true } }],
+    ['mirror: a', { mirror: { service: 'a', percent: 100, maxBodyBytes: 65_536 } }],
+    [
+      'mirror: { service: a, percent: 5%, max_body: 1M }',
+      { mirror: { service: 'a', percent: 5, maxBodyBytes: 1_048_576 } },
+    ],
+    [
+      'limits: { max_body: 1K, max_response_body: 2K, max_response_head: 4K }',
+      { sizes: { maxRequestBodyBytes: 1024, maxResponseBodyBytes: 2048, maxResponseHeadBytes: 4096 } },
+    ],
     ['security_headers: false', { securityHeaders: null }],
     [
       'security_headers: true',
@@ -145,6 +154,8 @@ it('is rendered so that it is read again as the same', () => {
       'cors: { origins: [https://a.example], credentials: true, max_age: 0 }',
       'ip: { deny: [10.0.0.0/8] }',
       'fault: { delay: { time: 1s }, abort: { status: 500, percent: 0.5 }, by_header: true }',
+      'mirror: { service: a, percent: 50 }',
+      'limits: { max_body: 0, max_response_body: 5 }',
       'security_headers: { hsts: false, frames: false, content_security_policy: "default-src none" }',
     ].join('\n        '),
     'gateway:\n  trusted_proxies: ["::1"]\n  security_headers: true\n  rate_limit_store: { url: "redis://h" }\n',
@@ -188,6 +199,9 @@ describe('mistakes', () => {
     ['fault: {}', '7:16', 'services.a.routes[0].fault', 'does nothing'],
     ['fault: { abort: { status: 200 } }', '7:35', 'services.a.routes[0].fault.abort.status', '400'],
     ['fault: { delay: { time: 1s, percent: 101 } }', '7:46', 'services.a.routes[0].fault.delay.percent', 'percentage'],
+    ['mirror: b', '7:17', 'services.a.routes[0].mirror', 'there is no service "b"'],
+    ['mirror: { service: a, percent: -1 }', '7:40', 'services.a.routes[0].mirror.percent', 'percentage'],
+    ['limits: { max_response_body: 0 }', '7:38', 'services.a.routes[0].limits.max_response_body', 'at least 1'],
     [
       'security_headers: { frames: all }',
       '7:37',

@@ -1,25 +1,27 @@
 import { isIP, isIPv6 } from 'node:net'
-import type { FaultSpec, GatewayTraffic, IpRules, RouteTraffic } from '@pando/model'
+import type { FaultSpec, GatewayTraffic, IpRules, MessageSizes, MirrorSpec, RouteTraffic } from '@pando/model'
 import { readCors, renderCors } from './cors.js'
 import type { GatewayInput } from './schema.js'
 import { readRateLimit, readRateLimitStore, renderRateLimit, renderRateLimitStore } from './rate-limit.js'
 import type { RouteInput } from './route-schema.js'
-import type { FaultInput, IpInput } from './route-traffic-schema.js'
+import type { FaultInput, IpInput, MirrorInput, SizesInput } from './route-traffic-schema.js'
 import { readSecurityHeaders, renderSecurityHeaders } from './security-headers.js'
 import type { Path } from './source.js'
-import { formatDuration, isMistake, parseDuration, quote } from './units.js'
+import { formatDuration, formatSize, isMistake, parseDuration, parseSize, quote } from './units.js'
 
 type Report = (path: Path, message: string, hint?: string) => void
 
 /** What a route asks beside where its requests go; what it does not ask is absent. */
 export function readRouteTraffic(route: RouteInput, report: Report): RouteTraffic {
-  const { rate_limit, cors, ip, fault, security_headers } = route
+  const { rate_limit, cors, ip, fault, mirror, security_headers, limits } = route
   return {
     ...(rate_limit === undefined ? {} : { rateLimit: readRateLimit(rate_limit, report) }),
     ...(cors === undefined ? {} : { cors: readCors(cors, report) }),
     ...(ip === undefined ? {} : { ip: readIp(ip, report) }),
     ...(fault === undefined ? {} : { fault: readFault(fault, report) }),
+    ...(mirror === undefined ? {} : { mirror: readMirror(mirror) }),
     ...(security_headers === undefined ? {} : { securityHeaders: readSecurityHeaders(security_headers, report) }),
+    ...(limits === undefined ? {} : { sizes: readSizes(limits) }),
   }
 }
 
@@ -37,13 +39,19 @@ export function readGatewayTraffic(gateway: Partial<GatewayInput>, folder: strin
 
 /** As it would be written. */
 export function renderRouteTraffic(route: RouteTraffic): object {
-  const { rateLimit, cors, ip, fault, securityHeaders } = route
+  const { rateLimit, cors, ip, fault, mirror, securityHeaders, sizes } = route
   return {
     ...(rateLimit === undefined ? {} : { rate_limit: renderRateLimit(rateLimit) }),
     ...(cors === undefined ? {} : { cors: renderCors(cors) }),
     ...(ip === undefined ? {} : { ip }),
     ...(fault === undefined ? {} : { fault: renderFault(fault) }),
+    ...(mirror === undefined
+      ? {}
+      : {
+          mirror: { service: mirror.service, percent: mirror.percent, max_body: formatSize(mirror.maxBodyBytes) },
+        }),
     ...(securityHeaders === undefined ? {} : { security_headers: renderSecurityHeaders(securityHeaders) }),
+    ...(sizes === undefined ? {} : { limits: renderSizes(sizes) }),
   }
 }
 
@@ -74,11 +82,32 @@ function readFault({ delay, abort, by_header }: FaultInput, report: Report): Fau
   }
 }
 
+function readMirror(input: MirrorInput): MirrorSpec {
+  const { service, percent, max_body = '64K' } = typeof input === 'string' ? { service: input } : input
+  return { service, percent: percentOf(percent), maxBodyBytes: bytes(max_body) }
+}
+
+function readSizes({ max_body, max_response_body, max_response_head }: SizesInput): MessageSizes {
+  return {
+    ...(max_body === undefined ? {} : { maxRequestBodyBytes: bytes(max_body) }),
+    ...(max_response_body === undefined ? {} : { maxResponseBodyBytes: bytes(max_response_body) }),
+    ...(max_response_head === undefined ? {} : { maxResponseHeadBytes: bytes(max_response_head) }),
+  }
+}
+
 function renderFault({ delay, abort, byHeader }: FaultSpec): object {
   return {
     ...(delay === undefined ? {} : { delay: { time: formatDuration(delay.ms), percent: delay.percent } }),
     ...(abort === undefined ? {} : { abort }),
     by_header: byHeader,
+  }
+}
+
+function renderSizes({ maxRequestBodyBytes, maxResponseBodyBytes, maxResponseHeadBytes }: MessageSizes): object {
+  return {
+    ...(maxRequestBodyBytes === undefined ? {} : { max_body: formatSize(maxRequestBodyBytes) }),
+    ...(maxResponseBodyBytes === undefined ? {} : { max_response_body: formatSize(maxResponseBodyBytes) }),
+    ...(maxResponseHeadBytes === undefined ? {} : { max_response_head: formatSize(maxResponseHeadBytes) }),
   }
 }
 
@@ -103,4 +132,9 @@ function percentOf(written: string | number | undefined): number {
 function milliseconds(text: string | number): number {
   const ms = parseDuration(text)
   return isMistake(ms) ? 1 : ms
+}
+
+function bytes(text: string | number): number {
+  const parsed = parseSize(text)
+  return isMistake(parsed) ? 0 : parsed
 }

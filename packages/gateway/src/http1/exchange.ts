@@ -3,10 +3,13 @@ import { grpcAnswer } from '../grpc/grpc-answer.js'
 import { grpcTimeoutMs, isGrpc } from '../grpc/grpc-request.js'
 import type { Admission } from '../policy/ask.js'
 import { HeadRequest } from '../policy/head-request.js'
+import type { CompiledMirror } from '../mirror/compiled-mirror.js'
+import type { RequestCopy } from '../mirror/request-copy.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { remainingMs } from '../resilience/deadline.js'
 import { isFailure } from '../resilience/ejection.js'
 import { CompiledEdit, mergeEdits } from '../route-table/header-edit.js'
+import { responseExcess } from '../route-table/sizes.js'
 import { tickMs } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { Relay } from '../tunnel/relay.js'
@@ -68,6 +71,8 @@ export class Exchange implements WrittenHead {
   /** Of a route that has policies; its verdict is null while one of them waits for something. */
   #admission: RequestAdmission | null = null
   #service: UpstreamService | null = null
+  /** Of a request that another service gets too; null when none does, or when it has been sent. */
+  #copy: RequestCopy | null = null
   #endpoint: UpstreamEndpoint | null = null
   #out: Buffer = noBytes
   #outLength = 0
@@ -128,6 +133,7 @@ export class Exchange implements WrittenHead {
     this.isActive = true
     this.#admission = null
     this.#service = null
+    this.#copy = null
     this.#endpoint = null
     this.#out = traffic.takeHead()
     this.#outLength = 0
@@ -189,6 +195,7 @@ export class Exchange implements WrittenHead {
       const from = this.#outLength
       this.#outLength = body.pass(bytes, at, end, out, from)
       if (!this.#isBodyRight()) return end
+      this.#copy?.add(out, from, this.#outLength)
       if (!this.#isSent) {
         if (this.#outLength > mostWaitingBytes && !body.isDone) this.#client.wire.pause()
       } else if (this.#outLength > from) {
@@ -198,8 +205,10 @@ export class Exchange implements WrittenHead {
       }
     } else {
       this.#isReplayable = false
-      const length = body.pass(bytes, at, end, this.#traffic.outputs.ensure(needed), 0)
+      const out = this.#traffic.outputs.ensure(needed)
+      const length = body.pass(bytes, at, end, out, 0)
       if (!this.#isBodyRight()) return end
+      this.#copy?.add(out, 0, length)
       if (length > 0) this.upstream?.wire.send(length)
     }
     const { consumed } = body
@@ -214,6 +223,7 @@ export class Exchange implements WrittenHead {
     if (body.isDone) return
     body.isDone = true
     if (body.isOutChunked) {
+      this.#copy?.add(lastChunk, 0, lastChunk.length)
       if (!this.#isGathering(lastChunk.length)) {
         this.upstream?.wire.sendOwned(lastChunk)
       } else {
@@ -229,6 +239,7 @@ export class Exchange implements WrittenHead {
   dispatch(): void {
     this.#arm()
     if (this.#isBeingDecided) return
+    if (this.requestBody.isDone) this.#sendCopy()
     if (this.#ownAnswer === null) this.#enter()
     else this.#answer(this.#ownAnswer)
   }
@@ -439,7 +450,7 @@ export class Exchange implements WrittenHead {
   /** Writes what goes upstream, or finds what is to be answered instead. */
   #prepare(parser: HeadParser, route: CompiledRoute, admission: Admission | null): void {
     const traffic = this.#traffic
-    const { maxBodyBytes } = traffic.limits
+    const maxBodyBytes = route.sizes.requestBody ?? traffic.limits.maxBodyBytes
     const { forwardedLines, listener } = this.#client
     let edit = admission === null ? route.requestEdit : mergeEdits(route.requestEdit, admission.request)
     if (this.#deadlineAt > 0) edit = mergeEdits(edit, deadlineEdit(this.#deadlineAt))
@@ -472,7 +483,8 @@ export class Exchange implements WrittenHead {
     }
     // What the gateway answers by itself counts against no service.
     if (this.#ownAnswer !== null) this.#service = null
-    else if (this.#service?.looksAtRequests === true) {
+    else if (route.mirror !== null) this.#beginCopy(route.mirror, parser)
+    if (this.#service?.looksAtRequests === true) {
       const request = this.#admission?.request ?? new HeadRequest(parser, listener, this.#client.remoteAddress)
       this.#tries.affinity = this.#service.affinityOf(request)
     }
@@ -502,14 +514,27 @@ export class Exchange implements WrittenHead {
     this.#prepare(parser, this.#route as CompiledRoute, verdict)
     if (this.#ownAnswer === null && gathered.length > 0) {
       const out = this.#reserve(gathered.length)
+      this.#copy?.add(gathered, 0, gathered.length)
       this.#outLength = copy(gathered, 0, gathered.length, out, this.#outLength)
     }
     this.dispatch()
   }
 
+  /** What is framed otherwise than its head says, as for HTTP/2, is not copied; an upgrade is no request to be made twice. */
+  #beginCopy(mirror: CompiledMirror, parser: HeadParser): void {
+    if (this.#wantsUpgrade || (parser.isChunked && !this.requestBody.isOutChunked)) return
+    this.#copy = this.#traffic.mirrors.begin(mirror, this.#out.subarray(0, this.#headLength))
+  }
+
+  #sendCopy(): void {
+    this.#copy?.send()
+    this.#copy = null
+  }
+
   /** All of the request's body is on its way. */
   #onRequestDone(): void {
     if (this.#isSent) this.upstream?.endRequest()
+    this.#sendCopy()
     if (this.#hasResponseHead && this.responseBody.isDone) this.#finish()
   }
 
@@ -537,7 +562,7 @@ export class Exchange implements WrittenHead {
    */
   #isBodyRight(): boolean {
     const body = this.requestBody
-    const { maxBodyBytes } = this.#traffic.limits
+    const maxBodyBytes = this.#route?.sizes.requestBody ?? this.#traffic.limits.maxBodyBytes
     const isTooLarge = maxBodyBytes > 0 && body.passed > maxBodyBytes
     if (body.refusal === null && !isTooLarge) return true
     this.#keepsClient = false
@@ -785,6 +810,12 @@ export class Exchange implements WrittenHead {
     else if (isFramed) incoming = byClose
     else if (parser.isChunked) incoming = byChunks
     else if (parser.contentLength >= 0) incoming = byLength
+    const { sizes } = this.#route as CompiledRoute
+    const excess = responseExcess(sizes, parser.end - parser.start, incoming === noBody ? -1 : parser.contentLength)
+    if (excess !== null) {
+      this.refuse('response_too_large', excess)
+      return
+    }
     const hasUnknownLength = incoming === byChunks || (incoming === byClose && parser.contentLength === -1)
     this.responseBody.begin(
       incoming,
@@ -829,6 +860,10 @@ export class Exchange implements WrittenHead {
     if (!body.isDone) {
       to = body.pass(bytes, at, end, out, to)
       consumed = body.consumed
+    }
+    if (body.passed > (this.#route as CompiledRoute).sizes.responseBody) {
+      this.#cut()
+      return
     }
     const { wire } = this.#client
     if (to > 0) wire.send(to)

@@ -6,6 +6,7 @@ import { IdSource } from '../ids.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import { defaultRules, type RetryRules } from '../resilience/retry-rules.js'
 import type { CompiledTable } from '../route-table/compile.js'
+import { Mirrors } from '../mirror/mirrors.js'
 import type { TimerWheel } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { UpstreamService } from '../upstream.js'
@@ -48,6 +49,7 @@ export class Traffic {
   /** Endpoints that have or had connections, until they have left the table and are idle. */
   readonly endpoints = new Set<UpstreamEndpoint>()
   readonly pending: PendingRequests
+  readonly mirrors: Mirrors
   requestParsers: Parsers
   /** For routes that have none of their own. */
   retryRules: RetryRules
@@ -70,6 +72,15 @@ export class Traffic {
     this.pending = new PendingRequests(this)
     this.retryRules = defaultRules(table.limits.maxRetries)
     this.#observe(table)
+    this.mirrors = new Mirrors({
+      random: Math.random,
+      now: () => wheel.now,
+      hold: (endpoint) => {
+        this.endpoints.add(endpoint)
+        endpoint.acquire()
+        return () => this.release(endpoint)
+      },
+    })
   }
 
   swap(table: CompiledTable): void {

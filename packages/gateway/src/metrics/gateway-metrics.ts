@@ -47,6 +47,17 @@ export interface ServiceMetrics {
   readonly waiting: Gauge
 }
 
+/** What became of the copies of one route's requests. */
+export interface MirrorMetrics {
+  /** It was answered. */
+  readonly sent: Counter
+  /** It could not be sent, or was not answered. */
+  readonly failed: Counter
+  readonly tooLarge: Counter
+  /** Too many were under way. */
+  readonly leftOut: Counter
+}
+
 /** What is counted of one revision of a service, so that two can be compared: exchanges that reached one of its endpoints. */
 export class RevisionMetrics {
   readonly #duration: Histogram
@@ -184,6 +195,22 @@ export class GatewayMetrics {
   readonly refused = Object.fromEntries(
     Object.keys(reasons).map((reason) => [reason, this.#refused.with(reason)]),
   ) as Readonly<Record<Reason, Counter>>
+
+  readonly #mirrored = this.#registry.counter(
+    'pando_gateway_mirrored_requests_total',
+    'Copies of requests, by route, by the service that they went to, and by what became of them.',
+    ['route', 'service', 'outcome'],
+  )
+
+  mirror(route: string, service: string): MirrorMetrics {
+    const outcome = (name: string): Counter => this.#mirrored.with(route, service, name)
+    return {
+      sent: outcome('sent'),
+      failed: outcome('failed'),
+      tooLarge: outcome('too_large'),
+      leftOut: outcome('left_out'),
+    }
+  }
 
   exchange(route: string, service: string): ExchangeMetrics {
     return new ExchangeMetrics(this, route, service)

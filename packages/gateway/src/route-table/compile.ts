@@ -1,5 +1,6 @@
 import type { GatewayConfig, GatewayLimits, GatewayService, RouteSpec, RoutingTable } from '@pando/model'
 import type { RequestView } from '../http1/request-view.js'
+import { compileMirror } from '../mirror/compiled-mirror.js'
 import { GatewayMetrics, type ServiceMetrics } from '../metrics/gateway-metrics.js'
 import { Policies } from '../policy/policies.js'
 import { RetryRules } from '../resilience/retry-rules.js'
@@ -11,6 +12,7 @@ import { comparePaths, compilePath } from './path-pattern.js'
 import { withPreflights } from './preflights.js'
 import { compileRedirect, compileRewrite } from './rewrite.js'
 import { type HostedEntry, RouteIndex } from './route-index.js'
+import { compileSizes } from './sizes.js'
 
 const noPolicies = new Policies([])
 
@@ -121,7 +123,10 @@ function takeServices(
   endpoints: ReadonlyMap<string, UpstreamEndpoint>,
 ): Map<string, UpstreamService> {
   const specs = new Map<string, GatewayService>(table.config.services.map((service) => [service.name, service]))
-  const named = table.config.routes.flatMap((route) => route.backends.map((backend) => backend.service))
+  const named = table.config.routes.flatMap((route) => [
+    ...route.backends.map((backend) => backend.service),
+    ...(route.mirror === undefined ? [] : [route.mirror.service]),
+  ])
   for (const listener of table.config.listeners) if (listener.kind === 'mesh') named.push(listener.service)
   for (const name of named) {
     if (!specs.has(name)) specs.set(name, { name, protocol: 'http', balancer: 'round_robin' })
@@ -215,6 +220,8 @@ function compileRoute(
     }),
     policies: policies.of(spec, own),
     retry: spec.retry === undefined ? null : new RetryRules(spec.retry),
+    sizes: compileSizes(spec.sizes),
+    mirror: compileMirror(spec.name, spec.mirror, services, metrics),
     metrics,
   }
   const entries: HostedEntry[] = []
@@ -253,6 +260,8 @@ function compileMesh(
       backends: service === undefined ? [] : [{ service, weight: 1 }],
       policies: [],
       retry: null,
+      sizes: compileSizes(),
+      mirror: null,
       metrics,
     })
     routes.set(listener.name, route)

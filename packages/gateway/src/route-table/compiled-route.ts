@@ -1,9 +1,11 @@
 import type { GatewayMetrics, ExchangeMetrics } from '../metrics/gateway-metrics.js'
 import type { RoutePolicy } from '../policy/route-policy.js'
 import type { RetryRules } from '../resilience/retry-rules.js'
+import type { CompiledMirror } from '../mirror/compiled-mirror.js'
 import type { UpstreamService } from '../upstream.js'
 import type { CompiledEdit } from './header-edit.js'
 import type { CompiledRedirect, CompiledRewrite } from './rewrite.js'
+import type { CompiledSizes } from './sizes.js'
 
 export interface CompiledRouteOptions {
   readonly name: string
@@ -18,6 +20,9 @@ export interface CompiledRouteOptions {
   /** What a request has to pass, in order. */
   readonly policies: readonly RoutePolicy[]
   readonly retry: RetryRules | null
+  readonly sizes: CompiledSizes
+  /** Where copies of its requests go; null: nowhere. */
+  readonly mirror: CompiledMirror | null
   readonly metrics: GatewayMetrics
 }
 
@@ -38,6 +43,8 @@ export class CompiledRoute {
   readonly policies: readonly RoutePolicy[]
   /** When a request may be sent again; null takes the gateway's rules. */
   readonly retry: RetryRules | null
+  readonly sizes: CompiledSizes
+  readonly mirror: CompiledMirror | null
   /** For exchanges that reach no service: redirects and errors. */
   readonly metrics: ExchangeMetrics
   readonly #services: readonly UpstreamService[]
@@ -57,6 +64,8 @@ export class CompiledRoute {
     this.backendRequestTimeoutMs = options.backendRequestTimeoutMs
     this.policies = options.policies
     this.retry = options.retry
+    this.sizes = options.sizes
+    this.mirror = options.mirror
     this.metrics = options.metrics.exchange(options.name, '')
     const weighted = options.backends.filter((backend) => backend.weight > 0)
     this.#services = weighted.map((backend) => backend.service)
