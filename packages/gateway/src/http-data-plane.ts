@@ -167,6 +167,7 @@ export class HttpDataPlane implements DataPlane {
     if (traffic !== null) {
       const until = performance.now() + timeoutMs
       traffic.isClosing = true
+      for (const client of traffic.clients) client.drain()
       await this.#whenQuiet(Math.min(performance.now() + politeMs, until))
       for (const client of traffic.clients) if (client.isIdle) client.close()
       await this.#whenQuiet(until)

@@ -1,16 +1,19 @@
 import type { Socket } from 'node:net'
 import { problemResponse, type Reason, reasons } from '../problem.js'
+import { Http2Connection } from '../http2/http2-connection.js'
 import { WheelTimer } from '../timer-wheel.js'
 import type { Relay } from '../tunnel/relay.js'
-import { ascii } from './chars.js'
 import { Exchange } from './exchange.js'
 import type { ExchangeClient, ListenerInfo } from './exchange-client.js'
+import { forwardedLinesOf } from './forwarded-lines.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
 import { HeadReader } from './head-reader.js'
-import { type Answered, answerBytes, type OwnAnswer } from './own-answer.js'
+import { type Answered, answerBytes, type OwnAnswer, refusalAnswer } from './own-answer.js'
+import { beginsHttp2 } from './prior-knowledge.js'
 import type { Refusal } from './refusal.js'
 import type { ForwardedLines } from './request-writer.js'
 import { type ResponseShape, writeResponse } from './response-writer.js'
+import type { ServedConnection } from './served-connection.js'
 import { adopt, type ReadCallback, readPlainly } from './shared-read.js'
 import type { Traffic } from './traffic.js'
 import { Wire, type WireOwner } from './wire.js'
@@ -24,25 +27,19 @@ const relaying = 3
 /** The last answer is on its way; what still comes is read and dropped, so that a reset does not destroy the answer. */
 const lingering = 4
 const closed = 5
+/** It turned out to speak HTTP/2. */
+const handedOver = 6
 
 const lingerMs = 2_000
 const farewellMs = 500
 /** Connections too many that are told so at the same time; further ones are just closed. */
 const mostRefusing = 256
 
-const reasonOfStatus: Readonly<Record<number, Reason>> = {
-  400: 'bad_request',
-  414: 'target_too_long',
-  431: 'head_too_large',
-  501: 'not_implemented',
-  505: 'version_unsupported',
-}
-
 /**
  * One client's connection: reads request after request off it and lets its exchange serve them, one at a time and in order. Requests
  * that come while one is under way (pipelining) are held, and nothing more is read meanwhile.
  */
-export class ClientConnection implements ExchangeClient, WireOwner {
+export class ClientConnection implements ExchangeClient, ServedConnection, WireOwner {
   readonly listener: ListenerInfo
   readonly wire: Wire
   readonly remoteAddress: string
@@ -58,6 +55,8 @@ export class ClientConnection implements ExchangeClient, WireOwner {
   #held: Buffer | null = null
   #relay: Relay | null = null
   #isConsuming = false
+  #isFirst = true
+  #successor: Http2Connection | null = null
 
   /** `clientLine`: the header line that names the client by its certificate, or nothing. */
   constructor(accepted: Socket, listener: ListenerInfo, traffic: Traffic, clientLine = '') {
@@ -72,11 +71,7 @@ export class ClientConnection implements ExchangeClient, WireOwner {
     const socket = isSecure ? readPlainly(accepted, onBytes) : adopt(accepted, traffic.readBuffer, onBytes)
     this.wire = new Wire(socket, traffic.outputs, this, isSecure)
     this.remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
-    this.forwardedLines = listener.isMesh
-      ? null
-      : ascii(
-          `${clientLine}X-Forwarded-For: ${this.remoteAddress}\r\nX-Forwarded-Proto: ${isSecure ? 'https' : 'http'}\r\nX-Forwarded-Port: ${listener.port}\r\nX-Forwarded-Host: `,
-        )
+    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, clientLine)
     socket.on('end', () => this.#onEnd())
     // What broke is of no interest; 'close' follows.
     socket.on('error', () => {})
@@ -90,6 +85,10 @@ export class ClientConnection implements ExchangeClient, WireOwner {
   /** True when closing it hurts nobody. */
   get isIdle(): boolean {
     return this.#state === idle && this.#held === null
+  }
+
+  drain(): void {
+    // The next answer says that it is the last.
   }
 
   /** Ends it for the sake of another: the client finds it closed, as any that was idle may be. */
@@ -211,6 +210,9 @@ export class ClientConnection implements ExchangeClient, WireOwner {
       case idle:
       case inHead:
         this.#consume(bytes, 0, length)
+        return
+      case handedOver:
+        this.#successor?.onBytes(bytes, 0, length)
     }
   }
 
@@ -242,9 +244,11 @@ export class ClientConnection implements ExchangeClient, WireOwner {
         break
       }
       if (outcome === refused) {
-        this.#refuseHead(head.parser.refusal)
+        if (this.#isFirst && beginsHttp2(head)) this.#handOver(head)
+        else this.#refuseHead(head.parser.refusal)
         break
       }
+      this.#isFirst = false
       bytes = head.bytes
       at = head.restStart
       end = head.restEnd
@@ -260,7 +264,7 @@ export class ClientConnection implements ExchangeClient, WireOwner {
 
   /** Keeps what belongs to requests to come. */
   #hold(bytes: Uint8Array, at: number, end: number): void {
-    if (at >= end || this.#state === lingering || this.#state === closed) return
+    if (at >= end || this.#state >= lingering) return
     const rest = bytes.subarray(at, end)
     this.#held = this.#held === null ? Buffer.from(rest) : Buffer.concat([this.#held, rest])
     this.wire.pause()
@@ -272,7 +276,16 @@ export class ClientConnection implements ExchangeClient, WireOwner {
   }
 
   #refuseHead(refusal: Refusal): void {
-    this.#refuse(reasonOfStatus[refusal.status] ?? 'bad_request', refusal.detail, refusal.status)
+    this.#refuse(refusalAnswer(refusal).reason, refusal.detail, refusal.status)
+  }
+
+  #handOver({ parser, bytes, restEnd }: HeadReader): void {
+    const traffic = this.#traffic
+    this.#state = handedOver
+    traffic.wheel.cancel(this.#timer)
+    traffic.clients.delete(this)
+    this.#successor = new Http2Connection(this.wire.socket, this.listener, traffic, { isHandedOver: true })
+    this.#successor.onBytes(bytes, parser.start, restEnd)
   }
 
   /** Answers a request that could not be read: nothing after it can be either. */
@@ -288,6 +301,8 @@ export class ClientConnection implements ExchangeClient, WireOwner {
   #onEnd(): void {
     this.hasEnded = true
     switch (this.#state) {
+      case handedOver:
+        return
       case relaying:
         this.#relay?.onEnd(this.wire)
         return
@@ -303,6 +318,7 @@ export class ClientConnection implements ExchangeClient, WireOwner {
   }
 
   #onClose(): void {
+    if (this.#state === handedOver) return
     const wasRelaying = this.#state === relaying
     this.#state = closed
     this.#held = null

@@ -4,6 +4,7 @@ import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { redirectLocation } from '../route-table/rewrite.js'
 import type { ListenerInfo } from './exchange-client.js'
 import type { HeadParser } from './head-parser.js'
+import type { Refusal } from './refusal.js'
 
 /** What the gateway answers by itself: a redirect, a problem, or whatever a policy gives. */
 export type OwnAnswer =
@@ -38,6 +39,19 @@ export interface Answered {
   readonly service?: string
   /** Lines that policies add to the head, `Name: value\r\n` each. */
   readonly lines?: Uint8Array
+}
+
+const reasonOfStatus: Readonly<Record<number, Reason>> = {
+  400: 'bad_request',
+  414: 'target_too_long',
+  431: 'head_too_large',
+  501: 'not_implemented',
+  505: 'version_unsupported',
+}
+
+/** What a request is answered whose head cannot be served. */
+export function refusalAnswer({ status, detail }: Pick<Refusal, 'status' | 'detail'>): OwnAnswer & { kind: 'problem' } {
+  return { kind: 'problem', reason: reasonOfStatus[status] ?? 'bad_request', detail, status }
 }
 
 export function statusOf(answer: OwnAnswer): number {

@@ -7,16 +7,17 @@ import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import { defaultRules, type RetryRules } from '../resilience/retry-rules.js'
 import type { CompiledTable } from '../route-table/compile.js'
 import { Mirrors } from '../mirror/mirrors.js'
+import type { Http2Worker } from '../http2/http2-worker.js'
 import type { TimerWheel } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { UpstreamService } from '../upstream.js'
 import { ascii } from './chars.js'
-import type { ClientConnection } from './client-connection.js'
 import { Parsers } from './head-reader.js'
 import { Outcomes } from './outcomes.js'
 import { Outputs, readBytes } from './outputs.js'
 import { PendingRequests } from './pending-requests.js'
 import { ResponseShape } from './response-writer.js'
+import type { ServedConnection } from './served-connection.js'
 import { EndpointConnections } from './endpoint-connections.js'
 import type { ExchangeUpstreams } from './exchange-upstream.js'
 
@@ -45,7 +46,9 @@ export class Traffic {
   readonly shape = new ResponseShape()
   /** Connections that are being told that they are too many. */
   refusing = 0
-  readonly clients = new Set<ClientConnection>()
+  readonly clients = new Set<ServedConnection>()
+  /** What HTTP/2 connections share, from the first one on. */
+  http2: Http2Worker | null = null
   /** Endpoints that have or had connections, until they have left the table and are idle. */
   readonly endpoints = new Set<UpstreamEndpoint>()
   readonly pending: PendingRequests

@@ -143,7 +143,7 @@ describe('what frames say', () => {
     ['a priority', made(frame.priorityFrame, 0, 3, '0000000110'), ['priority 3']],
     ['a reset', written((out) => putReset(out, 0, 3, 8)), ['reset 3 8']],
     ['a reset with a large code', made(frame.resetFrame, 0, 3, 'ffffffff'), ['reset 3 4294967295']],
-    ['settings', written((out) => putSettings(out, 0, [4, 0x10203])), ['settings 000400010203']],
+    ['settings', written((out) => putSettings(out, 0, [[4, 0x10203]])), ['settings 000400010203']],
     ['their acknowledgement', written((out) => putSettingsAck(out, 0)), ['settings ack']],
     ['a ping', written((out) => putPing(out, 0, false, Buffer.from('--12345678'), 2)), ['ping false 3132333435363738']],
     ['its answer', written((out) => putPing(out, 0, true, Buffer.alloc(8), 0)), ['ping true 0000000000000000']],

@@ -80,6 +80,11 @@ export class FrameReader {
     this.#prefaceLength = reads === 'client' ? 0 : frame.preface.length
   }
 
+  /** A frame or a field section has begun and is not whole. */
+  get isInPart(): boolean {
+    return this.#headLength > 0 || this.#payload.length > 0 || this.#sectionStream !== 0
+  }
+
   /** Nothing more is read, also not of what `read` was given. */
   stop(): void {
     this.#isStopped = true

@@ -15,13 +15,14 @@ export function putFrameHead(
   return putNumber(out, to + 5, stream)
 }
 
-/** `values`: identifier, value, identifier, value… */
-export function putSettings(out: Uint8Array, to: number, values: readonly number[]): number {
-  to = putFrameHead(out, to, { length: values.length * 3, type: settingsFrame, flags: 0, stream: 0 })
-  for (let index = 0; index < values.length; index += 2) {
-    out[to] = values[index] >>> 8
-    out[to + 1] = values[index]
-    to = putNumber(out, to + 2, values[index + 1])
+export type Setting = readonly [identifier: number, value: number]
+
+export function putSettings(out: Uint8Array, to: number, settings: readonly Setting[]): number {
+  to = putFrameHead(out, to, { length: settings.length * 6, type: settingsFrame, flags: 0, stream: 0 })
+  for (const [identifier, value] of settings) {
+    out[to] = identifier >>> 8
+    out[to + 1] = identifier
+    to = putNumber(out, to + 2, value)
   }
   return to
 }

@@ -1,0 +1,253 @@
+import { ascii, lowerCase, targetChars, tokenChars } from '../http1/chars.js'
+import { copy } from '../http1/chunk-decoder.js'
+import { chunkedLine, crlf, hostName, httpVersion, put } from '../http1/text.js'
+import type { FieldSink } from './hpack/decoder.js'
+import * as field from './hpack/field-class.js'
+import { LineBuffer } from './hpack/line-buffer.js'
+import { makeKey } from './web-socket-handshake.js'
+
+const cookieName = ascii('cookie: ')
+const getMethod = ascii('GET')
+const optionsMethod = ascii('OPTIONS')
+const connectMethod = ascii('CONNECT')
+const http = ascii('http')
+const https = ascii('https')
+const webSocket = ascii('websocket')
+const upgradeLines = ascii('connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ')
+const pseudoCount = 6
+
+/**
+ * Makes the head of an HTTP/1.1 request out of the fields of an HTTP/2 one, checked as RFC 9113 sections 8.2 and 8.3 ask. All that
+ * HTTP/1.1 has rules for (host, target, lengths, how large a head may be) is left to the parser that reads the head afterwards: it is the same for both.
+ *
+ *     lines   [ :method: GET | :path: / | … ][ GET / HTTP/1.1 | host: … | kept lines | cookie: … | framing | ]
+ *               pseudo-header fields           ^ start
+ */
+export class RequestSection implements FieldSink {
+  readonly lines: LineBuffer
+  /** Where the head begins in `lines`; it ends with them. */
+  start = 0
+  /** What is wrong with the request; empty when it is well formed. */
+  fault = ''
+  /** Of an extended CONNECT (RFC 8441) for a WebSocket, whose head is that of an upgrade: the key of its handshake; else empty. */
+  webSocketKey = ''
+  /** An extended CONNECT for something else. */
+  hasUnknownProtocol = false
+  readonly #cookies = new LineBuffer()
+  /** Where the value of each pseudo-header field begins and ends in `lines`, by its class; 0 when it is absent. */
+  readonly #starts = new Int32Array(pseudoCount + 1)
+  readonly #ends = new Int32Array(pseudoCount + 1)
+  #hasHead = false
+  #hasHost = false
+  #hasLength = false
+  #isTrailer = false
+
+  constructor(lines: LineBuffer) {
+    this.lines = lines
+  }
+
+  /** Begins a request, or trailers, which must not have pseudo-header fields (RFC 9113 section 8.1) and of which nothing is kept. */
+  begin(isTrailer: boolean): void {
+    // A place at the front that no value can have: 0 says that there is none.
+    this.lines.length = 1
+    this.start = 0
+    this.fault = ''
+    this.webSocketKey = ''
+    this.hasUnknownProtocol = false
+    this.#cookies.length = 0
+    this.#starts.fill(0)
+    this.#hasHead = false
+    this.#hasHost = false
+    this.#hasLength = false
+    this.#isTrailer = isTrailer
+  }
+
+  onField(fieldClass: number, start: number, nameEnd: number, end: number): void {
+    if (fieldClass === field.plain && this.#hasHead) return
+    if ((fieldClass & field.badName) !== 0) this.#fail('A name has a character that it must not have.')
+    else if ((fieldClass & field.badValue) !== 0) this.#fail('A value has a character that it must not have.')
+    const kind = fieldClass & field.fieldMask
+    if (kind >= field.methodField && kind <= field.unknownPseudo) {
+      this.#addPseudo(kind, nameEnd + 2, end - 2)
+      return
+    }
+    if (this.#isTrailer) {
+      if (kind === field.connectionField) this.#fail('A trailer is a field of HTTP/1.1 connections.')
+      this.lines.length = start
+      return
+    }
+    if (!this.#hasHead) {
+      const shift = this.#writeHead(start, end)
+      start += shift
+      nameEnd += shift
+      end += shift
+    }
+    switch (kind) {
+      case field.connectionField:
+        this.#fail('A field of HTTP/1.1 connections is not allowed.')
+        return
+      case field.hostField:
+        this.#addHost(start, nameEnd + 2, end - 2)
+        return
+      case field.contentLengthField:
+        this.#hasLength = true
+        return
+      case field.cookieField:
+        this.#addCookie(start, nameEnd + 2, end - 2)
+    }
+  }
+
+  /** Completes the head, unless there is a fault. */
+  finish(isEndStream: boolean): void {
+    if (this.#isTrailer) return
+    if (!this.#hasHead) this.#writeHead(this.lines.length, this.lines.length)
+    if (this.fault !== '') return
+    const { lines } = this
+    lines.reserve(this.#cookies.length + 256)
+    const out = lines.bytes
+    let to = lines.length
+    if (this.#cookies.length > 0) {
+      to = put(out, to, cookieName)
+      to = copy(this.#cookies.bytes, 0, this.#cookies.length, out, to)
+      to = put(out, to, crlf)
+    }
+    if (this.webSocketKey !== '') {
+      to = put(out, to, upgradeLines)
+      to += out.write(this.webSocketKey, to, 'latin1')
+      to = put(out, to, crlf)
+    } else if (!isEndStream && !this.#hasLength) {
+      to = put(out, to, chunkedLine)
+    }
+    lines.length = put(out, to, crlf)
+  }
+
+  #addPseudo(kind: number, start: number, end: number): void {
+    if (this.#isTrailer || this.#hasHead) this.#fail('A pseudo-header field stands behind others.')
+    else if (kind > field.protocolField) this.#fail('A pseudo-header field is not one of requests.')
+    else if (this.#starts[kind] !== 0) this.#fail('A pseudo-header field occurs twice.')
+    this.#starts[Math.min(kind, pseudoCount)] = start
+    this.#ends[Math.min(kind, pseudoCount)] = end
+  }
+
+  /** Crumbs (RFC 9113 section 8.2.3) become one line again. */
+  #addCookie(lineStart: number, start: number, end: number): void {
+    const cookies = this.#cookies
+    cookies.reserve(end - start + 2)
+    if (cookies.length > 0) {
+      cookies.bytes[cookies.length++] = 0x3b
+      cookies.bytes[cookies.length++] = 0x20
+    }
+    cookies.length = copy(this.lines.bytes, start, end, cookies.bytes, cookies.length)
+    this.lines.length = lineStart
+  }
+
+  /** A Host beside `:authority` must say the same (RFC 9113 section 8.3.1); it is one line then. */
+  #addHost(lineStart: number, start: number, end: number): void {
+    if (this.#hasHost) this.#fail('Host occurs twice.')
+    this.#hasHost = true
+    if (this.#starts[field.authorityField] === 0) return
+    if (!this.#isSame(field.authorityField, start, end)) this.#fail('Host differs from :authority.')
+    this.lines.length = lineStart
+  }
+
+  /** Writes the request line and Host in front of the line `[at, end)`, the first that is kept; returns by how much that has moved. */
+  #writeHead(at: number, end: number): number {
+    this.#hasHead = true
+    this.#check()
+    const starts = this.#starts
+    const ends = this.#ends
+    const { lines } = this
+    this.start = at
+    if (this.fault !== '') return 0
+    const size =
+      this.#length(field.methodField) + this.#length(field.pathField) + this.#length(field.authorityField) + 64
+    lines.reserve(size + end - at)
+    const out = lines.bytes
+    out.copyWithin(at + size, at, end)
+    let to = at
+    if (this.webSocketKey !== '') to = put(out, to, getMethod)
+    else to = copy(out, starts[field.methodField], ends[field.methodField], out, to)
+    out[to++] = 0x20
+    const target = starts[field.pathField] === 0 ? field.authorityField : field.pathField
+    to = copy(out, starts[target], ends[target], out, to)
+    to = put(out, to, httpVersion)
+    if (starts[field.authorityField] !== 0) {
+      to = put(out, to, hostName)
+      to = copy(out, starts[field.authorityField], ends[field.authorityField], out, to)
+      to = put(out, to, crlf)
+    }
+    out.copyWithin(to, at + size, at + size + end - at)
+    lines.length = to + end - at
+    return to - at
+  }
+
+  /** RFC 9113 sections 8.3.1 and 8.5, RFC 8441 section 4. */
+  #check(): void {
+    const starts = this.#starts
+    const isConnect = this.#is(field.methodField, connectMethod)
+    const hasProtocol = starts[field.protocolField] !== 0
+    if (starts[field.methodField] === 0) this.#fail(':method is missing.')
+    else if (!this.#isMadeOf(field.methodField, tokenChars)) this.#fail(':method is not a token.')
+    else if (hasProtocol && !isConnect) this.#fail(':protocol is only for CONNECT.')
+    else if (isConnect && !hasProtocol) this.#checkPlainConnect()
+    else if (starts[field.schemeField] === 0) this.#fail(':scheme is missing.')
+    else if (!this.#is(field.schemeField, http) && !this.#is(field.schemeField, https)) {
+      this.#fail(':scheme is neither http nor https.')
+    } else if (starts[field.pathField] === 0) this.#fail(':path is missing.')
+    else if (!this.#isPath()) this.#fail(':path is not a path.')
+    else if (starts[field.authorityField] !== 0 && this.#length(field.authorityField) === 0) {
+      this.#fail(':authority is empty.')
+    } else if (hasProtocol) {
+      if (starts[field.authorityField] === 0) this.#fail(':authority is missing.')
+      this.hasUnknownProtocol = !this.#is(field.protocolField, webSocket)
+      if (!this.hasUnknownProtocol) this.webSocketKey = makeKey()
+    }
+  }
+
+  #checkPlainConnect(): void {
+    const starts = this.#starts
+    if (starts[field.schemeField] !== 0 || starts[field.pathField] !== 0) this.#fail('CONNECT has :scheme or :path.')
+    else if (starts[field.authorityField] === 0) this.#fail('CONNECT has no :authority.')
+    else if (!this.#isMadeOf(field.authorityField, targetChars)) this.#fail(':authority is not one.')
+  }
+
+  #isPath(): boolean {
+    const first = this.lines.bytes[this.#starts[field.pathField]]
+    if (this.#length(field.pathField) === 0 || !this.#isMadeOf(field.pathField, targetChars)) return false
+    if (first === 0x2f) return true
+    return first === 0x2a && this.#length(field.pathField) === 1 && this.#is(field.methodField, optionsMethod)
+  }
+
+  #isMadeOf(kind: number, chars: Uint8Array): boolean {
+    const { bytes } = this.lines
+    const end = this.#ends[kind]
+    for (let at = this.#starts[kind]; at < end; at++) if (chars[bytes[at]] === 0) return false
+    return this.#starts[kind] < end
+  }
+
+  #is(kind: number, value: Uint8Array): boolean {
+    const start = this.#starts[kind]
+    if (start === 0 || this.#length(kind) !== value.length) return false
+    for (let index = 0; index < value.length; index++) {
+      if (this.lines.bytes[start + index] !== value[index]) return false
+    }
+    return true
+  }
+
+  #isSame(kind: number, start: number, end: number): boolean {
+    const { bytes } = this.lines
+    let at = this.#starts[kind]
+    if (this.#length(kind) !== end - start) return false
+    for (let other = start; other < end; other++) if (lowerCase[bytes[at++]] !== lowerCase[bytes[other]]) return false
+    return true
+  }
+
+  #length(kind: number): number {
+    return this.#starts[kind] === 0 ? 0 : this.#ends[kind] - this.#starts[kind]
+  }
+
+  /** The first fault is told. */
+  #fail(fault: string): void {
+    if (this.fault === '') this.fault = fault
+  }
+}
