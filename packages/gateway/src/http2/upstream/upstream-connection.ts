@@ -201,12 +201,9 @@ export class Http2UpstreamConnection {
     out.set(preface, this.#output.at)
     let to = this.#output.at + preface.length
     to = writer.putSettings(out, to, [
-      setting.enablePush,
-      0,
-      setting.initialWindowSize,
-      streamWindow,
-      setting.maxHeaderListSize,
-      maxSectionBytes,
+      [setting.enablePush, 0],
+      [setting.initialWindowSize, streamWindow],
+      [setting.maxHeaderListSize, maxSectionBytes],
     ])
     to = writer.putWindowUpdate(out, to, 0, connectionWindow - frame.defaultWindow)
     this.#output.wrote(to)
