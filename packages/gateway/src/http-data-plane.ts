@@ -7,6 +7,7 @@ import { AccessLog } from './access-log.js'
 import type { DataPlane, Listen, MetricsSnapshot } from './data-plane.js'
 import { ClientConnection, refuseConnection } from './http1/client-connection.js'
 import type { ListenerInfo } from './http1/exchange-client.js'
+import { Http2Connection } from './http2/http2-connection.js'
 import { gatewayPolicies } from './policy/gateway-policies.js'
 import type { Policies } from './policy/policies.js'
 import type { Reason } from './problem.js'
@@ -230,7 +231,10 @@ export class HttpDataPlane implements DataPlane {
     const traffic = this.#traffic as Traffic
     await this.#tls.set(info.name, tls, {
       handshakeTimeoutMs: traffic.limits.headTimeoutMs,
-      onSecure: (socket, clientLine) => void new ClientConnection(socket, info, traffic, clientLine),
+      onSecure: (socket, clientLine) => {
+        if (socket.alpnProtocol === 'h2') void new Http2Connection(socket, info, traffic, { clientLine })
+        else void new ClientConnection(socket, info, traffic, clientLine)
+      },
     })
   }
 

@@ -244,7 +244,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
         break
       }
       if (outcome === refused) {
-        if (this.#isFirst && beginsHttp2(head)) this.#handOver(head)
+        if (this.#isFirst && !this.listener.isSecure && beginsHttp2(head)) this.#handOver(head)
         else this.#refuseHead(head.parser.refusal)
         break
       }

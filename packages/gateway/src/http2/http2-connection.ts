@@ -32,7 +32,9 @@ const closed = 4
 
 export interface Http2ConnectionOptions {
   /** Somebody else reads the socket, has counted it, and gives the bytes to `onBytes`. */
-  readonly isHandedOver: boolean
+  readonly isHandedOver?: boolean
+  /** The header line that names the client by its certificate. */
+  readonly clientLine?: string
 }
 
 /**
@@ -63,12 +65,12 @@ export class Http2Connection implements SessionOwner, ServedConnection {
   #partSince = 0
   #quietSince: number
 
-  constructor(socket: Duplex, listener: ListenerInfo, traffic: Traffic, options?: Http2ConnectionOptions) {
+  constructor(socket: Duplex, listener: ListenerInfo, traffic: Traffic, options: Http2ConnectionOptions = {}) {
     this.#socket = socket
     this.listener = listener
     this.#traffic = traffic
     this.remoteAddress = ((socket as Socket).remoteAddress ?? '').replace(/^::ffff:/, '')
-    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress)
+    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, options.clientLine)
     traffic.http2 ??= new Http2Worker()
     this.guard = new FloodGuard(traffic.wheel.now)
     this.#output = new FrameOutput(socket, traffic.http2, () => this.#onDrain())
@@ -88,7 +90,7 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     traffic.clients.add(this)
     traffic.wheel.schedule(this.#timer, traffic.limits.headTimeoutMs)
     this.#session.greet()
-    if (options?.isHandedOver === true) return
+    if (options.isHandedOver === true) return
     traffic.metrics.connections.inc()
     traffic.metrics.connectionsTotal.inc()
     socket.on('data', (bytes: Buffer) => this.onBytes(bytes, 0, bytes.length))
