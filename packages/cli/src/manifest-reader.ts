@@ -80,7 +80,7 @@ export async function renderConfig(app: AppSpec, options: RenderOptions): Promis
 
 /** The building of images, which needs the engine's client. */
 export async function imageRoom(): Promise<
-  Pick<typeof import('@pando/control-plane'), 'buildImage' | 'generatedRecipe'>
+  Pick<typeof import('@pando/control-plane'), 'buildImage' | 'generatedRecipe' | 'imagePublisherFor' | 'parseImageName'>
 > {
   return manifestRoom()
 }

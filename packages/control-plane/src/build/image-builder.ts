@@ -9,7 +9,9 @@ import { outputOf } from './build-output.js'
 import type { BuildOrder, Builder } from './builder.js'
 import { imagePrefix } from './built-images.js'
 import { recipeFor } from './dockerfile/folder-recipe.js'
+import { parseImageName } from './image-name.js'
 import { ImageRecords } from './image-records.js'
+import { registryLogin } from './registry-login.js'
 import { tarOf } from './tar.js'
 
 /** The builder of one state directory's images. */
@@ -19,8 +21,7 @@ export function imageBuilderFor(options: {
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly appName: () => string
 }): ImageBuilder {
-  const { stateDir, appName } = options
-  return new ImageBuilder({ engine: new EngineClient(options), stateDir, appName })
+  return new ImageBuilder({ ...options, engine: new EngineClient(options) })
 }
 
 interface Image {
@@ -43,12 +44,20 @@ class ImageBuilder implements Builder {
   readonly #engine: EngineClient
   readonly #stateDir: string
   readonly #appName: () => string
+  readonly #environment: Readonly<Record<string, string | undefined>>
   readonly #records: ImageRecords
 
-  constructor(options: { readonly engine: EngineClient; readonly stateDir: string; readonly appName: () => string }) {
+  constructor(options: {
+    readonly engine: EngineClient
+    readonly stateDir: string
+    readonly appName: () => string
+    /** Says where logins of registries are. */
+    readonly environment: Readonly<Record<string, string | undefined>>
+  }) {
     this.#engine = options.engine
     this.#stateDir = options.stateDir
     this.#appName = options.appName
+    this.#environment = options.environment
     this.#records = new ImageRecords(options.stateDir)
   }
 
@@ -88,7 +97,9 @@ class ImageBuilder implements Builder {
     const isTagged = image.includes('@') || /:[^/]*$/.test(image)
     const query = { fromImage: isTagged ? image : `${image}:latest` }
     try {
-      const stream = await this.#engine.stream('POST', '/images/create', { query, signal, timeoutMs: 0 })
+      const { registry } = parseImageName(image.replace(/@.*/, ''))
+      const headers = { 'x-registry-auth': await registryLogin(registry, this.#environment) }
+      const stream = await this.#engine.stream('POST', '/images/create', { query, headers, signal, timeoutMs: 0 })
       await outputOf(stream, onOutput, { isQuiet: true })
     } catch (error) {
       if (signal.aborted) throw error

@@ -16,6 +16,7 @@ export interface EngineRequest {
   /** Sent as JSON, or as it is when it is a stream of bytes. */
   readonly body?: object | AsyncIterable<Uint8Array>
   readonly contentType?: string
+  readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
   /** To the head of the answer. 30 s by default; 0 waits as long as `signal` lets it. */
   readonly timeoutMs?: number
@@ -106,6 +107,7 @@ export class EngineClient {
         path,
         agent,
         headers: {
+          ...options.headers,
           host: 'docker',
           ...(json === null ? {} : { 'content-type': 'application/json', 'content-length': json.length }),
           ...(isStream ? { 'content-type': options.contentType ?? 'application/octet-stream' } : {}),
