@@ -229,3 +229,21 @@ it('what was rolled back by hand proves nothing any more', () => {
   deployments.onProven('users', 'bb')
   expect(results(deployments)[1]).toBe('bb up rolled_back')
 })
+
+it('records what a rollout goes back to, also one that failed when it was gone back to before', () => {
+  const deployments = open()
+  runs(deployments, 'aa')
+  deployments.record([revision('bb')], 'up')
+  deployments.onRolloutResult({ ...failed('bb'), back: revision('aa') })
+  deployments.onRolloutResult(failed('aa'))
+  deployments.record([revision('cc')], 'up')
+  deployments.onRolloutResult({ ...failed('cc'), back: revision('aa') })
+  expect(wanted).toEqual(['aa', 'aa'])
+  expect(deployments.current('users')).toMatchObject({ revision: 'aa', by: 'automatic_rollback', result: 'running' })
+})
+
+it('takes a revision by its whole name, though that begins another one', () => {
+  const deployments = open()
+  for (const name of ['aa', 'aab', 'cc']) runs(deployments, name)
+  expect(deployments.rollback('users', 'aa', 'by hand').revision).toBe('aa')
+})

@@ -30,6 +30,8 @@ export interface RolloutResult {
   readonly reason: string
   /** It failed, and nothing is to be gone back to: others wait for its end. */
   readonly isWithoutReturn?: boolean
+  /** What is gone back to after a failure; absent: the last healthy revision, if there is one. */
+  readonly back?: Revision
 }
 
 /**
@@ -39,6 +41,7 @@ export interface RolloutResult {
  * - a revision that another came before (`superseded`) is gone back to only by its name, unless its instances, which serve on
  *   meanwhile, show it to be well after all (`onProven`);
  * - what was rolled back to by itself is not rolled back by itself again: one failure never walks down the whole history.
+ * - what a rollout goes back to is what is recorded: the two never disagree.
  *
  * Calls are synchronous and must not be made while another change of what is wanted is half done.
  */
@@ -107,8 +110,12 @@ export class Deployments {
   }
 
   /** Goes back to `to`, or to the last healthy revision. Throws `not_found` or `conflict` and says what there is instead. */
-  rollback(service: string, to: string | null, why: string, by: DeploymentCause = 'rollback'): Revision {
-    const target = this.#targetOf(service, to)
+  rollback(service: string, to: string | null, why: string): Revision {
+    return this.#goBackTo(this.#targetOf(service, to), why, 'rollback')
+  }
+
+  #goBackTo(target: Revision, why: string, by: DeploymentCause): Revision {
+    const { service } = target
     this.#options.redeploy(target, () => {
       const before = this.current(service)
       if (before !== null) this.#settle(before, 'rolled_back', why)
@@ -126,7 +133,8 @@ export class Deployments {
    * Takes in how a rollout has ended; what is not about the newest deployment is old news. A failed one goes back by itself.
    * True when its events tell of that end, so that nobody else need.
    */
-  onRolloutResult({ service, revision, result, reason, isWithoutReturn = false }: RolloutResult): boolean {
+  onRolloutResult(ended: RolloutResult): boolean {
+    const { service, revision, result, reason, isWithoutReturn = false } = ended
     const current = this.current(service)
     if (current === null || current.revision !== revision) return false
     if (result === 'succeeded') {
@@ -140,7 +148,7 @@ export class Deployments {
       return true
     }
     const isSecondFailure = current.by === 'automatic_rollback'
-    const target = isSecondFailure || isWithoutReturn ? null : this.lastHealthy(service)
+    const target = isWithoutReturn ? null : (ended.back ?? (isSecondFailure ? null : this.lastHealthy(service)))
     // One that had nothing to go back to when it failed may have by now.
     if (current.result !== 'running' && (current.result !== 'failed' || target === null)) return false
     this.#settle(current, 'failed', reason)
@@ -154,7 +162,7 @@ export class Deployments {
       message: `revision ${revision} of ${service} failed: ${reason}${next}`,
     })
     if (target !== null) {
-      this.rollback(service, target.revision, `revision ${revision} failed: ${reason}`, 'automatic_rollback')
+      this.#goBackTo(target, `revision ${revision} failed: ${reason}`, 'automatic_rollback')
     }
     return true
   }
@@ -201,7 +209,9 @@ export class Deployments {
             : `${early.revision} was replaced before it could show itself to be well; to take it all the same: pando rollback ${service} --to ${early.revision}`,
       })
     }
-    const matches = this.revisions(service).filter(({ revision }) => revision.startsWith(to))
+    const known = this.revisions(service)
+    const named = known.filter(({ revision }) => revision === to)
+    const matches = named.length > 0 ? named : known.filter(({ revision }) => revision.startsWith(to))
     const [target] = matches
     if (target === undefined || matches.length > 1) {
       const what = matches.length > 1 ? `several revisions of ${service} begin with` : `${service} has no revision`

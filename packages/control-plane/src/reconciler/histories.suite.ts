@@ -1,6 +1,6 @@
 import { seededRandom } from './simulated-clock.suite.js'
 import { service, type DesiredChange } from './simulated-app.suite.js'
-import type { Act, Event, History, StartFault } from './simulation.suite.js'
+import type { Act, Event, History, StartFault } from './simulated-history.suite.js'
 
 const startFaults: StartFault[] = [
   'rejected',

@@ -9,7 +9,7 @@ import { Executor } from './execute.js'
 import { Inventory } from './inventory.js'
 import { Ledger } from './ledger.js'
 import { plan as realPlan } from './plan.js'
-import type { ReconcilerOptions } from './ports.js'
+import type { ReconcilerOptions, RolloutEnd } from './ports.js'
 import { aborted, advance as realAdvance, isOver, promoted, type Advance } from './rollout-advance.js'
 import { viewServices } from './service-view.js'
 import type { Comparison } from './judge.js'
@@ -21,6 +21,8 @@ import { Tasks } from './tasks.js'
 const resyncMs = 5000
 /** What is still under way when it closes is waited for so long. */
 const closeDeadlineMs = 5000
+/** When what could not be done is tried again. */
+const afterFaultMs = 1000
 /** The clock has leapt when so much more than a resync has gone by since the last tick. */
 const leapMs = 15_000
 /** How often a canary's figures are looked at. */
@@ -102,7 +104,12 @@ export class Reconciler {
     await this.#inventory.open()
     if (this.#state === 'closed') return
     this.#state = 'running'
-    this.#ledger.forgiveRollouts(this.#options.clock.now())
+    try {
+      this.#ledger.forgiveRollouts(this.#options.clock.now())
+    } catch (error) {
+      // Then they are held to the time in which nobody looked: better than not to take over at all.
+      this.#fault('could not forgive rollouts the time without a control plane', error)
+    }
     this.#publish()
     this.#scheduleResync()
     this.poke()
@@ -171,11 +178,15 @@ export class Reconciler {
       this.#reconcile(now)
       this.#syncMonitor()
       this.#publish()
+      this.#scheduleWake(now)
     } catch (error) {
-      // Mostly the store: what could not be written was not done, and is planned again.
+      // Mostly the store: what could not be written was not done, and is planned again, but not at once.
       this.#fault('could not reconcile', error)
+      // That goes for a look that was asked for meanwhile, too, for the sake of what has not come to be.
+      for (const cancel of [this.#cancelTick, this.#cancelWake]) cancel()
+      this.#isTickDue = false
+      this.#cancelWake = this.#options.clock.after(afterFaultMs, () => this.poke())
     }
-    this.#scheduleWake(now)
     this.#answerIdle()
   }
 
@@ -228,7 +239,7 @@ export class Reconciler {
     let isTold = false
     this.#ledger.setRollout(service, next.rollout, next.back, () => {
       if (proven !== undefined) this.#options.proofs?.onProven(service, proven)
-      if (result !== null) isTold = this.#options.onRolloutResult?.({ service, ...result }) ?? false
+      if (result !== null) isTold = this.#options.onRolloutResult?.({ service, ...result, ...backIn(next) }) ?? false
     })
     for (const event of next.events) if (!isTold || !endings.has(event.kind)) this.#options.emit(event)
     if (next.back !== null) this.#builds.keepOnly(this.#ledger.desired)
@@ -360,4 +371,10 @@ export class Reconciler {
   #fault(what: string, error: unknown): void {
     this.#options.emit({ kind: 'fault', message: `${what}: ${PandoError.from(error).message}` })
   }
+}
+
+function backIn({ back }: Advance): Pick<RolloutEnd, 'back'> {
+  if (back === null) return {}
+  const { name, revision, spec, source = null } = back
+  return { back: { service: name, revision, spec, source } }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.js'
+import type { Driver } from '../drivers/driver.js'
 import type { RecordKind, Store } from '../store/store.js'
 
 /** Thrown into whatever a control plane was doing when it died. */
@@ -29,6 +30,27 @@ export class Life {
     return {
       now: () => clock.now(),
       after: (ms, callback) => (this.isAlive ? clock.after(ms, () => this.isAlive && callback()) : () => {}),
+    }
+  }
+
+  /** Each call may be the last thing that it does, before or after it has had its effect. */
+  driver(driver: Driver): Driver {
+    const around = async <T>(work: () => Promise<T>): Promise<T> => {
+      this.step()
+      const result = work()
+      result.catch(() => {})
+      this.step()
+      const value = await result
+      return this.isAlive ? value : new Promise<T>(() => {})
+    }
+    return {
+      ...driver,
+      start: (order) => around(() => driver.start(order)),
+      stop: (id) => around(() => driver.stop(id)),
+      kill: (id) => around(() => driver.kill(id)),
+      remove: (id) => around(() => driver.remove(id)),
+      list: () => around(() => driver.list()),
+      watch: (onExit) => driver.watch((report) => this.isAlive && onExit(report)),
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Address, Endpoint } from '@pando/model'
+import type { Address, Endpoint, RevisionSpec } from '@pando/model'
 import type { Builder } from '../build/builder.js'
 import type { Clock } from '../clock.js'
 import type { Driver } from '../drivers/driver.js'
@@ -25,6 +25,23 @@ export interface Preparation {
   readonly environment: Readonly<Record<string, string>>
 }
 
+/** How a rollout has ended. */
+export interface RolloutEnd {
+  readonly service: string
+  readonly revision: string
+  readonly result: 'succeeded' | 'failed'
+  readonly reason: string
+  /** It failed, and nothing is to be gone back to. */
+  readonly isWithoutReturn?: boolean
+  /** What is wanted again from now on, after a failure. */
+  readonly back?: {
+    readonly service: string
+    readonly revision: string
+    readonly spec: RevisionSpec
+    readonly source: string | null
+  }
+}
+
 /** What the reconciler works with; the control plane wires it. */
 export interface ReconcilerOptions {
   readonly driver: Driver
@@ -44,14 +61,7 @@ export interface ReconcilerOptions {
    * How a rollout has ended. Called within the transaction that writes it; when it says itself what is wanted instead
    * (`setDesired`), that holds. True when it has told of the end, so that the reconciler need not.
    */
-  readonly onRolloutResult?: (result: {
-    readonly service: string
-    readonly revision: string
-    readonly result: 'succeeded' | 'failed'
-    readonly reason: string
-    /** It failed, and nothing is to be gone back to. */
-    readonly isWithoutReturn?: boolean
-  }) => boolean
+  readonly onRolloutResult?: (result: RolloutEnd) => boolean
   /** Of revisions that were replaced before they could show themselves to be well; absent: each may still do so. */
   readonly proofs?: {
     readonly mayProve: (service: string, revision: string) => boolean

@@ -112,12 +112,13 @@ describe('a rolling rollout', () => {
 
 const young = (since: number) => (one: ObservedInstance) => instance(one.id, { since })
 
+/** A began with nothing before it, and B came at 9,200. */
+const early = (since: number, count = 3) => {
+  const begun = settle(wanted(rolling, 'A'), undefined, old.slice(0, count).map(young(since)), since).rollout
+  return settle(wanted(rolling), begun, old.slice(0, count).map(young(since)), since + 200).rollout
+}
+
 describe('a revision that was replaced before its time was over', () => {
-  /** A began with nothing before it, and B came at 9,200. */
-  const early = (since: number, count = 3) => {
-    const begun = settle(wanted(rolling, 'A'), undefined, old.slice(0, count).map(young(since)), since).rollout
-    return settle(wanted(rolling), begun, old.slice(0, count).map(young(since)), since + 200).rollout
-  }
   const crashed = { slots: slots(3) }
 
   it('is gone back to when its instances, which serve on, have been well for long enough', () => {

@@ -1,15 +1,23 @@
 import type { RolloutSpec } from '@pando/model'
 import { seededRandom } from './simulated-clock.suite.js'
 import { service, type DesiredChange } from './simulated-app.suite.js'
-import type { Act, Event, History, StartFault } from './simulation.suite.js'
+import type { Act, Event, History, StartFault } from './simulated-history.suite.js'
 
 const faults: StartFault[] = ['rejected', 'unready', 'slow', 'lost', 'rejected_but_runs', 'exits', 'ignores_stop']
-const changes: DesiredChange[] = ['revision', 'revision', 'bad_revision', 'bad_revision', 'restart', 'scale']
+const changes: DesiredChange[] = [
+  'revision',
+  'revision',
+  'bad_revision',
+  'bad_revision',
+  'faulty_revision',
+  'restart',
+  'scale',
+]
 
 /**
  * A random history of rollouts, the same for the same seed: every strategy and order, good revisions and bad ones, promoted and
- * aborted at any time, while programs and control planes fail. The first revision is whole before anything happens, so that there
- * is always one to go back to.
+ * aborted at any time, while programs, disks and control planes fail. Mostly the first revision is whole before anything happens, so
+ * that there is one to go back to; otherwise another may come before its time is over.
  */
 export function rolloutHistoryOf(seed: number): History {
   const random = seededRandom(seed)
@@ -43,6 +51,7 @@ export function rolloutHistoryOf(seed: number): History {
     () => ({ do: 'next_build_fails' }),
     () => ({ do: 'die', after: below(12), downMs: pick([0, 500, 20_000]), again: pick([null, null, 1 + below(10)]) }),
     () => ({ do: 'gateway', isStuck: random() < 0.5 }),
+    () => ({ do: 'disk', isFull: random() < 0.5 }),
     () => ({ do: 'promote', which: below(10) }),
     () => ({ do: 'promote', which: below(10) }),
     () => ({ do: 'abort', which: below(10) }),
@@ -53,7 +62,7 @@ export function rolloutHistoryOf(seed: number): History {
       to: below(10),
     })),
   ]
-  const events: Event[] = [{ act: { do: 'recover', which: 0 }, thenMs: 30_000 }]
+  const events: Event[] = [{ act: { do: 'recover', which: 0 }, thenMs: pick([30_000, 30_000, 3000, 900]) }]
   const length = 2 + below(10)
   while (events.length < length) {
     events.push({ act: pick(acts)(), thenMs: pick([0, 300, 1000, 4000, 12_000, 40_000]) })
@@ -64,5 +73,10 @@ export function rolloutHistoryOf(seed: number): History {
     const healthcheck = { ...one.spec.healthcheck, startupMs: pick([8000, 90_000]) }
     return { ...one, spec: { ...one.spec, healthcheck }, rollout: rollout() }
   })
-  return { seed, services, events }
+  const traffic = {
+    requestsPerSecond: pick([0, 2, 10, 30]),
+    errorRate: pick([0, 0.1, 0.5]),
+    seconds: pick([0.1, 2.5]),
+  }
+  return { seed, services, events, ...(random() < 0.8 ? { traffic } : {}) }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { Figures } from './judge.js'
 import { plan } from './plan.js'
-import { advance } from './rollout-advance.js'
+import { advance, type Surroundings } from './rollout-advance.js'
 import { rolloutHistoryOf } from './rollout-histories.suite.js'
 import { World, type WorldOptions } from './simulation.suite.js'
 import type { Desired, DesiredService } from './state.js'
@@ -23,8 +24,8 @@ it(`histories of rollouts hold every invariant (${histories} of them)`, { timeou
 
 it('the histories meet every end of a rollout', { timeout: 120_000 }, async () => {
   const missing = new Set([
-    'has taken over',
-    'serves again',
+    'all of it is healthy',
+    'goes back to revision',
     'rollout.paused',
     'gets all requests',
     'promote was taken',
@@ -32,6 +33,12 @@ it('the histories meet every end of a rollout', { timeout: 120_000 }, async () =
     'no further instance became healthy',
     'its instances failed',
     'control plane dies',
+    'the disk is full',
+    'is mended',
+    'long enough to be gone back to',
+    'judged worse',
+    'unjudged',
+    'without figures',
   ])
   for (let seed = 1; seed <= 500 && missing.size > 0; seed++) {
     const world = new World(seed)
@@ -49,6 +56,11 @@ const withRollout = (desired: Desired, changes: Partial<NonNullable<DesiredServi
       one.rollout === undefined ? one : { ...one, rollout: { ...one.rollout, ...changes } },
     ]),
   )
+
+const withFresh = (around: Surroundings, change: (fresh: Figures) => Figures): Surroundings => {
+  const { figures } = around
+  return figures === null ? around : { ...around, figures: { ...figures, fresh: change(figures.fresh) } }
+}
 
 /** One mistake each, and the invariant that it breaks. The histories are worth something only if they catch every one of them. */
 const mistakes: Record<string, { options: WorldOptions; caughtAs: RegExp }> = {
@@ -86,6 +98,57 @@ const mistakes: Record<string, { options: WorldOptions; caughtAs: RegExp }> = {
       },
     },
     caughtAs: /still waits for|did not converge/,
+  },
+  'takes one that was replaced early for good at once': {
+    options: {
+      advance: (view, before, around) => {
+        const [early] = before?.unproven ?? []
+        if (before === undefined || early === undefined) return advance(view, before, around)
+        const rollout = { ...before, good: early, unproven: [] }
+        return { rollout, back: null, result: null, events: [], proven: early.revision }
+      },
+    },
+    caughtAs: /was taken for good with/,
+  },
+  'never takes one that was replaced early for good': {
+    options: {
+      advance: (view, before, around) =>
+        advance(view, before === undefined ? before : { ...before, unproven: [] }, around),
+    },
+    caughtAs: /stays with a bad revision, though/,
+  },
+  'judges without a look at errors': {
+    options: {
+      advance: (view, before, around) =>
+        advance(
+          view,
+          before,
+          withFresh(around, (fresh) => ({ ...fresh, errors: 0 })),
+        ),
+    },
+    caughtAs: /passed a step with/,
+  },
+  'judges without a look at durations': {
+    options: {
+      advance: (view, before, around) =>
+        advance(
+          view,
+          before,
+          withFresh(around, (fresh) => ({ ...fresh, durations: [] })),
+        ),
+    },
+    caughtAs: /passed a step with/,
+  },
+  'judges every canary worse': {
+    options: {
+      advance: (view, before, around) =>
+        advance(
+          view,
+          before,
+          withFresh(around, (fresh) => ({ ...fresh, errors: fresh.requests })),
+        ),
+    },
+    caughtAs: /was judged worse without a fault/,
   },
   'goes back with what was wanted before in all else, too': {
     options: {

@@ -5,7 +5,16 @@ const check = { ...healthcheck, intervalMs: 5000, timeoutMs: 1000, startupMs: 80
 export const drainTimeoutMs = 6000
 const stopGracePeriodMs = 3000
 
-export type DesiredChange = 'scale' | 'revision' | 'restart' | 'stop' | 'start' | 'remove' | 'add' | 'bad_revision'
+export type DesiredChange =
+  | 'scale'
+  | 'revision'
+  | 'restart'
+  | 'stop'
+  | 'start'
+  | 'remove'
+  | 'add'
+  | 'bad_revision'
+  | 'faulty_revision'
 
 /** The services of all histories: a fixed port, a chain of dependencies, a job. */
 export function service(name: string, replicas: number, seen: Iterable<string>): DesiredService {
@@ -60,6 +69,9 @@ export function changed(desired: Desired, { change, which, to }: Wish): Desired 
       break
     case 'bad_revision':
       next.set(target.name, { ...target, revision: `${target.name}-${1 + (to % 4)}-bad` })
+      break
+    case 'faulty_revision':
+      next.set(target.name, { ...target, revision: `${target.name}-${1 + (to % 4)}-faulty` })
       break
     case 'restart':
       next.set(target.name, { ...target, generation: target.generation + 1 })

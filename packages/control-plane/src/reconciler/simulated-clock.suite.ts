@@ -6,6 +6,9 @@ interface Timer {
   readonly callback: () => void
 }
 
+/** What is done again at once, whatever became of it, would be done for ever. */
+const mostRounds = 1000
+
 /** Time for simulations: timers run on steady time, `now()` can be set as an operator or NTP would. */
 export class SimulatedClock implements Clock {
   /** Ms since the beginning, never set. */
@@ -43,9 +46,14 @@ export class SimulatedClock implements Clock {
     const end = this.steady + ms
     await settle()
     onInstant()
+    let before = this.steady
+    let rounds = 0
     while (this.#timers.length > 0 && this.#timers[0].due <= end) {
       this.steady = Math.max(this.steady, this.#timers[0].due)
       while (this.#timers.length > 0 && this.#timers[0].due <= this.steady) this.#timers.shift()!.callback()
+      rounds = this.steady === before ? rounds + 1 : 0
+      before = this.steady
+      if (rounds > mostRounds) throw new Error(`something is done again and again at ${this.steady}`)
       await settle()
       onInstant()
     }

@@ -1,19 +1,24 @@
 import { type Endpoint, PandoError } from '@pando/model'
-import type { Builder } from '../build/builder.js'
 import type { Clock } from '../clock.js'
-import type { Driver, InstanceReport, StartOrder } from '../drivers/driver.js'
-import { FakeDriver, FakeSubstrate, type FakeBehaviour } from '../drivers/fake-driver.js'
+import type { InstanceReport, StartOrder } from '../drivers/driver.js'
+import { FakeDriver, FakeSubstrate } from '../drivers/fake-driver.js'
+import type { NewEvent } from '../events/events.js'
 import type { Prober } from '../health/prober.js'
-import { MemoryStore } from '../store/memory-store.js'
+import { FullDisk } from '../store/full-disk.suite.js'
 import type { RecordKind } from '../store/store.js'
 import { Reconciler } from './loop.js'
 import { Death, Life } from './mortal-life.suite.js'
+import type { Comparison } from './judge.js'
 import type { plan } from './plan.js'
 import type { advance } from './rollout-advance.js'
 import { bounds, isStaged, rolloutSpecOf } from './rollout-state.js'
-import { changed, drainTimeoutMs, type Wish } from './simulated-app.suite.js'
+import { changed, drainTimeoutMs } from './simulated-app.suite.js'
 import { seededRandom, SimulatedClock } from './simulated-clock.suite.js'
-import type { Desired, DesiredService, InstanceHealthRecord } from './state.js'
+import { SimulatedDeployments } from './simulated-deployments.suite.js'
+import { isBad, type Act, type History, type StartFault } from './simulated-history.suite.js'
+import { behaviourOf, builderOn } from './simulated-programs.suite.js'
+import { isPlainlyWorse, SimulatedTraffic } from './simulated-traffic.suite.js'
+import type { Desired, DesiredService, InstanceHealthRecord, Rollout } from './state.js'
 
 /*
  * A world in which control planes, programs, gateways and clocks fail, and what must hold in it all the same:
@@ -30,60 +35,18 @@ import type { Desired, DesiredService, InstanceHealthRecord } from './state.js'
  * 5. When faults cease, the world comes within bounded time to exactly the desired state, and stays there: every replica runs
  *    and is in the table, nothing else runs, and neither driver nor store remembers anything else (no orphan).
  * 6. A rollout that does not get on is given up soon after its deadline.
+ * 7. What is taken for good has been well for as long as it must, as many as were wanted of it; and a bad revision stays only where
+ *    there is none that was.
+ * 8. What the control plane remembers is what the store has, whatever could not be made durable; the history of deployments
+ *    ends with what is wanted.
+ * 9. A canary passes no step while the gateway's figures show it to be worse, and is not judged worse when they do not.
  */
-
-export type StartFault =
-  | 'rejected'
-  | 'unready'
-  | 'slow'
-  | 'lost'
-  | 'rejected_but_runs'
-  | 'exits'
-  | 'ignores_stop'
-  | 'begins_late'
-
-export type Act =
-  | { readonly do: 'crash' | 'hang' | 'recover'; readonly which: number }
-  | { readonly do: 'next_start'; readonly how: StartFault }
-  | { readonly do: 'next_call_fails'; readonly method: 'stop' | 'kill' | 'remove' | 'list' }
-  | { readonly do: 'next_build_fails' }
-  | { readonly do: 'clock'; readonly ms: number }
-  /**
-   * The control plane dies after so many more writes and calls, and is back `downMs` later. The next one may die in its turn,
-   * after `again` of them: while it takes over.
-   */
-  | { readonly do: 'die'; readonly after: number; readonly downMs: number; readonly again: number | null }
-  | { readonly do: 'gateway'; readonly isStuck: boolean }
-  | { readonly do: 'promote' | 'abort'; readonly which: number }
-  | ({ readonly do: 'want' } & Wish)
-
-export interface Event {
-  readonly act: Act
-  /** How long nothing else is done to the world after it. */
-  readonly thenMs: number
-}
-
-export interface History {
-  readonly seed: number
-  readonly services: readonly DesiredService[]
-  readonly events: readonly Event[]
-}
-
-/** A revision that never becomes well, whatever else happens. Nothing converges on it, so that a history must end on another. */
-export function isBad(revision: string): boolean {
-  return revision.endsWith('-bad')
-}
-
-const badBehaviours: readonly FakeBehaviour[] = [
-  { healthyAfterMs: null },
-  { healthyAfterMs: null, exitsAfterMs: 700, exit: { kind: 'exit', code: 1 } },
-  // Healthy, but not for as long as a rollout asks for.
-  { healthyAfterMs: 0, exitsAfterMs: 1500, exit: { kind: 'exit', code: 1 } },
-]
 
 /** After its deadline, with a control plane that may have been down for some time. */
 const giveUpWithinMs = 60_000
 const convergesWithinMs = 15 * 60_000
+/** Beyond its time, for one that was replaced early to be found well. */
+const provenWithinMs = 10_000
 
 export interface WorldOptions {
   readonly plan?: typeof plan
@@ -94,7 +57,7 @@ export interface WorldOptions {
 
 export class World {
   readonly clock = new SimulatedClock()
-  readonly store = new MemoryStore({ eventLimit: 10 })
+  readonly store = new FullDisk({ eventLimit: 10 })
   readonly substrate: FakeSubstrate
   readonly violations: string[] = []
   readonly log: string[] = []
@@ -102,6 +65,11 @@ export class World {
   readonly #options: WorldOptions
   #life = new Life()
   #reconciler!: Reconciler
+  #history!: SimulatedDeployments
+  #fullUntil = 0
+  #traffic: SimulatedTraffic | null = null
+  /** Every one that was ever started, by id. */
+  readonly #orders = new Map<string, StartOrder>()
   #onDrained: (id: string) => void = () => {}
   /** What the gateways serve by: they outlive the control plane. */
   #table = new Map<string, Endpoint>()
@@ -123,7 +91,10 @@ export class World {
     this.substrate = new FakeSubstrate({
       clock: this.clock,
       faults: {
-        behaviour: (order) => this.#behaviour(order),
+        behaviour: (order) => {
+          this.#orders.set(order.id, order)
+          return behaviourOf(order, () => this.#nextStarts.shift())
+        },
         call: (method) => {
           const index = this.#failingCalls.indexOf(method)
           if (index < 0) return null
@@ -136,6 +107,7 @@ export class World {
 
   /** Plays the history, then lets all faults cease. Returns the first violation, or null. */
   async play(history: History): Promise<string | null> {
+    if (history.traffic !== undefined) this.#traffic = new SimulatedTraffic(history.traffic, history.seed)
     this.#boot()
     await this.#pass(0)
     this.#want(new Map(history.services.map((service) => [service.name, service])))
@@ -143,6 +115,7 @@ export class World {
       this.log.push(`${this.clock.steady} ${JSON.stringify(act)}`)
       this.#do(act)
       await this.#pass(thenMs)
+      this.#checkMemory()
       if (this.violations.length > 0) return this.violations[0]
     }
     await this.#converge()
@@ -151,6 +124,7 @@ export class World {
 
   async #converge(): Promise<void> {
     this.#isGatewayStuck = false
+    this.store.isFull = false
     this.#nextStarts.length = 0
     this.#failingCalls.length = 0
     this.#failingBuilds = 0
@@ -167,7 +141,9 @@ export class World {
         return
       }
       await this.#pass(5000)
+      this.#rescue()
     }
+    this.#checkMemory()
     const { starts } = this.substrate
     await this.#pass(45_000)
     const after = this.#difference()
@@ -175,11 +151,9 @@ export class World {
     if (this.substrate.starts !== starts) this.violations.push('started something after it had converged')
   }
 
-  #pass(ms: number): Promise<void> {
-    return this.clock.pass(ms, () => {
-      this.#checkSlots()
-      this.#checkDeadlines()
-    })
+  async #pass(ms: number): Promise<void> {
+    await this.clock.pass(ms, () => this.#checkSlots())
+    this.#checkDeadlines()
   }
 
   // The control plane, and its end.
@@ -198,14 +172,32 @@ export class World {
       this.clock.after(downMs, () => this.#boot())
     }
     const clock = life.clock(this.clock)
+    const emit = ({ kind, message }: NewEvent): void => {
+      if (life.isAlive) this.log.push(`${this.clock.steady} ${kind} ${message}`)
+    }
+    const store = life.store(this.store, (kind, key, value) => {
+      if (kind === 'health') this.#checkDrain(key, value as InstanceHealthRecord)
+      if (kind === 'rollout') this.#checkRollout(key, value as Rollout)
+      return kind !== this.#options.loses
+    })
+    this.#history = new SimulatedDeployments({ store, clock, emit, reconciler: () => reconciler })
     const reconciler = new Reconciler({
-      driver: this.#mortalDriver(life, driver),
-      builder: this.#builder(clock),
-      prober: this.#prober(clock),
-      store: life.store(this.store, (kind, key, value) => {
-        if (kind === 'health') this.#checkDrain(key, value as InstanceHealthRecord)
-        return kind !== this.#options.loses
+      driver: life.driver({
+        kind: 'process',
+        start: (order) => this.#startLossy(driver, order),
+        stop: (id) => {
+          this.#checkStop(id)
+          return driver.stop(id)
+        },
+        kill: (id) => driver.kill(id),
+        remove: (id) => driver.remove(id),
+        list: () => driver.list(),
+        watch: (onExit) => driver.watch(onExit),
+        close: () => driver.close(),
       }),
+      builder: builderOn(clock, () => this.#failingBuilds > 0 && this.#failingBuilds-- > 0),
+      prober: this.#prober(clock),
+      store,
       clock,
       random: this.#random,
       endpoints: {
@@ -213,7 +205,9 @@ export class World {
         isDrained: (id) => this.#table.get(id)?.state === 'draining' && this.#released.has(id),
         onDrained: (callback) => (this.#onDrained = callback),
       },
-      emit: ({ kind, message }) => life.isAlive && this.log.push(`${this.clock.steady} ${kind} ${message}`),
+      emit,
+      figures: (name) => this.#figures(name),
+      ...this.#history.options,
       prepare: (service) => ({
         address: service.spec.protocol === 'none' ? null : { host: '127.0.0.1', port: 20_000 },
         environment: {},
@@ -231,50 +225,11 @@ export class World {
   #downMs = 500
   #nextLifeLeft: number | null = null
 
-  #mortalDriver(life: Life, driver: FakeDriver): Driver {
-    const around = async <T>(work: () => Promise<T>): Promise<T> => {
-      life.step()
-      const result = work()
-      result.catch(() => {})
-      life.step()
-      const value = await result
-      return life.isAlive ? value : new Promise<T>(() => {})
-    }
-    return {
-      kind: 'process',
-      start: (order) => around(() => this.#startLossy(driver, order)),
-      stop: (id) => {
-        this.#checkStop(id)
-        return around(() => driver.stop(id))
-      },
-      kill: (id) => around(() => driver.kill(id)),
-      remove: (id) => around(() => driver.remove(id)),
-      list: () => around(() => driver.list()),
-      watch: (onExit) => driver.watch((report) => life.isAlive && onExit(report)),
-      close: () => driver.close(),
-    }
-  }
-
   async #startLossy(driver: FakeDriver, order: StartOrder): Promise<InstanceReport> {
     const isLossy = this.#nextStarts[0] === 'rejected_but_runs'
     const report = await driver.start(order)
     if (isLossy) throw new PandoError('internal', 'the answer was lost')
     return report
-  }
-
-  #builder(clock: Clock): Builder {
-    return {
-      build: (order) =>
-        new Promise((resolve, reject) => {
-          const isFailing = this.#failingBuilds > 0
-          if (isFailing) this.#failingBuilds--
-          clock.after(200, () =>
-            isFailing
-              ? reject(new PandoError('build_failed', 'it does not compile'))
-              : resolve({ command: ['serve'], workdir: order.workdir, environment: {}, path: [] }),
-          )
-        }),
-    }
   }
 
   #prober(clock: Clock): Prober {
@@ -287,30 +242,6 @@ export class World {
             resolve({ ok, detail: isHung ? 'no answer' : ok ? '' : 'refused' })
           })
         }),
-    }
-  }
-
-  #behaviour(order: StartOrder): FakeBehaviour {
-    const isJob = order.service === 'job'
-    const well = isJob ? { exitsAfterMs: 1500, exit: { kind: 'exit', code: 0 } as const } : { healthyAfterMs: 300 }
-    if (isBad(order.revision)) return badBehaviours[order.slot % badBehaviours.length]!
-    switch (this.#nextStarts.shift()) {
-      case 'rejected':
-        return { reject: new PandoError('internal', 'no'), beginsAfterMs: 50 }
-      case 'unready':
-        return isJob ? well : { healthyAfterMs: null }
-      case 'slow':
-        return { ...well, healthyAfterMs: 6000 }
-      case 'lost':
-        return { ...well, resolvesAfterMs: null }
-      case 'exits':
-        return { healthyAfterMs: 0, exitsAfterMs: 700, exit: { kind: 'exit', code: 1 } }
-      case 'ignores_stop':
-        return { ...well, stopsAfterMs: null }
-      case 'begins_late':
-        return { ...well, beginsAfterMs: 2000, resolvesAfterMs: 500 }
-      default:
-        return { ...well, stopsAfterMs: 200 }
     }
   }
 
@@ -371,6 +302,9 @@ export class World {
       case 'gateway':
         this.#isGatewayStuck = act.isStuck
         return
+      case 'disk':
+        this.store.isFull = act.isFull
+        return
       case 'promote':
       case 'abort':
         this.#steer(act.do, act.which)
@@ -392,7 +326,7 @@ export class World {
     try {
       if (this.#reconciler[order](name)) this.log.push(`${this.clock.steady} ${name}: ${order} was taken`)
     } catch (error) {
-      if (!(error instanceof Death)) throw error
+      if (!(error instanceof Death || this.store.isFull)) throw error
     }
   }
 
@@ -400,12 +334,38 @@ export class World {
     if (!this.#life.isAlive) return
     try {
       this.#attempted = desired
-      this.#reconciler.setDesired(desired)
+      this.#history.want(desired)
       this.#acknowledged = desired
       this.#attempted = null
     } catch (error) {
-      if (!(error instanceof Death)) throw error
+      if (error instanceof Death) return
+      if (!this.store.isFull) throw error
+      this.#attempted = null
     }
+  }
+
+  /** A bad revision that nothing could be gone back from stays. Then somebody mends it. */
+  #rescue(): void {
+    if (!this.#life.isAlive) return
+    for (const { name, revision } of this.#reconciler.desired().values()) {
+      const rollout = this.#rolloutOf(name)
+      if (!isBad(revision) || rollout?.revision !== revision || rollout.state !== 'failed') continue
+      this.#checkNothingWell(name)
+      this.log.push(`${this.clock.steady} ${name} is mended`)
+      const desired = this.#reconciler.desired()
+      this.#want(new Map(desired).set(name, { ...desired.get(name)!, revision: `${name}-9` }))
+    }
+  }
+
+  #rolloutOf(name: string): Rollout | undefined {
+    return this.#reconciler.observed().rollouts?.get(name)
+  }
+
+  #figures(name: string): Comparison | null {
+    const service = this.#reconciler.desired().get(name)
+    const rollout = this.#rolloutOf(name)
+    if (this.#traffic === null || this.#isGatewayStuck || service === undefined || rollout === undefined) return null
+    return this.#traffic.figures(service, rollout, this.clock.now())
   }
 
   // What must hold.
@@ -422,13 +382,81 @@ export class World {
 
   /** Invariant 6. */
   #checkDeadlines(): void {
+    // What a full disk lets nobody write down nobody can give up.
+    if (this.store.isFull) this.#fullUntil = this.clock.now()
     if (!this.#life.isAlive) return
-    for (const [name, { state, revision, waitsSince }] of this.store.all('rollout')) {
-      const desired = this.store.get('desired', name)
-      if (state !== 'progressing' || waitsSince === null || desired?.rollout === undefined) continue
-      const over = this.clock.now() - waitsSince - desired.rollout.progressDeadlineMs
-      if (over > giveUpWithinMs) this.violations.push(`${name} still waits for ${revision} after its deadline`)
+    for (const [name, desired] of this.#reconciler.desired()) {
+      const rollout = this.#rolloutOf(name)
+      if (rollout?.state !== 'progressing' || rollout.waitsSince === null || desired.rollout === undefined) continue
+      const since = Math.max(rollout.waitsSince, this.#fullUntil)
+      const over = this.clock.now() - since - desired.rollout.progressDeadlineMs
+      if (over > giveUpWithinMs) this.violations.push(`${name} still waits for ${rollout.revision} after its deadline`)
     }
+  }
+
+  /** Invariants 7 and 9, at the moment when a change of a rollout is written. */
+  #checkRollout(name: string, next: Rollout): void {
+    const before = this.#rolloutOf(name)
+    const desired = this.#reconciler.desired().get(name)
+    if (desired?.rollout === undefined) return
+    const { good } = next
+    if (good !== null && (good.revision !== before?.good?.revision || good.generation !== before.good.generation)) {
+      const its = this.#wellOf(good, desired.rollout.minHealthyMs)
+      const enough = Math.min(good.replicas, desired.replicas)
+      if (its < enough) this.violations.push(`${good.revision} was taken for good with ${its} of ${enough} well`)
+    }
+    if (before === undefined || before.state !== 'progressing') return
+    const figures = this.#figures(name)
+    const isWorse = figures !== null && isPlainlyWorse(figures, desired)
+    const isPassed = next.revision === before.revision && next.step > before.step && !next.isPromoted
+    if (isPassed && isWorse) this.violations.push(`${before.revision} passed a step with ${JSON.stringify(figures)}`)
+    if (!before.isRollback && next.reason.includes('judged worse') && !isWorse) {
+      this.violations.push(`${before.revision} was judged worse without a fault: ${JSON.stringify(figures)}`)
+    }
+  }
+
+  /** How many of it have been healthy for so long, and nobody has told to leave. */
+  #wellOf({ name, revision, generation }: DesiredService, forMs: number): number {
+    return [...this.store.all('health')].filter(([id, { health, since, drain, stop }]) => {
+      const order = this.#orders.get(id)
+      if (order?.service !== name || order.revision !== revision || order.generation !== generation) return false
+      return health === 'healthy' && drain === null && stop === null && this.clock.now() - since >= forMs
+    }).length
+  }
+
+  /** Invariant 7: nothing that was replaced early is well. */
+  #checkNothingWell(name: string): void {
+    const { minHealthyMs } = this.#reconciler.desired().get(name)!.rollout!
+    const { deployments } = this.#history
+    // No more than the last three are remembered as ones that may still show themselves.
+    const recent = new Set(
+      deployments
+        .history(name)
+        .slice(0, 3)
+        .map(({ revision }) => revision),
+    )
+    for (const one of this.#running(name, recent)) {
+      if (!deployments.mayProve(name, one.revision) || isBad(one.revision)) continue
+      if (this.#wellOf(one, minHealthyMs + provenWithinMs) >= one.replicas) {
+        this.violations.push(`${name} stays with a bad revision, though ${one.revision} is well`)
+      }
+    }
+  }
+
+  /** What is still running of revisions of a service, each as it would be wanted. */
+  #running(name: string, revisions: ReadonlySet<string>): DesiredService[] {
+    const desired = this.#reconciler.desired().get(name)!
+    return this.substrate
+      .running()
+      .filter((order) => order.service === name && revisions.has(order.revision))
+      .map(({ revision, generation }) => ({ ...desired, revision, generation }))
+  }
+
+  /** Invariant 8. */
+  #checkMemory(): void {
+    if (!this.#life.isAlive || this.#options.loses !== undefined) return
+    const kind = this.#history.aheadOf(this.store)
+    if (kind !== null) this.violations.push(`what is remembered of ${kind} records is not what the store has`)
   }
 
   /** Invariant 2, at the moment when the decision is written: what fails after that is a fault's doing. */
@@ -483,7 +511,8 @@ export class World {
   /** Invariant 4. */
   #checkAcknowledged(): void {
     const found = this.#reconciler.desired()
-    for (const possible of [this.#acknowledged, this.#attempted]) {
+    const isAttempted = this.#attempted !== null && isSameWish(this.#attempted, found)
+    for (const possible of isAttempted ? [this.#attempted] : [this.#acknowledged, this.#attempted]) {
       if (possible === null || this.#isReached(possible, found) !== null) continue
       this.#acknowledged = possible
       this.#attempted = null
@@ -528,6 +557,12 @@ export class World {
       if (desired.name === 'job' && !desired.isStopped && !this.#hasCompleted(desired))
         return 'the job has not completed'
     }
+    for (const { name, rollout, replicas, isStopped } of this.#reconciler.desired().values()) {
+      const isOver = this.#rolloutOf(name)?.state === 'succeeded'
+      if (rollout !== undefined && !isStopped && replicas > 0 && !isOver) return `the rollout of ${name} is not over`
+    }
+    const ofHistory = this.#history.difference(this.#reconciler.desired())
+    if (ofHistory !== null) return ofHistory
     const ids = running.map((order) => order.id).sort()
     const hanging = running.find((order) => this.#hung.has(order.id))
     if (hanging !== undefined) return `${hanging.id} hangs`
@@ -537,16 +572,8 @@ export class World {
     if (!isSame(ids, healthy.map((e) => e.id).sort())) return 'the table does not have just what runs, healthy'
     if (healthy.length !== this.#table.size) return 'the table has more than what is healthy'
     if (!isSame(ids, [...this.store.all('health').keys()].sort())) return 'the store remembers other instances'
-    if (
-      !isSame(
-        ids,
-        this.substrate
-          .reports()
-          .map((report) => report.id)
-          .sort(),
-      )
-    )
-      return 'the driver remembers others'
+    const listed = this.substrate.reports().map((report) => report.id)
+    if (!isSame(ids, listed.sort())) return 'the driver remembers others'
     return null
   }
 
@@ -557,6 +584,11 @@ export class World {
     )
     return ended.length >= replicas
   }
+}
+
+function isSameWish(a: Desired, b: Desired): boolean {
+  const [one, other] = [a, b].map((wish) => [...wish.values()].map((service) => JSON.stringify(service)).sort())
+  return isSame(one!, other!)
 }
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { historyOf } from './histories.suite.js'
 import { plan } from './plan.js'
-import { World, type History, type WorldOptions } from './simulation.suite.js'
+import type { History } from './simulated-history.suite.js'
+import { World, type WorldOptions } from './simulation.suite.js'
 import type { Desired, Observed } from './state.js'
 import type { Plan, Step } from './step.js'
 
