@@ -60,10 +60,8 @@ export class SimulatedDeployments {
       slot: slots.values(),
       deployment: this.deployments.history(null),
     }
-    const text = (records: Iterable<unknown>): string =>
-      JSON.stringify([...records].map((one) => JSON.stringify(one)).sort())
     const kinds = Object.keys(memory) as RecordKind[]
-    return kinds.find((kind) => text(memory[kind] ?? []) !== text(store.all(kind).values())) ?? null
+    return kinds.find((kind) => textOf(memory[kind] ?? []) !== textOf(store.all(kind).values())) ?? null
   }
 
   /** Null when history and wish agree on everything that is settled. */
@@ -79,4 +77,11 @@ export class SimulatedDeployments {
     }
     return null
   }
+}
+
+function textOf(records: Iterable<unknown>): string {
+  return [...records]
+    .map((one) => JSON.stringify(one))
+    .sort()
+    .join()
 }

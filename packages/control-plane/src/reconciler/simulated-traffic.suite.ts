@@ -62,8 +62,11 @@ export class SimulatedTraffic {
 export function isPlainlyWorse({ fresh, old }: Comparison, service: DesiredService): boolean {
   const { minRequests, maxErrorIncrease, maxP99Ratio } = service.rollout!.judge
   if (fresh.requests < minRequests) return false
-  const share = ({ errors, requests }: Figures): number => (requests === 0 ? 0 : errors / requests)
-  if (share(fresh) > share(old) + maxErrorIncrease / 100) return true
+  if (errorShare(fresh) > errorShare(old) + maxErrorIncrease / 100) return true
   const [took, before] = [fresh, old].map(({ durations }) => durations[0]![0])
   return old.requests >= minRequests && took! > before! * maxP99Ratio
+}
+
+function errorShare({ errors, requests }: Figures): number {
+  return requests === 0 ? 0 : errors / requests
 }
