@@ -59,6 +59,7 @@ class ControlPlane {
     const events = new Events({ store: new MemoryStore(), clock: systemClock })
     const app = createControlApi({
       jobs: undefined as never,
+      keys: undefined as never,
       control: {} as AppControl,
       registry,
       events,

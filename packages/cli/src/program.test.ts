@@ -21,13 +21,19 @@ function contextOf(): { readonly context: Context; readonly out: string[]; reado
 }
 
 const commands = (): readonly Command[] =>
-  buildProgram(contextOf().context, (command) => command).commands.filter((command) => command.name() !== 'complete')
+  buildProgram(contextOf().context, (command) => command)
+    .commands.filter((command) => command.name() !== 'complete')
+    .flatMap((command) => (command.commands.length === 0 ? [command] : command.commands))
+
+/** With the word of its group before it. */
+const nameOf = (command: Command): string =>
+  command.parent?.parent == null ? command.name() : `${command.parent.name()} ${command.name()}`
 
 describe('the command line', () => {
   it('is written down: every command and every option of its own', () => {
     const text = readFileSync(join(import.meta.dirname, '../../../docs/reference/cli.md'), 'utf8')
     const missing = commands().flatMap((command) => [
-      ...(text.includes(`\`pando ${command.name()}`) ? [] : [command.name()]),
+      ...(text.includes(`\`pando ${nameOf(command)}`) ? [] : [nameOf(command)]),
       ...command.options
         .filter((option) => !text.includes(option.long ?? ''))
         .map((option) => `${command.name()} ${option.long}`),
@@ -37,7 +43,7 @@ describe('the command line', () => {
 
   it('writes down nothing that is not there', () => {
     const text = readFileSync(join(import.meta.dirname, '../../../docs/reference/cli.md'), 'utf8')
-    const known = new Set(commands().map((command) => command.name()))
+    const known = new Set(commands().map((command) => nameOf(command).split(' ')[0]))
     const named = [...text.matchAll(/`pando (\w+)/g)].map((match) => match[1] ?? '')
     expect(named.filter((name) => !known.has(name))).toEqual([])
     const options = new Set(commands().flatMap((command) => command.options.map((option) => option.long)))

@@ -13,6 +13,7 @@ import { eventsCommand } from './commands/events.js'
 import { historyCommand } from './commands/history.js'
 import { initCommand } from './commands/init.js'
 import { jobsCommand } from './commands/jobs.js'
+import { keyCommand } from './commands/key.js'
 import { logsCommand } from './commands/logs.js'
 import { openCommand } from './commands/open.js'
 import { promoteCommand } from './commands/promote.js'
@@ -93,6 +94,7 @@ export function buildProgram(context: Context, attach: Attach): Command {
     stopCommand,
     startCommand,
     routesCommand,
+    keyCommand,
     eventsCommand,
     whyCommand,
     openCommand,
@@ -108,6 +110,7 @@ export function buildProgram(context: Context, attach: Attach): Command {
 
 function add(program: Command, command: Command, options: { readonly hidden?: boolean } = {}): void {
   command.copyInheritedSettings(program)
+  for (const child of command.commands) child.copyInheritedSettings(command)
   // Who has the command right is shown that command's own help.
   command.showHelpAfterError(`(pando ${command.name()} --help shows how it is called)`)
   program.addCommand(command, options)

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { driverOf, PandoError, type Address, type AppSpec, type GatewayReport } from '@pando/model'
 import { AppView } from './app-view.js'
 import { Autoscaler } from './autoscale/autoscaler.js'
 import type { ApplyRequest, ApplyResult } from './api/app-control.js'
+import { ApiKeys } from './api-keys/api-keys.js'
 import { createControlApi } from './api/control-api.js'
 import { serveControlApi, type ControlApiServer } from './api/server.js'
 import { tokenIn } from './api/token.js'
@@ -18,6 +20,7 @@ import { environmentOf } from './desired/environment.js'
 import { CertificateKeeper } from './certificates/certificate-keeper.js'
 import { localCertificateFiles } from './certificates/local-certificate.js'
 import { gatewayConfigOf } from './desired/gateway-config.js'
+import { withKeys } from './desired/with-keys.js'
 import type { InstanceReport } from './drivers/driver.js'
 import { DriverRouter } from './drivers/driver-router.js'
 import { ProcessDriver } from './drivers/process-driver.js'
@@ -106,6 +109,7 @@ export class ControlPlane {
   readonly #accessLog: string
   readonly #rotation: LogRotation
   readonly #jobs: JobRunner
+  readonly #keys: ApiKeys
   readonly #token: string
   readonly #ports: PortPool
   readonly #deployer: Deployer
@@ -209,6 +213,13 @@ export class ControlPlane {
       desired: () => this.#reconciler.desired(),
       schedules: () => schedulesOf(this.#app),
       environment: (service, id) => this.#environmentOf(service, id, null),
+    })
+    this.#keys = new ApiKeys({
+      store,
+      clock,
+      random: randomBytes,
+      emit,
+      onChange: () => this.#app !== null && this.#serve(this.#app),
     })
     this.#takeDown = new TakeDown({
       stateDir,
@@ -356,6 +367,7 @@ export class ControlPlane {
         desired: () => this.#reconciler.desired(),
         inTurn: (work) => this.#inTurn(work),
       }),
+      keys: this.#keys,
       registry: this.#registry,
       events: this.#events,
       version,
@@ -470,7 +482,8 @@ export class ControlPlane {
     const stopped = new Set(desired.flatMap(({ name, isStopped }) => (isStopped ? [name] : [])))
     const { network } = this.#containers
     const files = { accessLog: this.#accessLog, localCertificate: localCertificateFiles(this.#options.stateDir) }
-    this.#registry.setConfig(gatewayConfigOf(app, this.#mesh.of(app), files, network, stopped))
+    const config = gatewayConfigOf(app, this.#mesh.of(app), files, network, stopped)
+    this.#registry.setConfig(withKeys(config, this.#keys.specs()))
   }
 
   /** One order after the other; none once everything is being stopped. */

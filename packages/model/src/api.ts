@@ -77,6 +77,8 @@ export const eventKinds = {
   'app.applied': 'info',
   'app.stopping': 'info',
   'control_plane.started': 'info',
+  'key.created': 'info',
+  'key.revoked': 'info',
   'build.started': 'info',
   'build.output': 'info',
   'build.succeeded': 'info',

@@ -139,3 +139,32 @@ export interface ApiKeySpec {
   /** Milliseconds since 1970; null: until it is revoked. */
   readonly expiresAt: number | null
 }
+
+/** What `pando key list` shows of a key. */
+export interface ApiKeyInfo {
+  /** One at a time has it. */
+  readonly name: string
+  readonly id: string
+  /** How the key begins, to tell keys apart. */
+  readonly prefix: string
+  readonly scopes: readonly string[]
+  readonly services: readonly string[]
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  /** To about a minute; null: not yet. */
+  readonly lastUsedAt: number | null
+}
+
+export interface NewApiKey {
+  readonly name: string
+  readonly scopes: readonly string[]
+  readonly services: readonly string[]
+  /** From now on; null: until it is revoked. */
+  readonly expiresInMs: number | null
+}
+
+/** The only time that the key is said. */
+export interface MadeApiKey {
+  readonly key: string
+  readonly info: ApiKeyInfo
+}

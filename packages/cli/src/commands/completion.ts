@@ -29,9 +29,9 @@ export function completeCommand(attach: Attach, program: Command): Command {
     const { default: tab } = await import('@bomb.sh/tab')
     const services = await servicesOf(invocation)
     for (const option of program.options) tab.option(nameOf(option.long), option.description)
-    for (const child of program.commands) {
-      if (child.name() === 'complete') continue
-      const known = tab.command(child.name(), child.description())
+    for (const [name, child] of program.commands.flatMap(withGroup)) {
+      if (name === 'complete') continue
+      const known = tab.command(name, child.description())
       for (const option of child.options) {
         if (option.required) known.option(nameOf(option.long), option.description, () => {})
         else known.option(nameOf(option.long), option.description)
@@ -51,6 +51,12 @@ export function completeCommand(attach: Attach, program: Command): Command {
     tab.parse([...invocation.args])
     return 0
   })
+}
+
+/** A command and those below it, each with all the words that call it. */
+function withGroup(command: Command): readonly (readonly [name: string, command: Command])[] {
+  const below = command.commands.map((child) => [`${command.name()} ${child.name()}`, child] as const)
+  return [[command.name(), command], ...below]
 }
 
 /** Names of what runs; none when nothing does: a completion never fails. */

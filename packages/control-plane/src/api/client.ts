@@ -2,6 +2,9 @@ import { request as send } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { PandoError } from '@pando/model'
 import type {
+  ApiKeyInfo,
+  MadeApiKey,
+  NewApiKey,
   AppStatus,
   Deployment,
   Endpoint,
@@ -159,6 +162,18 @@ export class ControlClient {
   /** Ends with the run. */
   runOutput(id: string, signal: AbortSignal): AsyncGenerator<LogLine, void, undefined> {
     return this.#lines(`/v1/runs/${encodeURIComponent(id)}/output`, signal)
+  }
+
+  keys(): Promise<ApiKeyInfo[]> {
+    return this.#call('GET', '/v1/keys')
+  }
+
+  createKey(wish: NewApiKey): Promise<MadeApiKey> {
+    return this.#call('POST', '/v1/keys', wish)
+  }
+
+  revokeKey(name: string): Promise<void> {
+    return this.#call('DELETE', `/v1/keys/${encodeURIComponent(name)}`)
   }
 
   routes(): Promise<RouteStatus[]> {

@@ -6,6 +6,8 @@ import type { Registry } from '../registry/registry.js'
 import { addAppOperations } from './app-operations.js'
 import { addDeploymentOperations } from './deployment-operations.js'
 import type { JobControl } from './job-control.js'
+import type { KeyControl } from './key-control.js'
+import { addKeyOperations } from './key-operations.js'
 import { addJobOperations } from './job-operations.js'
 import type { AppControl } from './app-control.js'
 import { limitBody } from './body-limit.js'
@@ -20,6 +22,7 @@ import { addWhyOperations } from './why-operations.js'
 export interface ControlApiOptions {
   readonly control: AppControl
   readonly jobs: JobControl
+  readonly keys: KeyControl
   readonly registry: Registry
   readonly events: Events
   /** Pando's version, as `/healthz` and the OpenAPI document say it. */
@@ -60,6 +63,7 @@ export function createControlApi(options: ControlApiOptions): Api {
   addUpkeepOperations(api, options.control)
   addWhyOperations(api, options.control)
   addJobOperations(api, options.jobs)
+  addKeyOperations(api, options.keys)
   addRegistryOperations(api, { registry: options.registry, heartbeatMs: options.heartbeatMs ?? 2_000 })
   addMetaOperations(api, options)
   return api
@@ -70,7 +74,7 @@ export function controlApiDocument(version: string): object {
   // An operation touches what it works on only when a request comes, and here none does.
   const nothing = undefined as never
   return describe(
-    createControlApi({ control: nothing, jobs: nothing, registry: nothing, events: nothing, version }),
+    createControlApi({ control: nothing, jobs: nothing, keys: nothing, registry: nothing, events: nothing, version }),
     version,
   )
 }

@@ -43,6 +43,7 @@ export async function serveFake(
   const app = createControlApi({
     control,
     jobs: undefined as never,
+    keys: undefined as never,
     registry,
     events,
     version: '1.2.3',

@@ -53,6 +53,7 @@ test('it has every operation, and an operation has a name of its own, a known ta
   expect(document.info.title).not.toBe('')
   expect(operations.map(({ path, method }) => `${method.toUpperCase()} ${path}`).sort()).toEqual([
     'DELETE /v1/app',
+    'DELETE /v1/keys/{name}',
     'DELETE /v1/registry/services/{service}/endpoints/{id}',
     'DELETE /v1/services/{name}',
     'GET /healthz',
@@ -62,6 +63,7 @@ test('it has every operation, and an operation has a name of its own, a known ta
     'GET /v1/deployments',
     'GET /v1/events',
     'GET /v1/gateway/watch',
+    'GET /v1/keys',
     'GET /v1/logs',
     'GET /v1/registry/services',
     'GET /v1/registry/services/{service}',
@@ -79,6 +81,7 @@ test('it has every operation, and an operation has a name of its own, a known ta
     'POST /v1/app/rollback',
     'POST /v1/deployments',
     'POST /v1/gateway/report',
+    'POST /v1/keys',
     'POST /v1/registry/services/{service}/endpoints/{id}/renew',
     'POST /v1/runs/{id}/stop',
     'POST /v1/services/{name}/abort',

@@ -32,6 +32,7 @@ afterEach(async () => {
 const app = (): Api =>
   createControlApi({
     jobs: undefined as never,
+    keys: undefined as never,
     control: fixture.control,
     registry: fixture.registry,
     events: fixture.events,

@@ -136,12 +136,12 @@ describe('authenticators', () => {
 
 const withRoutes = (routes: string, more = ''): string => gateway('{ api_keys: }', routes) + more
 
-describe('auth of a route', () => {
-  const authOf = (routes: string, more = ''): unknown => {
-    const app = appOf(withRoutes(routes, more))
-    return gatewayConfigOf(app, new Map(), { accessLog: '', localCertificate: { cert: '', key: '' } }).routes[0]?.auth
-  }
+const authOf = (routes: string, more = ''): unknown => {
+  const app = appOf(withRoutes(routes, more))
+  return gatewayConfigOf(app, new Map(), { accessLog: '', localCertificate: { cert: '', key: '' } }).routes[0]?.auth
+}
 
+describe('auth of a route', () => {
   it('is a name, a map, or none', () => {
     expect(authOf('[{ path: /, auth: x }]')).toEqual({ anyOf: ['x'], scopes: [], claims: [] })
     expect(authOf('[{ path: /, auth: { any_of: [x], scopes: [r], claims: { role: [a, b], t: c } } }]')).toEqual({

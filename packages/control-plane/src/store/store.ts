@@ -1,4 +1,4 @@
-import type { Deployment, Endpoint, EventKind, JobRun, PandoEvent } from '@pando/model'
+import type { ApiKeyInfo, Deployment, Endpoint, EventKind, JobRun, PandoEvent } from '@pando/model'
 import type { Revision } from '../deployments/revision.js'
 import type { DesiredService, InstanceHealthRecord, Rollout, SlotHistory } from '../reconciler/state.js'
 
@@ -24,6 +24,8 @@ export interface Records {
   job_run: JobRun
   /** Key: service name; up to when everything that its schedule asked for is dealt with. Unix time, ms. */
   schedule: { readonly cron: string; readonly since: number }
+  /** Key: its name. The hash is SHA-256 in hex; the key itself is nowhere. */
+  api_key: ApiKeyInfo & { readonly hash: string }
   /** Key: a name, for example `app`. */
   meta: unknown
 }
