@@ -12,7 +12,7 @@ const anchors = (text: string): Set<string> =>
     headings(text).map(({ title }) =>
       title
         .toLowerCase()
-        .replace(/[^\p{L}\p{N}\s-]/gu, '')
+        .replace(/[^\p{L}\p{N}_\s-]/gu, '')
         .replace(/\s/g, '-'),
     ),
   )

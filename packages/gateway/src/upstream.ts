@@ -36,7 +36,7 @@ export interface OutcomeObserver {
   onOutcome(endpoint: UpstreamEndpoint, outcome: Outcome, durationMs: number, now: number): void
 }
 
-const undemanding: ResilienceSpec = { ...defaultResilience, ejection: null }
+const undemanding: ResilienceSpec = { ...defaultResilience, ejection: null, queueMs: null }
 
 /**
  * One service as a worker sends to it. The object outlives table swaps as long as the service's name stays, so that what waits for
@@ -116,6 +116,11 @@ export class UpstreamService {
   /** True when some endpoint may take a new request. */
   get hasEligible(): boolean {
     return this.#eligible.length > 0
+  }
+
+  /** How long a request may wait for a connection in a queue that stands, milliseconds; null as long as in any. */
+  get queueMs(): number | null {
+    return this.#resilience.queueMs
   }
 
   /** How many of its endpoints are left alone because of what they answered. */

@@ -75,6 +75,11 @@ export interface ResilienceSpec {
   readonly retryBudget: RetryBudgetSpec
   /** Null: none. */
   readonly circuitBreaker: CircuitBreakerSpec | null
+  /**
+   * When requests have been waiting for a connection for a second on end, one that comes waits no longer than this, milliseconds; null: all may wait
+   * for the gateway's `pendingTimeoutMs`.
+   */
+  readonly queueMs: number | null
 }
 
 /** What a service goes by whose manifest says nothing of it. */
@@ -91,6 +96,7 @@ export const defaultResilience = {
   ejection: { consecutive: 5, errors: 'gateway', baseMs: 30_000, multiplier: 2, maxMs: 300_000, maxPercent: 50 },
   retryBudget: { percent: 20, minimum: 3 },
   circuitBreaker: null,
+  queueMs: 500,
 } as const satisfies ResilienceSpec
 
 /** Why a request may be sent again; that its connection could not be opened is always one. */

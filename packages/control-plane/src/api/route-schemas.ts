@@ -78,7 +78,7 @@ const gatewayConfig = z
       z.object({
         name: z.string(),
         protocol: z.enum(['http', 'grpc', 'h2c', 'tcp', 'none']),
-        balancer: z.enum(['round_robin', 'least_request']),
+        balancer: z.enum(['round_robin', 'random', 'least_request', 'consistent_hash', 'sticky']),
       }),
     ),
     limits: z.object({

@@ -1,4 +1,12 @@
-import type { Address, AppSpec, CertificateFiles, GatewayConfig, GatewayTraffic, Listener } from '@pando/model'
+import {
+  defaultResilience,
+  type Address,
+  type AppSpec,
+  type CertificateFiles,
+  type GatewayConfig,
+  type GatewayTraffic,
+  type Listener,
+} from '@pando/model'
 import { withAuth } from './route-auth.js'
 import { edgeListenersOf } from './edge-listeners.js'
 
@@ -42,10 +50,11 @@ export function gatewayConfigOf(
     listeners: [...edgeListenersOf(app, files.localCertificate), ...listeners],
     routes: services.flatMap((service) => service.routes.map((route) => withAuth(route, app.gateway))),
     ...(app.gateway.authenticators === undefined ? {} : { authenticators: app.gateway.authenticators }),
-    services: services.map(({ name, revision, balancer, autoscale }) => ({
+    services: services.map(({ name, revision, balancer, resilience, autoscale }) => ({
       name,
       protocol: revision.protocol,
       balancer,
+      resilience: resilience ?? defaultResilience,
       ...(autoscale?.min === 0 && !stopped.has(name) ? { onDemand: { holdMs: autoscale.holdMs } } : {}),
     })),
     ...trafficOf(app.gateway),

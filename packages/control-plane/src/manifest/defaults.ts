@@ -42,7 +42,6 @@ export const defaultService = {
   replicas: 1,
   restart: 'always',
   protocol: 'http',
-  balancer: 'round_robin',
   stopSignal: 'SIGTERM',
   stopGracePeriodMs: 10_000,
   drainTimeoutMs: 30_000,

@@ -18,7 +18,9 @@ import { isSecretName } from './names.js'
 import { renderListen, renderPublished } from './network.js'
 import { renderAutoscale } from './autoscale.js'
 import { renderDevelop } from './develop.js'
+import { renderServiceResilience } from './resilience-render.js'
 import { renderRollout } from './rollout.js'
+import { renderRouteResilience } from './route-resilience.js'
 import { renderGatewayTraffic, renderRouteTraffic } from './route-traffic.js'
 import { renderSchedule } from './schedule.js'
 import { formatDuration, formatSize } from './units.js'
@@ -128,7 +130,7 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
       ...(resources.memoryBytes === null ? {} : { memory: formatSize(resources.memoryBytes) }),
       ...(resources.cpus === null ? {} : { cpus: resources.cpus }),
     },
-    balancer: service.balancer,
+    ...renderServiceResilience(service),
     stop_signal: revision.stopSignal,
     stop_grace_period: formatDuration(revision.stopGracePeriodMs),
     drain_timeout: formatDuration(service.drainTimeoutMs),
@@ -209,6 +211,7 @@ function renderRoute(route: RouteSpec): object {
     ...Object.assign({}, ...route.filters.map(renderFilter)),
     ...(isRedirect ? {} : { backends: route.backends }),
     ...renderRouteTraffic(route),
+    ...renderRouteResilience(route),
     ...(requestMs === null && backendRequestMs === null
       ? {}
       : {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { routeResilienceFields } from './resilience-schema.js'
 import { routeTrafficFields } from './route-traffic-schema.js'
 import { routeAuthField } from './authentication-schema.js'
 import { duration, durationOfAtLeast, filled, flag, port, whole } from './schema-values.js'
@@ -115,6 +116,7 @@ const routeObject = z.strictObject({
     .optional()
     .describe('Services that share the traffic. Default: the service that the route is written in.'),
   ...routeTrafficFields,
+  ...routeResilienceFields,
   timeouts: z
     .strictObject({
       request: duration()

@@ -10,6 +10,7 @@ import type {
 } from '@pando/model'
 import { whyFixed } from '@pando/model'
 import { readRouteAuth } from './authentication.js'
+import { perTryMs, readRouteResilience } from './route-resilience.js'
 import type { RouteInput } from './route-schema.js'
 import { readRouteTraffic } from './route-traffic.js'
 import type { Path, Source } from './source.js'
@@ -62,8 +63,9 @@ export function readRoute(input: string | RouteInput, context: RouteContext): Ro
     backends: hasRedirect ? [] : readBackends(route, context.service, report),
     timeouts: {
       requestMs: milliseconds(route.timeouts?.request),
-      backendRequestMs: milliseconds(route.timeouts?.backend_request),
+      backendRequestMs: perTryMs(route),
     },
+    ...readRouteResilience(route, report),
     ...readRouteTraffic(route, report),
     ...(route.auth === undefined ? {} : { auth: readRouteAuth(route.auth) }),
   }

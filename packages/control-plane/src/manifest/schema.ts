@@ -7,6 +7,7 @@ import { driverField, generatedImageFields } from './driver-schema.js'
 import { listenFields, networkFields } from './network-schema.js'
 import { autoscaleSchema } from './autoscale-schema.js'
 import { developSchema } from './develop-schema.js'
+import { serviceResilienceFields } from './resilience-schema.js'
 import { rolloutSchema } from './rollout-schema.js'
 import { scheduleSchema } from './schedule-schema.js'
 import { routeSchema } from './route-schema.js'
@@ -211,12 +212,7 @@ export const serviceSchema = z
       .describe('The most that an instance may use.'),
     mem_limit: memory().optional().describe("Compose's word for resources.memory."),
     cpus: positive(1024).optional().describe("Compose's word for resources.cpus."),
-    balancer: z
-      .enum(['round_robin', 'least_request'])
-      .optional()
-      .describe(
-        'How requests are shared out: by turns, or to the less busy of two picked at random. Default: round_robin.',
-      ),
+    ...serviceResilienceFields,
     stop_signal: z
       .enum(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'])
       .optional()

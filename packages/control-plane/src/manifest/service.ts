@@ -8,6 +8,7 @@ import { readDevelop } from './develop.js'
 import { readHealthCheck } from './healthcheck.js'
 import { checkProgram, commandReader, readBuild, readCommand } from './program.js'
 import { readListen } from './network.js'
+import { readServiceResilience } from './resilience.js'
 import { readRollout } from './rollout.js'
 import { readRoute } from './route.js'
 import { readSchedule } from './schedule.js'
@@ -84,7 +85,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
     dependsOn: readDependencies(input, context),
     drainTimeoutMs: millisecondsOf(input.drain_timeout, defaultService.drainTimeoutMs),
     rollout: readRollout(input, context),
-    balancer: input.balancer ?? defaultService.balancer,
+    ...readServiceResilience(input, protocol, context),
     routes: readRoutes(input, context),
     ...(listen === undefined ? {} : { listen }),
     ...(watch === undefined ? {} : { watch }),

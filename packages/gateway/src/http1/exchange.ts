@@ -117,6 +117,8 @@ export class Exchange implements WrittenHead {
   #pendingDeadline = 0
   /** The deadline as services are told it, milliseconds since the epoch; 0 is none. */
   #deadlineAt = 0
+  /** How long it may be in the queue; meaningless before it is. */
+  #patienceMs = 0
   /** When the current try began, on the wheel's clock. */
   #triedAt = 0
   readonly #log = new ExchangeLog()
@@ -641,13 +643,14 @@ export class Exchange implements WrittenHead {
   }
 
   #wait(): void {
-    const { wheel, limits, pending } = this.#traffic
+    const { wheel, pending } = this.#traffic
     const service = this.#service as UpstreamService
     if (service.isAsleep && !this.#isHeld) {
       this.#isHeld = true
       this.#pendingDeadline = wheel.now + (service.holdMs ?? 0) + tickMs
     } else if (this.#pendingDeadline === 0) {
-      this.#pendingDeadline = wheel.now + limits.pendingTimeoutMs + tickMs
+      this.#patienceMs = pending.patienceMs(service)
+      this.#pendingDeadline = wheel.now + this.#patienceMs + tickMs
     }
     if (!pending.add(service, this)) {
       const detail = `${pending.most(service)} requests for ${service.name} are waiting already.`
@@ -661,7 +664,6 @@ export class Exchange implements WrittenHead {
   /** It has waited for as long as it may. */
   #refuseUnreached(): void {
     const service = this.#service as UpstreamService
-    const { limits } = this.#traffic
     this.#answer(
       unreached({
         service: service.name,
@@ -669,7 +671,7 @@ export class Exchange implements WrittenHead {
         hadConnectTimeout: this.#hadConnectTimeout,
         hasEligible: service.hasEligible,
         wasHeld: this.#isHeld,
-        pendingTimeoutMs: limits.pendingTimeoutMs,
+        patienceMs: this.#patienceMs,
       }),
     )
   }

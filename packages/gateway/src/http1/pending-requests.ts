@@ -1,4 +1,5 @@
 import { tickMs, WheelTimer } from '../timer-wheel.js'
+import { QueueDelay } from '../resilience/queue-delay.js'
 import type { UpstreamService } from '../upstream.js'
 import type { Exchange } from './exchange.js'
 import type { Traffic } from './traffic.js'
@@ -12,6 +13,8 @@ export class PendingRequests {
   count = 0
   readonly #traffic: Traffic
   readonly #queues = new Map<UpstreamService, Exchange[]>()
+  /** Of each service that ever had a queue; a service that has gone takes its own along. */
+  readonly #delays = new WeakMap<UpstreamService, QueueDelay>()
   readonly #timer: WheelTimer<PendingRequests>
 
   constructor(traffic: Traffic) {
@@ -25,6 +28,7 @@ export class PendingRequests {
     if (queue === undefined) {
       queue = []
       this.#queues.set(service, queue)
+      this.#delayOf(service).noteEmpty(this.#traffic.wheel.now)
     }
     if (queue.length >= this.most(service)) return false
     queue.push(exchange)
@@ -37,6 +41,15 @@ export class PendingRequests {
   /** How many of one service may wait. */
   most(service: UpstreamService): number {
     return service.guard?.spec.maxPending ?? this.#traffic.limits.maxPending
+  }
+
+  /** Milliseconds that a request of the service may wait which is put in now. */
+  patienceMs(service: UpstreamService): number {
+    const longestMs = this.#traffic.limits.pendingTimeoutMs
+    const { queueMs } = service
+    // Without a healthy endpoint it is not the load that they wait for.
+    if (queueMs === null || !service.hasEligible || !this.#queues.has(service)) return longestMs
+    return this.#delayOf(service).patienceMs(this.#traffic.wheel.now, longestMs, queueMs)
   }
 
   /** Of one service. */
@@ -67,6 +80,15 @@ export class PendingRequests {
   wakeAll(): void {
     for (const service of Array.from(this.#queues.keys())) this.wake(service)
     if (this.count > 0) this.#traffic.wheel.schedule(this.#timer, tickMs)
+  }
+
+  #delayOf(service: UpstreamService): QueueDelay {
+    let delay = this.#delays.get(service)
+    if (delay === undefined) {
+      delay = new QueueDelay(this.#traffic.wheel.now)
+      this.#delays.set(service, delay)
+    }
+    return delay
   }
 
   #counted(by: number): void {

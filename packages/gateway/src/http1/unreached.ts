@@ -10,7 +10,7 @@ export interface Waited {
   readonly hasEligible: boolean
   /** The service slept when the request came. */
   readonly wasHeld: boolean
-  readonly pendingTimeoutMs: number
+  readonly patienceMs: number
 }
 
 /** Says why it was not sent, and that it may come again. */
@@ -24,7 +24,7 @@ export function unreached(waited: Waited): OwnAnswer {
       : { ...answer, reason: 'connect_failed', detail }
   }
   if (waited.hasEligible) {
-    const detail = `All connections to ${service} stayed in use for ${waited.pendingTimeoutMs} ms.`
+    const detail = `All connections to ${service} stayed in use for ${waited.patienceMs} ms.`
     return { ...answer, reason: 'overloaded', detail }
   }
   if (waited.wasHeld) {

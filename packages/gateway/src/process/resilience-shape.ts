@@ -15,12 +15,13 @@ export function isBalancer(value: unknown): boolean {
 /** Whether what came over a wire is a `ResilienceSpec`, as far as the gateway leans on it. */
 export function isResilience(value: unknown): boolean {
   if (!isObject(value)) return false
-  const { balancing, ejection, retryBudget, circuitBreaker } = value
+  const { balancing, ejection, retryBudget, circuitBreaker, queueMs } = value
   return (
     isBalancing(balancing) &&
     (ejection === null || hasNumbers(ejection, ['consecutive', 'baseMs', 'multiplier', 'maxMs', 'maxPercent'])) &&
     hasNumbers(retryBudget, ['percent', 'minimum']) &&
-    (circuitBreaker === null || isCircuitBreaker(circuitBreaker))
+    (circuitBreaker === null || isCircuitBreaker(circuitBreaker)) &&
+    (queueMs === null || typeof queueMs === 'number')
   )
 }
 

@@ -233,11 +233,12 @@ describe('the estimate of the 95th percentile', () => {
 
 describe('the patience of a queue', () => {
   it('is long in a burst and short when the queue has stood for an interval', () => {
-    const delay = new QueueDelay({ intervalMs: 1_000, targetMs: 100 }, 0)
-    expect(delay.patienceMs(1_000, 5_000)).toBe(5_000)
-    expect(delay.patienceMs(1_001, 5_000)).toBe(100)
+    const delay = new QueueDelay(0)
+    expect(delay.patienceMs(1_000, 5_000, 100)).toBe(5_000)
+    expect(delay.patienceMs(1_001, 5_000, 100)).toBe(100)
+    expect(delay.patienceMs(1_001, 50, 100)).toBe(50)
     delay.noteEmpty(1_500)
-    expect(delay.patienceMs(2_000, 5_000)).toBe(5_000)
+    expect(delay.patienceMs(2_000, 5_000, 100)).toBe(5_000)
   })
 })
 
