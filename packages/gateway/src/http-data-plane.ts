@@ -267,7 +267,7 @@ export class HttpDataPlane implements DataPlane {
     const traffic = this.#traffic as Traffic
     const { maxConnections } = traffic.limits
     const service = listener.kind === 'mesh' ? traffic.table.services.get(listener.service) : undefined
-    const isTunnel = service !== undefined && service.protocol !== 'http'
+    const isTunnel = service !== undefined && service.protocol !== 'http' && !service.isFramed
     const isFull = this.connections >= maxConnections
     if (isFull && !traffic.closeIdle()) {
       if (isTunnel || info.isSecure) socket.destroy()

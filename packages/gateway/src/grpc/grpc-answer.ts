@@ -17,6 +17,7 @@ const code = {
 const byReason: Partial<Record<Reason, number>> = {
   upstream_timeout: code.deadlineExceeded,
   request_timeout: code.deadlineExceeded,
+  rate_limited: code.resourceExhausted,
   body_too_large: code.resourceExhausted,
   head_too_large: code.resourceExhausted,
 }

@@ -31,6 +31,13 @@ export class ControlFrames {
     output.length = put.putPing(output.bytes, output.length, true, bytes, start)
   }
 
+  /** Asks whether anybody is there, with eight bytes that come back. */
+  ping(payload: Uint8Array): void {
+    const output = this.#output
+    output.reserve(frameHeadBytes + 8)
+    output.length = put.putPing(output.bytes, output.length, false, payload, 0)
+  }
+
   reset(stream: number, errorCode: number): void {
     const output = this.#output
     output.reserve(frameHeadBytes + 4)

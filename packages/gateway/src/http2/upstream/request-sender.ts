@@ -1,7 +1,8 @@
+import { copy } from '../../http1/chunk-decoder.js'
 import * as frame from '../frame-types.js'
+import type { FrameOutput } from '../frame-output.js'
 import { putFrameHead } from '../frame-writer.js'
 import { HpackEncoder } from '../hpack/encoder.js'
-import type { FrameOutput } from './frame-output.js'
 import { encodeRequest, sectionSize } from './request-section.js'
 
 /** The stream that something is sent on, as far as sending goes. */
@@ -61,9 +62,9 @@ export class RequestSender {
 
   #put(stream: number, type: number, flags: number, bytes: Uint8Array, start: number, end: number): void {
     const length = end - start
-    const out = this.#output.reserve(frame.frameHeadBytes + length)
-    const to = putFrameHead(out, this.#output.at, { length, type, flags, stream })
-    out.set(bytes.subarray(start, end), to)
-    this.#output.wrote(to + length)
+    const output = this.#output
+    output.reserve(frame.frameHeadBytes + length)
+    const to = putFrameHead(output.bytes, output.length, { length, type, flags, stream })
+    output.length = copy(bytes, start, end, output.bytes, to)
   }
 }

@@ -2,7 +2,6 @@ import { complete, type HeadParser } from '../../http1/head-parser.js'
 import { code } from '../error-codes.js'
 import type { FrameSink, SectionFlags } from '../frame-reader.js'
 import * as frame from '../frame-types.js'
-import * as writer from '../frame-writer.js'
 import { decoded, HpackDecoder, tooLarge } from '../hpack/decoder.js'
 import { ResponseLines } from './response-lines.js'
 import type { Http2UpstreamConnection } from './upstream-connection.js'
@@ -32,7 +31,7 @@ export class ResponseFrames implements FrameSink {
       return
     }
     if (this.#received >= connectionWindow / 2) {
-      this.#connection.put((out, to) => writer.putWindowUpdate(out, to, 0, this.#received))
+      this.#connection.control.updateWindow(0, this.#received)
       this.#received = 0
     }
     const found = this.#connection.streams.get(stream)
@@ -139,7 +138,7 @@ export class ResponseFrames implements FrameSink {
       return
     }
     this.#connection.sender.limitTable(this.#connection.peer.headerTableSize)
-    this.#connection.answer((out, to) => writer.putSettingsAck(out, to))
+    if (this.#connection.mayAnswer()) this.#connection.control.acknowledge()
     const change = this.#connection.peer.initialWindow - before
     if (change === 0) return
     for (const stream of this.#connection.streams.values()) stream.sendWindow += change
@@ -155,8 +154,7 @@ export class ResponseFrames implements FrameSink {
       this.#connection.onPong()
       return
     }
-    const payload = Buffer.from(bytes.subarray(start, start + 8))
-    this.#connection.answer((out, to) => writer.putPing(out, to, true, payload, 0))
+    if (this.#connection.mayAnswer()) this.#connection.control.pong(bytes, start)
   }
 
   onGoaway(lastStream: number): void {
@@ -195,7 +193,7 @@ export class ResponseFrames implements FrameSink {
   }
 
   onConnectionError(errorCode: number, detail: string): void {
-    this.#connection.put((out, to) => writer.putGoaway(out, to, 0, errorCode, detail))
+    this.#connection.control.goaway(0, errorCode, detail)
     this.#connection.fail(`that is not HTTP/2: ${detail}`)
   }
 

@@ -1,16 +1,18 @@
 import { connect } from 'node:net'
+import { copy } from '../../http1/chunk-decoder.js'
 import type { Exchange } from '../../http1/exchange.js'
 import { HeadReader } from '../../http1/head-reader.js'
 import { sharedReadOptions } from '../../http1/shared-read.js'
 import type { Traffic } from '../../http1/traffic.js'
 import { WheelTimer } from '../../timer-wheel.js'
 import type { UpstreamEndpoint } from '../../upstream-endpoint.js'
+import { ControlFrames } from '../control-frames.js'
 import { code } from '../error-codes.js'
+import { FrameOutput } from '../frame-output.js'
 import { FrameReader } from '../frame-reader.js'
 import * as frame from '../frame-types.js'
-import * as writer from '../frame-writer.js'
+import { Http2Worker } from '../http2-worker.js'
 import * as setting from '../settings.js'
-import { FrameOutput } from './frame-output.js'
 import { RequestSender } from './request-sender.js'
 import { connectionWindow, maxSectionBytes, ResponseFrames, streamWindow } from './response-frames.js'
 import type { Http2UpstreamConnections } from './upstream-connections.js'
@@ -23,8 +25,6 @@ const longestIdleMs = 60_000
 const pingMs = 5_000
 /** Control frames of a service that we answer, in one turn of the event loop; more is a flood. */
 const mostAnswered = 1_000
-/** The longest frame that `#put` writes: GOAWAY with its detail. */
-const mostControlBytes = 256
 const lastStreamId = 0x7fffffff
 const pingPayload = Buffer.from('pando   ')
 
@@ -40,6 +40,7 @@ export class Http2UpstreamConnection {
   readonly #frames = new ResponseFrames(this)
   readonly #reader: FrameReader
   readonly sender: RequestSender
+  readonly control: ControlFrames
   readonly peer = new setting.PeerSettings({ of: 'server' })
   readonly streams = new Map<number, Http2UpstreamStream>()
   /** Attached, their requests not sent yet. */
@@ -67,8 +68,9 @@ export class Http2UpstreamConnection {
       ...sharedReadOptions(traffic.readBuffer, (length, bytes) => this.#onBytes(bytes, length)),
     })
     this.#socket = socket
-    this.#output = new FrameOutput(socket, () => this.giveAll())
+    this.#output = new FrameOutput(socket, (traffic.http2 ??= new Http2Worker()), () => this.giveAll())
     this.sender = new RequestSender(this.#output)
+    this.control = new ControlFrames(this.#output)
     socket.on('connect', () => this.#onConnect())
     // A half-open connection is of no use in HTTP/2.
     socket.on('end', () => this.fail('it closed the connection'))
@@ -126,14 +128,14 @@ export class Http2UpstreamConnection {
   /** Lets the service send more on a stream whose bytes have been passed on. */
   giveRoom(stream: Http2UpstreamStream): void {
     if (stream.isPaused || stream.isRemoteDone || stream.received < streamWindow / 2) return
-    this.put((out, to) => writer.putWindowUpdate(out, to, stream.id, stream.received))
+    this.control.updateWindow(stream.id, stream.received)
     stream.received = 0
   }
 
   /** Ends a stream before its time; one that was never sent is just forgotten. */
   reset(stream: Http2UpstreamStream, errorCode: number): void {
     if (stream.id !== 0 && this.streams.has(stream.id) && !this.#isClosed) {
-      this.put((out, to) => writer.putReset(out, to, stream.id, errorCode))
+      this.control.reset(stream.id, errorCode)
       // It may be dead, and would keep taking requests until the system gives up on it.
       if (!stream.hasHead && this.#lastReadAt <= stream.startedAt) this.#ping()
     }
@@ -196,17 +198,15 @@ export class Http2UpstreamConnection {
     this.#traffic.wheel.cancel(this.#timer)
     const { endpoint } = this
     if (endpoint.failures > 0) endpoint.noteSuccess()
-    const { preface } = frame
-    const out = this.#output.reserve(preface.length + 64)
-    out.set(preface, this.#output.at)
-    let to = this.#output.at + preface.length
-    to = writer.putSettings(out, to, [
+    const output = this.#output
+    output.reserve(frame.preface.length)
+    output.length = copy(frame.preface, 0, frame.preface.length, output.bytes, output.length)
+    this.control.settings([
       [setting.enablePush, 0],
       [setting.initialWindowSize, streamWindow],
       [setting.maxHeaderListSize, maxSectionBytes],
     ])
-    to = writer.putWindowUpdate(out, to, 0, connectionWindow - frame.defaultWindow)
-    this.#output.wrote(to)
+    this.control.updateWindow(0, connectionWindow - frame.defaultWindow)
     for (const stream of Array.from(this.#attached)) stream.exchange?.onConnected()
   }
 
@@ -224,22 +224,17 @@ export class Http2UpstreamConnection {
     }
   }
 
-  put(write: (out: Buffer, to: number) => number): void {
-    if (this.#isClosed) return
-    const out = this.#output.reserve(mostControlBytes)
-    this.#output.wrote(write(out, this.#output.at))
-  }
-
-  answer(write: (out: Buffer, to: number) => number): void {
-    if (++this.#answered > mostAnswered)
-      this.#frames.onConnectionError(code.enhanceYourCalm, 'Too many frames that want an answer.')
-    else this.put(write)
+  /** Counts a frame that wants an answer; false when they are a flood, which ends the connection. */
+  mayAnswer(): boolean {
+    if (++this.#answered <= mostAnswered) return true
+    this.#frames.onConnectionError(code.enhanceYourCalm, 'Too many frames that want an answer.')
+    return false
   }
 
   #ping(): void {
     if (this.#isPinging) return
     this.#isPinging = true
-    this.put((out, to) => writer.putPing(out, to, false, pingPayload, 0))
+    this.control.ping(pingPayload)
     this.#traffic.wheel.schedule(this.#timer, pingMs)
   }
 
@@ -249,10 +244,10 @@ export class Http2UpstreamConnection {
 
   #close(): void {
     if (this.#isClosed) return
-    this.put((out, to) => writer.putGoaway(out, to, 0, code.noError, ''))
+    this.control.goaway(0, code.noError, '')
     this.#isClosed = true
     this.#leave()
-    this.#output.end()
+    this.#output.flush()
     this.#socket.destroySoon()
   }
 
@@ -261,6 +256,8 @@ export class Http2UpstreamConnection {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#reader.stop()
+    // It may say why.
+    if (this.isConnected) this.#output.flush()
     this.#leave()
     this.#socket.destroy()
     const wasConnected = this.isConnected
