@@ -9,7 +9,7 @@ const { ensureInstalled } = await import('./install.mjs')
 const { build } = await import('./compile.mjs')
 const { root, runTool } = await import('./run.mjs')
 
-const usage = `npm run soak -- [--rounds N] [--short] [--minutes N] [--driver process|container] [--rate N] [--seed N] [--write]
+const usage = `npm run soak -- [--rounds N] [--short] [--minutes N] [--driver process|container|mixed] [--rate N] [--seed N] [--write]
   --rounds N   N deploys, N kills of instances, N/5 kills of the control plane, N/5 bad deploys and some of each other kind;
                default 100
   --short      --rounds 3
@@ -34,7 +34,7 @@ function readOptions() {
   if (values.help) return null
   const rounds = whole('rounds', values.rounds ?? (values.short ? '3' : '100'))
   const driver = values.driver ?? 'process'
-  if (driver !== 'process' && driver !== 'container') throw new Error('--driver is process or container')
+  if (!['process', 'container', 'mixed'].includes(driver)) throw new Error('--driver is process, container or mixed')
   return {
     driver,
     rounds,

@@ -18,7 +18,7 @@ let engine: ContainerEngine | null = null
 let soak: SoakApp
 
 beforeEach(async () => {
-  if (options.driver === 'container') {
+  if (options.driver !== 'process') {
     engine = await ContainerEngine.start()
     await engine.importNode()
   }
@@ -33,7 +33,7 @@ afterEach(async () => {
   await engine?.stop()
 }, 120_000)
 
-test.skipIf(options.driver === 'container' && !hasEngine)(
+test.skipIf(options.driver !== 'process' && !hasEngine)(
   `a soak of ${options.rounds} rounds (seed ${options.seed})`,
   async () => {
     const say = (line: string): void => (isLong ? console.log(line) : undefined)

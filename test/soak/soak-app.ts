@@ -25,6 +25,15 @@ export interface Version {
   readonly rollout?: string
 }
 
+const processStart = (folder: string): string =>
+  `\n    build: { context: ./${folder}, command: node build.mjs }\n    command: exec node soak.mjs`
+
+const peer = `
+  peer:${processStart('peer')}
+    healthcheck: { http: /healthz, interval: 500ms }
+    replicas: 2
+    environment: { VERSION: peer, SOURCE: none }`
+
 const recipe = `FROM node
 WORKDIR /app
 COPY . .
@@ -32,16 +41,21 @@ RUN ["/bin/node", "build.mjs"]
 CMD ["/bin/node", "soak.mjs"]
 `
 
+/** `mixed`: the service in containers, and a peer of it as processes. */
+export type SoakDriver = 'process' | 'container' | 'mixed'
+
 /** The app under test: one service of three instances, and what is done to it. */
 export class SoakApp {
   readonly app: TemporaryApp
   readonly control: ControlClient
   /** What the last `pando up` said; none waits for the end of its rollout. */
   lastDeploy: CommandResult | null = null
-  readonly #driver: 'process' | 'container'
+  /** Whether there is a second service that the first calls, and that calls it back. */
+  readonly hasPeer: boolean
+  readonly #isProcess: boolean
   readonly #daemon: Daemon
 
-  static async create(driver: 'process' | 'container', engineHost: string | null): Promise<SoakApp> {
+  static async create(driver: SoakDriver, engineHost: string | null): Promise<SoakApp> {
     const app = await TemporaryApp.create('  none: { command: "true" }')
     if (engineHost !== null) app.environment['DOCKER_HOST'] = engineHost
     mkdirSync(app.file('out'))
@@ -49,13 +63,16 @@ export class SoakApp {
     cpSync(join(programs, 'soak-build.mjs'), app.file('soak/build.mjs'))
     for (const part of ['package.json', 'index.js', 'wrapper.mjs', 'lib'])
       cpSync(join(webSocketPackage, part), app.file(`soak/ws/${part}`), { recursive: true })
-    if (driver === 'container') writeFileSync(app.file('soak/Dockerfile'), recipe)
+    writeFileSync(app.file('soak/source'), 'none')
+    cpSync(app.file('soak'), app.file('peer'), { recursive: true })
+    if (driver !== 'process') writeFileSync(app.file('soak/Dockerfile'), recipe)
     return new SoakApp(app, driver)
   }
 
-  private constructor(app: TemporaryApp, driver: 'process' | 'container') {
+  private constructor(app: TemporaryApp, driver: SoakDriver) {
     this.app = app
-    this.#driver = driver
+    this.hasPeer = driver === 'mixed'
+    this.#isProcess = driver === 'process'
     this.#daemon = new Daemon({ stateDir: app.stateDir, env: { ...process.env, ...app.environment } })
     this.control = this.#daemon.control()
   }
@@ -68,9 +85,9 @@ export class SoakApp {
 
   write({ name, source, bad, rollout = '{ min_healthy_time: 300ms }' }: Version): void {
     writeFileSync(this.app.file('soak/source'), source)
-    const isProcess = this.#driver === 'process'
+    const isProcess = this.#isProcess
     const start = isProcess
-      ? '\n    build: { context: ./soak, command: node build.mjs }\n    command: exec node soak.mjs'
+      ? processStart('soak')
       : '\n    build: { context: ./soak, kind: dockerfile }\n    volumes: [./out:/out]'
     const out = isProcess ? this.app.file('out') : '/out'
     const text = `
@@ -81,11 +98,11 @@ export class SoakApp {
     rollout: ${rollout}
     environment: { VERSION: ${name}, SOURCE: ${source}, OUT: ${out}${bad === undefined ? '' : `, BAD: "${bad}"`} }
     routes: [/work]`
-    this.app.writeManifest(text, { gateway: '  workers: 2' })
+    this.app.writeManifest(`${text}${this.hasPeer ? peer : ''}`, { gateway: '  workers: 2' })
   }
 
-  service(): Promise<ServiceStatus> {
-    return this.control.service('work')
+  service(name = 'work'): Promise<ServiceStatus> {
+    return this.control.service(name)
   }
 
   when(what: string, is: (now: ServiceStatus) => boolean, timeoutMs = 70_000): Promise<ServiceStatus> {
@@ -102,6 +119,18 @@ export class SoakApp {
   /** Everything runs one revision, is well, and nothing else is left. */
   settled(what: string, is: (now: ServiceStatus) => boolean = () => true, timeoutMs = 90_000): Promise<ServiceStatus> {
     return this.when(what, (now) => isSettled(now) && is(now), timeoutMs)
+  }
+
+  /** An instance of the peer was killed: resolves when another one serves in its place. */
+  async replaced(victim: string): Promise<void> {
+    await until(
+      'the killed peer is replaced',
+      async () => {
+        const { state, instances } = await this.service('peer')
+        return state === 'ready' && instances.every(({ id, phase }) => id !== victim && phase === 'healthy')
+      },
+      { timeoutMs: 70_000, everyMs: 50 },
+    )
   }
 
   /** Kills the control plane; resolves when it is gone. */

@@ -1,5 +1,7 @@
+import type { SoakDriver } from './soak-app.js'
+
 export interface SoakOptions {
-  readonly driver: 'process' | 'container'
+  readonly driver: SoakDriver
   /** How often each kind of step is taken, see `countsOf`. */
   readonly rounds: number
   /** Begins nothing new after so many minutes, and says what was done until then. */

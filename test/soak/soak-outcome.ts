@@ -153,7 +153,7 @@ function quantiles(values: readonly number[], digits: number): string {
 export function markdownOf(outcome: SoakOutcome, now: Date, load: string): string {
   const { options, rows, violations } = outcome
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`
-  const kind = options.driver === 'process' ? 'processes' : 'containers'
+  const kind = { process: 'processes', container: 'containers', mixed: 'both, calling each other' }[options.driver]
   const verdict =
     violations.length > 0 ? 'Not held:' : outcome.isCutShort ? 'All held, in as much as was done.' : 'All held.'
   return [

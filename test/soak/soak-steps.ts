@@ -77,8 +77,15 @@ export const steps: Readonly<Record<SoakStep, Step>> = {
     return { kind, serves: version.name }
   },
 
-  kill: async (scene) => {
-    const { instances } = await scene.soak.settled('all is well before a kill')
+  kill: async (scene, turn) => {
+    const { soak, random } = scene
+    const { instances } = await soak.settled('all is well before a kill')
+    if (soak.hasPeer && turn % 2 === 0) {
+      const victim = nth((await soak.service('peer')).instances, Math.floor(random() * 2))
+      killProcess(victim.pid as number)
+      await soak.replaced(victim.id)
+      return { kind: 'of the peer', serves: scene.version() }
+    }
     await kill(scene, instances)
     return { kind: 'while nothing else happens', serves: scene.version(), deaths: 1 }
   },

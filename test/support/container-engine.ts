@@ -137,9 +137,10 @@ export class ContainerEngine {
     return JSON.parse(text) as T
   }
 
-  /** An image of these files; no registry is asked. */
+  /** An image of these files; no registry is asked. `name` may have a tag. */
   async importImage(name: string, entries: Iterable<TarEntry>, changes: readonly string[] = []): Promise<void> {
-    const query = new URLSearchParams({ fromSrc: '-', repo: name, tag: 'latest' })
+    const [repo = '', tag = 'latest'] = name.split(':')
+    const query = new URLSearchParams({ fromSrc: '-', repo, tag })
     for (const change of changes) query.append('changes', change)
     const { status, text } = await this.ask('POST', `/images/create?${query}`, tarOf(entries))
     if (status >= 400 || text.includes('errorDetail')) throw new Error(`image ${name}: ${status} ${text}`)
@@ -204,9 +205,9 @@ export function fileEntry(name: string, path: string, mode: number): TarEntry {
   return { kind: 'file', name, mode, size: statSync(path).size, bytes: createReadStream(path) }
 }
 
-export function textEntry(name: string, text: string): TarEntry {
+export function textEntry(name: string, text: string, mode = 0o644): TarEntry {
   const bytes = Buffer.from(text)
-  return { kind: 'file', name, mode: 0o644, size: bytes.length, bytes: Readable.from([bytes]) }
+  return { kind: 'file', name, mode, size: bytes.length, bytes: Readable.from([bytes]) }
 }
 
 /** A name of the kernel's that one process at a time can have, and that goes with it. */

@@ -1,12 +1,13 @@
 // The service of the soak: answers requests and WebSocket messages that carry numbers, and writes the number of every POST and every
 // message that it has taken to files below $OUT before it answers. $BAD makes it a bad one: crash, crash-later, unhealthy or 500.
 // It reads what was built for it with every request: any other file than its own revision's is an error that the soak counts.
+// With a service `peer`, whose program is this one too, a GET goes on to that, and from there back to the service: both ways must work.
 // Beside it lies a copy of the package `ws`, as a container has nothing else.
 import { appendFileSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, get } from 'node:http'
 import { WebSocketServer } from './ws/wrapper.mjs'
 
-const { BAD, OUT, PORT, HOST, VERSION, SOURCE, PANDO_INSTANCE: instance } = process.env
+const { BAD, OUT, PORT, HOST, VERSION, SOURCE, PEER_URL, WORK_URL, PANDO_INSTANCE: instance } = process.env
 if (BAD === 'crash') process.exit(3)
 
 const take = (file, number) => appendFileSync(`${OUT}/${file}`, `${number}\n`)
@@ -27,9 +28,24 @@ const server = createServer((request, response) => {
   request.resume().on('end', () => {
     if (request.method === 'POST') take('processed', number)
     const { status, answer } = answerTo(number)
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    const end = (code, text) => response.writeHead(code, { 'content-type': 'application/json' }).end(text)
+    const hop = Number(request.headers['x-hop'] ?? '0')
+    const next = [PEER_URL, WORK_URL][hop]
+    if (status !== 200 || request.method !== 'GET' || next === undefined) return end(status, JSON.stringify(answer))
+    // What went wrong further on is told as it is.
+    ask(next, number, hop + 1, (code, text) => end(code, code === 200 ? JSON.stringify(answer) : text))
   })
 })
+
+function ask(url, number, hop, answered) {
+  const headers = { 'x-hop': String(hop), ...(number === null ? {} : { 'x-number': number }) }
+  get(url, { agent: false, headers }, (response) => {
+    let text = ''
+    response.setEncoding('utf8').on('data', (chunk) => (text += chunk))
+    response.on('end', () => answered(response.statusCode, text))
+    response.on('error', (error) => answered(502, `hop ${hop} broke off: ${error.message}`))
+  }).on('error', (error) => answered(502, `hop ${hop}: ${error.message}`))
+}
 
 function die() {
   take('deaths', instance)
