@@ -31,9 +31,10 @@ export const shopServices = [
 
 const names = ['users', 'orders', 'catalog', 'storefront']
 
+const isOurs = (path: string): boolean => !['node_modules', 'dist', '__pycache__', '.venv'].includes(basename(path))
+
 /** Puts the shop's folders into the app's, as a clone has them: what an earlier start has installed and built here is left behind. */
 export function copyShop(app: TemporaryApp): void {
-  const isOurs = (path: string): boolean => !['node_modules', 'dist', '__pycache__', '.venv'].includes(basename(path))
   for (const name of names)
     cpSync(join(root, 'examples/shop', name), app.file(name), { recursive: true, filter: isOurs })
 }

@@ -18,6 +18,8 @@ function answerTo(number) {
   return { status: BAD === '500' ? 500 : 200, answer: { isBad: BAD === '500', number, instance, version: VERSION } }
 }
 
+const end = (response, code, text) => response.writeHead(code, { 'content-type': 'application/json' }).end(text)
+
 const server = createServer((request, response) => {
   if (request.url === '/healthz') {
     // Well for long enough to be given requests, and gone soon after.
@@ -28,12 +30,12 @@ const server = createServer((request, response) => {
   request.resume().on('end', () => {
     if (request.method === 'POST') take('processed', number)
     const { status, answer } = answerTo(number)
-    const end = (code, text) => response.writeHead(code, { 'content-type': 'application/json' }).end(text)
     const hop = Number(request.headers['x-hop'] ?? '0')
     const next = [PEER_URL, WORK_URL][hop]
-    if (status !== 200 || request.method !== 'GET' || next === undefined) return end(status, JSON.stringify(answer))
+    if (status !== 200 || request.method !== 'GET' || next === undefined)
+      return end(response, status, JSON.stringify(answer))
     // What went wrong further on is told as it is.
-    ask(next, number, hop + 1, (code, text) => end(code, code === 200 ? JSON.stringify(answer) : text))
+    ask(next, number, hop + 1, (code, text) => end(response, code, code === 200 ? JSON.stringify(answer) : text))
   })
 })
 
