@@ -269,7 +269,7 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
     upstream.server.on('session', (session) => session.on('close', () => (isClosed = true)))
     const { plane, port } = await gateway(upstream.port)
     const answer = exchange(port, get('/'))
-    await eventually(() => plane.inFlight().size === 1)
+    await eventually(() => finish !== noop)
     await plane.apply(table({ endpoints: [], services }))
     finish()
     expect(await answer).toMatch(/^HTTP\/1\.1 200 /)

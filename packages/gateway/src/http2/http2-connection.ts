@@ -112,7 +112,6 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     this.#session.dispatch()
     if (!this.#reader.isInPart) this.#partSince = 0
     else if (this.#partSince === 0) this.#partSince = this.#traffic.wheel.now
-    if (this.#output.isBlocked) this.#blockedSince ||= this.#traffic.wheel.now
     if (!this.#output.isFarBehind || this.#isReadPaused) return
     this.#isReadPaused = true
     this.#socket.pause()
@@ -164,6 +163,7 @@ export class Http2Connection implements SessionOwner, ServedConnection {
   onTimer(): void {
     const { limits, wheel } = this.#traffic
     const { now } = wheel
+    if (this.#output.isBlocked) this.#blockedSince ||= now
     const isSilent = this.#session.size === 0 && now - this.#quietSince >= limits.keepAliveTimeoutMs
     if (this.#state >= lingering) {
       this.cut()
@@ -182,7 +182,8 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     } else if (isSilent) {
       this.close()
     }
-    if (this.#state < lingering) wheel.schedule(this.#timer, Math.min(limits.headTimeoutMs, limits.keepAliveTimeoutMs))
+    const { headTimeoutMs, keepAliveTimeoutMs, idleTimeoutMs } = limits
+    if (this.#state < lingering) wheel.schedule(this.#timer, Math.min(headTimeoutMs, keepAliveTimeoutMs, idleTimeoutMs))
   }
 
   /** All streams have ended, or are to: sends what is still to be sent and waits a little for the client to close. */
