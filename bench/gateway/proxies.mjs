@@ -74,7 +74,7 @@ backend service
   peer('http-proxy', 'http-proxy.mjs'),
 ]
 
-const gatewayEntry = 'packages/gateway/dist/main.js'
+export const gatewayEntry = 'packages/gateway/dist/main.js'
 const manifestDefaults = 'packages/control-plane/dist/manifest/defaults.js'
 
 function peer(name, script) {
@@ -130,8 +130,8 @@ http {
 `
 }
 
-/** One route to one endpoint, every limit at the manifest's default. */
-async function routingTable(root, port, upstream) {
+/** One route to one endpoint, every limit at the manifest's default; `feature` adds to the route and to the configuration. */
+export async function routingTable(root, port, upstream, feature = {}) {
   const { defaultLimits: limits } = await import(pathToFileURL(join(root, manifestDefaults)).href)
   return {
     epoch: 'bench',
@@ -147,11 +147,13 @@ async function routingTable(root, port, upstream) {
           filters: [],
           backends: [{ service: 'up', weight: 1 }],
           timeouts: { requestMs: null, backendRequestMs: null },
+          ...feature.route,
         },
       ],
       services: [{ name: 'up', protocol: 'http', balancer: 'round_robin' }],
       limits,
       accessLog: null,
+      ...feature.config,
     },
     endpoints: [
       {

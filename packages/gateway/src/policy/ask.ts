@@ -1,5 +1,5 @@
 import type { OwnAnswer } from '../http1/own-answer.js'
-import { type CompiledEdit, mergeEdits } from '../route-table/header-edit.js'
+import type { CompiledEdit } from '../route-table/header-edit.js'
 import type { PolicyRequest, RoutePolicy, Verdict } from './route-policy.js'
 
 /** What the policies of a route have made of one request. */
@@ -61,9 +61,15 @@ function askFrom(
 
 function add(admission: Admission, verdict: Verdict): Admission {
   if (verdict === null) return admission
-  const response = mergeEdits(admission.response, verdict.response ?? null)
+  const response = follow(admission.response, verdict.response)
   if (verdict.answer !== undefined) return { ...admission, response, answer: verdict.answer }
-  return { request: mergeEdits(admission.request, verdict.request ?? null), response, answer: null }
+  return { request: follow(admission.request, verdict.request), response, answer: null }
+}
+
+/** Policies give the same few edits over and over. */
+function follow(first: CompiledEdit | null, second: CompiledEdit | undefined): CompiledEdit | null {
+  if (second === undefined) return first
+  return first === null ? second : first.followedBy(second)
 }
 
 function denied(admission: Admission, policy: RoutePolicy): Admission {

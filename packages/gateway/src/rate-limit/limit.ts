@@ -42,24 +42,28 @@ function valueOf(key: RateLimitKey, request: PolicyRequest): string | null {
     case 'all':
       return '*'
     case 'identity':
-      return request.identity === null ? null : short(`i:${request.identity.kind}:`, request.identity.subject)
+      return request.identity === null ? null : keyed(`i:${request.identity.kind}:`, request.identity.subject)
     case 'header': {
       const value = request.header(key.name)
-      return value === null || value === '' ? null : digest('h:', value)
+      return value === null || value === '' ? null : keyed('h:', value)
     }
     case 'claim': {
       const value = request.identity?.claims?.[key.name]
       const isPlain = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-      return isPlain ? short('c:', String(value)) : null
+      return isPlain ? keyed('c:', String(value)) : null
     }
   }
 }
 
-function short(prefix: string, value: string): string {
-  return value.length > longestKey ? digest(prefix, value) : `${prefix}${value}`
+function keyed(prefix: string, value: string): string {
+  return value.length > longestKey ? `#${digest(prefix + value)}` : prefix + value
 }
 
-/** A header may be a credential, which has no business in a table or a store. */
-function digest(prefix: string, value: string): string {
-  return `${prefix}#${createHash('sha256').update(value).digest('base64url').slice(0, 32)}`
+/** The key as others may see it: a header may be a credential, which has no business in a store. */
+export function publicKey(key: string): string {
+  return key.startsWith('h:') ? `#${digest(key)}` : key
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url').slice(0, 32)
 }

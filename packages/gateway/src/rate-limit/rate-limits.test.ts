@@ -2,7 +2,7 @@ import type { GatewayConfig, RateLimitSpec, RouteSpec } from '@pando/model'
 import { describe, expect, it } from 'vitest'
 import { addedLines, type AskedRequest, requestOf, verdictOf } from '../policy/policy-request.suite.js'
 import type { RoutePolicy, Verdict } from '../policy/route-policy.js'
-import { Limit } from './limit.js'
+import { Limit, publicKey } from './limit.js'
 import { RateLimitPolicy, type SharedLimits, type SharedTaking } from './rate-limit-policy.js'
 import { RateLimits } from './rate-limits.js'
 import type { Taken } from './worker-shares.js'
@@ -121,9 +121,13 @@ describe('a rate limit', () => {
     expect(policies.map(({ phase }) => phase)).toEqual(['authenticate', 'limit'])
   })
 
-  it('keeps no credential as it is', () => {
+  it('has keys of a bounded length, and none that tells a store a credential', () => {
     const limit = new Limit('r', { ...perMinute, key: { kind: 'header', name: 'authorization' } }, 1)
-    expect(limit.keyOf(requestOf({ headers: { authorization: 'Bearer secret' } }))).not.toContain('secret')
+    const keyOf = (authorization: string) => limit.keyOf(requestOf({ headers: { authorization } }))
+    expect(keyOf('x'.repeat(10_000)).length).toBeLessThan(70)
+    expect(keyOf('x'.repeat(10_000))).not.toBe(keyOf('x'.repeat(10_001)))
+    expect(publicKey(keyOf('Bearer secret'))).toMatch(/^#[\w-]{32}$/)
+    expect(publicKey(limit.keyOf(requestOf()))).toBe('a:203.0.113.7')
   })
 
   it('is owed across tables as long as it is the same limit', () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { RateLimitStoreSpec } from '@pando/model'
-import type { Limit } from './limit.js'
+import { type Limit, publicKey } from './limit.js'
 import type { SharedLimits, SharedTaking } from './rate-limit-policy.js'
 import { parseRedisUrl } from './redis-address.js'
 import { RedisConnection } from './redis-connection.js'
@@ -73,7 +73,7 @@ export class RedisLimits implements SharedLimits {
   }
 
   async take(limits: readonly Limit[], keys: readonly string[]): Promise<SharedTaking | null> {
-    const buckets = limits.map(({ id }, index) => `pando:${this.#app}:limit:${id}:${keys[index] as string}`)
+    const buckets = limits.map(({ id }, index) => `pando:${this.#app}:limit:${id}:${publicKey(keys[index] as string)}`)
     const rest = [
       String(limits.length),
       ...buckets,

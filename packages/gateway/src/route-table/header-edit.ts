@@ -13,6 +13,7 @@ export class CompiledEdit {
   readonly hasDate: boolean
   /** Bit n: some dropped name has n bytes (31: or more), so that most lines are told apart by their length alone. */
   readonly #lengths: number
+  #joined: WeakMap<CompiledEdit, CompiledEdit> | null = null
 
   constructor(dropped: readonly Uint8Array[], lines: Uint8Array) {
     this.dropped = dropped
@@ -28,12 +29,26 @@ export class CompiledEdit {
     }
     return false
   }
+
+  /** Both, this one first; of two that come together again and again, made once. */
+  followedBy(second: CompiledEdit): CompiledEdit {
+    this.#joined ??= new WeakMap()
+    const known = this.#joined.get(second)
+    if (known !== undefined) return known
+    const joined = join(this, second)
+    this.#joined.set(second, joined)
+    return joined
+  }
 }
 
 /** Both, one after the other; null when there is none. */
 export function mergeEdits(first: CompiledEdit | null, second: CompiledEdit | null): CompiledEdit | null {
   if (first === null) return second
   if (second === null) return first
+  return join(first, second)
+}
+
+function join(first: CompiledEdit, second: CompiledEdit): CompiledEdit {
   const lines = Buffer.concat([dropLines(second, first.lines), second.lines])
   return new CompiledEdit([...first.dropped, ...second.dropped], lines)
 }
