@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HttpDataPlane } from '@pando/gateway'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { FrameClient } from '../gateway/http2-client.js'
 import { Client, endpoint, eventually, freePort, table } from '../gateway/plane.js'
 import { root } from '../house/source-tree.js'
+import { endStreamFlag, goawayFrame, headersFrame, resetFrame } from '../../packages/gateway/src/http2/frame-types.js'
+import { http2Cases } from './http2-smuggling-cases.js'
 
 const programs = join(root, 'test/support/programs/backends')
 const works = (command: string, ...args: string[]): boolean => spawnSync(command, args).status === 0
@@ -194,6 +197,38 @@ describe.each(backends)('behind the gateway, $name', ({ lacks, start }) => {
     client.socket.destroy()
     return answer
   }
+
+  it.skipIf(lacks !== null)(
+    'never sees more of requests of HTTP/2 either, whatever they carry',
+    async () => {
+      let mark = 10_000
+      let answered = 0
+      for (const { fields, data } of http2Cases) {
+        const client = new FrameClient(port)
+        client.request(1, fields, data === null)
+        if (data !== null) client.data(1, data, true)
+        const end = await client.find(({ type, stream, flags }) => {
+          if (type === goawayFrame || (stream === 1 && type === resetFrame)) return true
+          return stream === 1 && type <= headersFrame && (flags & endStreamFlag) !== 0
+        })
+        const name = JSON.stringify({ fields, data })
+        expect(end, name).toBeDefined()
+        const head = client.sections.find(({ stream }) => stream === 1)?.fields ?? []
+        expect(head, name).not.toContain(':status: 504')
+        if (head.includes(':status: 200')) answered++
+        client.socket.destroy()
+        mark++
+        expect(await ask(control(mark)), name).toMatch(
+          new RegExp(`^HTTP/1\\.1 200 [^]*\\r\\n\\r\\nGET /control/${mark}$`),
+        )
+        expect(seen(), name).toBeLessThanOrEqual(counted())
+      }
+      expect(readFileSync(join(folder, 'seen'), 'utf8')).not.toMatch(/seen GET \/smuggled/)
+      expect(answered).toBeGreaterThan(1)
+      expect(answered).toBeLessThan(http2Cases.length / 3)
+    },
+    120_000,
+  )
 
   it.skipIf(lacks !== null)(
     'never sees a request that the gateway did not, and answers each with its own answer',
