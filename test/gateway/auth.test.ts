@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HttpDataPlane } from '@pando/gateway'
 import type { ApiKeySpec, AuthenticatorSpec, JwtAuthenticatorSpec, RouteAuth, RouteSpec } from '@pando/model'
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
+import { Issuer } from '../support/issuer.js'
 import {
   answering,
   cleanUp,
+  Client,
   endpoint,
+  eventually,
   exchange,
   freePort,
   httpServer,
@@ -19,63 +21,11 @@ import {
   table,
 } from './plane.js'
 
-type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>
-
-/** An issuer of tokens: keys that can be turned over, at an address that counts who asks. */
-class Issuer {
-  asked = 0
-  port = 0
-  isAway = false
-  readonly #keys = new Map<string, KeyPair>()
-
-  static async start(): Promise<Issuer> {
-    const issuer = new Issuer()
-    await issuer.rotate('one')
-    const { port } = await httpServer((request, response) => {
-      if (issuer.isAway) {
-        request.socket.destroy()
-        return
-      }
-      response.setHeader('content-type', 'application/json')
-      if (request.url === '/.well-known/openid-configuration') {
-        response.end(JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` }))
-        return
-      }
-      issuer.asked++
-      void issuer.publicKeys().then((keys) => response.end(JSON.stringify({ keys })))
-    })
-    issuer.port = port
-    return issuer
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${this.port}`
-  }
-
-  async rotate(...kids: string[]): Promise<void> {
-    const before = new Map(this.#keys)
-    this.#keys.clear()
-    for (const kid of kids) {
-      this.#keys.set(kid, before.get(kid) ?? (await generateKeyPair('ES256', { extractable: true })))
-    }
-  }
-
-  publicKeys(): Promise<object[]> {
-    return Promise.all(
-      [...this.#keys].map(async ([kid, { publicKey }]) => ({ ...(await exportJWK(publicKey)), kid, alg: 'ES256' })),
-    )
-  }
-
-  async token(kid: string, claims: JWTPayload = {}): Promise<string> {
-    const pair = this.#keys.get(kid)
-    if (pair === undefined) throw new Error('no such key')
-    return new SignJWT({ sub: 'alice', scope: 'read', ...claims })
-      .setProtectedHeader({ alg: 'ES256', kid })
-      .setIssuer(this.url)
-      .setAudience('shop')
-      .setExpirationTime('5m')
-      .sign(pair.privateKey)
-  }
+/** Until the end of the test. */
+async function startIssuer(): Promise<Issuer> {
+  const issuer = await Issuer.start()
+  cleanUp(() => issuer.close())
+  return issuer
 }
 
 function jwt(issuer: Issuer, more: Partial<JwtAuthenticatorSpec> = {}): JwtAuthenticatorSpec {
@@ -152,7 +102,7 @@ const bearer = (token: string): string => `Authorization: Bearer ${token}`
 
 describe('a token', () => {
   it('lets in, tells the service who it is, and keeps what others claim outside', async () => {
-    const issuer = await Issuer.start()
+    const issuer = await startIssuer()
     const { port, heads } = await start([jwt(issuer)], [route('web/0', 'web', '/', { auth: needs(['users']) })])
     const token = await issuer.token('one', { roles: ['buyer', 'seller'] })
     const answer = await get(
@@ -171,7 +121,7 @@ describe('a token', () => {
   })
 
   it('that is not there, is wrong or is not enough gets an answer that says so', async () => {
-    const issuer = await Issuer.start()
+    const issuer = await startIssuer()
     const routes = [
       route('web/0', 'web', '/', { auth: needs(['users']) }),
       route('web/1', 'web', '/write', { auth: needs(['users'], { scopes: ['write'] }) }),
@@ -199,7 +149,7 @@ describe('a token', () => {
   })
 
   it('of a new key lets in once the keys were turned over, and one of an old key no more', async () => {
-    const issuer = await Issuer.start()
+    const issuer = await startIssuer()
     const { port } = await start([jwt(issuer)], [route('web/0', 'web', '/', { auth: needs(['users']) })])
     const old = await issuer.token('one')
     expect(await get(port, '/', bearer(old))).toMatch(/ok$/)
@@ -212,8 +162,9 @@ describe('a token', () => {
   })
 
   it('with a body waits for keys without losing a byte', async () => {
-    const issuer = await Issuer.start()
-    const keys = { isInsecure: false, maxAgeMs: 1, cooldownMs: 0, maxStaleMs: 2 }
+    const issuer = await startIssuer()
+    const release = issuer.hold()
+    const keys = { isInsecure: false, maxAgeMs: 300_000, cooldownMs: 0, maxStaleMs: 3_600_000 }
     const spec = jwt(issuer, { keys: { from: 'discovery', issuer: issuer.url, ...keys } })
     const upstream = await httpServer((request, response) => request.pipe(response))
     const { port } = await serve({
@@ -222,13 +173,18 @@ describe('a token', () => {
       config: { authenticators: { users: spec } },
     })
     const body = 'x'.repeat(200_000)
-    const head = `POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${bearer(await issuer.token('one'))}`
-    const answer = await exchange(port, `${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
-    expect(answer.split('x').length - 1).toBeGreaterThanOrEqual(body.length)
+    const client = new Client(port)
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${bearer(await issuer.token('one'))}\r\n`)
+    client.send(`Content-Length: ${body.length}\r\n\r\n${body.slice(0, 1_000)}`)
+    await eventually(() => issuer.asked > 0)
+    expect(client.received).toBe('')
+    release()
+    client.send(body.slice(1_000))
+    expect((await client.ended()).split('x').length - 1).toBeGreaterThanOrEqual(body.length)
   })
 
   it('cannot be judged without keys: nobody gets in, and it says so', async () => {
-    const issuer = await Issuer.start()
+    const issuer = await startIssuer()
     issuer.isAway = true
     const { port, heads, troubles } = await start(
       [jwt(issuer)],
@@ -243,7 +199,7 @@ describe('a token', () => {
   })
 
   it('is taken from a cookie, which comes once', async () => {
-    const issuer = await Issuer.start()
+    const issuer = await startIssuer()
     const { port, heads } = await start(
       [jwt(issuer, { cookie: 'token', forwardsCredential: false })],
       [route('web/0', 'web', '/', { auth: needs(['users']) })],
@@ -257,7 +213,7 @@ describe('a token', () => {
   })
 
   it('is remembered over a change of the table, and not over one of its authenticator', async () => {
-    const issuer = await Issuer.start()
+    const issuer = await startIssuer()
     const routes = [route('web/0', 'web', '/', { auth: needs(['users']) })]
     const { plane, port, upstreamPort } = await start([jwt(issuer)], routes)
     const token = await issuer.token('one')
@@ -276,7 +232,7 @@ describe('a token', () => {
 
 describe('a route', () => {
   it('without auth lets anybody in, and nobody say who they are', async () => {
-    const issuer = await Issuer.start()
+    const issuer = await startIssuer()
     const { port, heads } = await start([jwt(issuer)], [route('web/0', 'web', '/')])
     expect(await get(port, '/', 'X-User: admin', 'X-Other: yes')).toMatch(/ok$/)
     expect(heads[0]).not.toContain('admin')
@@ -291,7 +247,7 @@ describe('a route', () => {
   })
 
   it('takes any of several kinds of credential; a wrong one is not outweighed by another', async () => {
-    const issuer = await Issuer.start()
+    const issuer = await startIssuer()
     const key = 'pando_k'
     const { port, heads } = await start(
       [jwt(issuer), { kind: 'api_keys', name: 'keys', header: null, claimHeaders: [], forwardsCredential: false }],
