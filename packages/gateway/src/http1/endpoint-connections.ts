@@ -1,6 +1,5 @@
 import type { EndpointPool, UpstreamEndpoint } from '../upstream-endpoint.js'
-import type { Exchange } from './exchange.js'
-import type { ExchangeUpstreams } from './exchange-upstream.js'
+import type { ExchangeUpstreams, UpstreamUser } from './exchange-upstream.js'
 import type { Traffic } from './traffic.js'
 import { UpstreamConnection } from './upstream-connection.js'
 
@@ -19,7 +18,7 @@ export class EndpointConnections implements EndpointPool, ExchangeUpstreams {
     this.#traffic = traffic
   }
 
-  obtain(exchange: Exchange, since: number): UpstreamConnection | null {
+  obtain(exchange: UpstreamUser, since: number): UpstreamConnection | null {
     const idle = this.#idle
     const last = idle.length - 1
     if (last >= 0 && idle[last].idleSince >= since) {

@@ -1,9 +1,26 @@
 import type { Relay } from '../tunnel/relay.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { ChunkDecoder } from './chunk-decoder.js'
-import type { Exchange } from './exchange.js'
 import type { ExchangeWire } from './exchange-client.js'
+import type { HeadParser } from './head-parser.js'
 import type { HeadReader } from './head-reader.js'
+
+/** Whose an upstream is, mostly an exchange: it is told what becomes of it. */
+export interface UpstreamUser {
+  readonly requestBody: { readonly isDone: boolean }
+  onConnected(): void
+  /** Nothing has been sent. */
+  onConnectFailure(upstream: ExchangeUpstream, failure: string, isTimeout: boolean): void
+  onResponseBytes(bytes: Uint8Array, at: number, end: number): void
+  /** It sends nothing more; `trailers` came behind the body. */
+  onUpstreamEnd(upstream: ExchangeUpstream, trailers?: HeadParser | null): void
+  /** It has done nothing with the request, and says so. */
+  onUpstreamRefused(upstream: ExchangeUpstream, failure: string): void
+  onUpstreamInvalid(upstream: ExchangeUpstream, detail: string): void
+  onUpstreamClosed(upstream: ExchangeUpstream, failure: string): void
+  /** It takes more again. */
+  onUpstreamDrain(): void
+}
 
 /** Who is asked: a connection of HTTP/1.1, or a stream of an HTTP/2 one that speaks as one would. It serves one exchange at a time. */
 export interface ExchangeUpstream {
@@ -12,7 +29,7 @@ export interface ExchangeUpstream {
   /** Reads the heads of its answers. */
   readonly head: HeadReader
   readonly decoder: ChunkDecoder
-  exchange: Exchange | null
+  exchange: UpstreamUser | null
   /** Set when the upgrade that it carried has been answered with 101. */
   relay: Relay | null
   readonly isConnected: boolean
@@ -38,5 +55,5 @@ export interface ExchangeUpstreams {
    * An upstream that is the exchange's own from now on, or null when there is no room for one more. One that is not connected yet calls
    * `onConnected` or `onConnectFailure` of it. `since`: of those that have served before, only what was in use then or later; Infinity wants a new one.
    */
-  obtain(exchange: Exchange, since: number): ExchangeUpstream | null
+  obtain(exchange: UpstreamUser, since: number): ExchangeUpstream | null
 }

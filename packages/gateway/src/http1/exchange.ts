@@ -21,7 +21,8 @@ import { callersDeadline, deadlineEdit } from './deadline-line.js'
 import type { ExchangeClient } from './exchange-client.js'
 import { ExchangeLog } from './exchange-log.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
-import { isHead, isIdempotent } from './methods.js'
+import { Hedge, type HedgedExchange } from './hedge.js'
+import { isHead, isIdempotent, isRead } from './methods.js'
 import { describeRequest, latin1, type OwnAnswer, redirectOf, secureRedirect, statusOf } from './own-answer.js'
 import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
 import { responseHeadSize } from './response-writer.js'
@@ -31,7 +32,7 @@ import { unreached } from './unreached.js'
 import type { Traffic } from './traffic.js'
 import { type RetryCause, Tries } from './tries.js'
 import { wantsUpgrade } from './upgrade.js'
-import type { ExchangeUpstream } from './exchange-upstream.js'
+import type { ExchangeUpstream, UpstreamUser } from './exchange-upstream.js'
 
 /** A body of up to this many bytes is kept until the answer begins, so that an idempotent request can be sent again. */
 const mostKeptBytes = 16 * 1024
@@ -57,7 +58,7 @@ const noBytes = Buffer.alloc(0)
  * - `upstream.exchange === this` as long as `upstream` is set; whoever takes it away does both.
  * - `endpoint` is counted in flight from `#attach` to `#detach`.
  */
-export class Exchange implements WrittenHead {
+export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   upstream: ExchangeUpstream | null = null
   isActive = false
   requestIdStart = 0
@@ -105,6 +106,9 @@ export class Exchange implements WrittenHead {
   #failure = ''
   #tried: UpstreamEndpoint[] | null = null
   readonly #tries = new Tries()
+  /** What is tried beside `upstream`, when that is slow. */
+  #hedge: Hedge | null = null
+  #isHedgeable = false
   /** Status sent to the client, 0 before. */
   #status = 0
   #reason: Reason | '' = ''
@@ -160,6 +164,8 @@ export class Exchange implements WrittenHead {
     this.#failure = ''
     this.#tried = null
     this.#tries.begin()
+    this.#hedge = null
+    this.#isHedgeable = false
     this.#status = 0
     this.#reason = ''
     this.#isCut = false
@@ -316,6 +322,7 @@ export class Exchange implements WrittenHead {
   onResponseBytes(bytes: Uint8Array, at: number, end: number): void {
     this.#lastActivity = this.#traffic.wheel.now
     this.#hasResponseBytes = true
+    if (this.#isHedgeable && !this.#hasResponseHead) this.#endHedge()
     if (this.#hasResponseHead) {
       if (this.responseBody.isDone) this.#keepsUpstream = false
       else this.#relay(bytes, at, end, this.#traffic.outputs.ensure(end - at + bodyOverhead), 0)
@@ -362,6 +369,19 @@ export class Exchange implements WrittenHead {
   onUpstreamDrain(): void {
     this.#lastActivity = this.#traffic.wheel.now
     if (!this.requestBody.isDone) this.#client.wire.resume()
+  }
+
+  /** Takes the second try over in the first one's place. */
+  onHedgeAnswer(hedge: Hedge): UpstreamUser {
+    this.#traffic.table.serviceMetrics(this.#service as UpstreamService).hedgesWon.inc()
+    const slow = this.#detach()
+    this.#adopt(hedge)
+    slow?.destroy()
+    return this
+  }
+
+  onHedgeFailure(): void {
+    this.#hedge = null
   }
 
   /** Some timeout may be over. */
@@ -415,6 +435,8 @@ export class Exchange implements WrittenHead {
     if (!this.#isIdempotent && route.retry !== null && route.retry.idempotencyKey) {
       this.#isIdempotent = hasIdempotencyKey(parser)
     }
+    this.#isHedgeable =
+      route.hedge !== null && this.requestBody.isDone && isRead(parser.bytes, parser.methodStart, parser.methodEnd)
     const callers = client.listener.isMesh ? callersDeadline(parser) : 0
     const ownMs = this.#timeoutMs(parser, route.requestTimeoutMs ?? limits.requestTimeoutMs)
     if (ownMs > 0 || callers > 0) {
@@ -636,6 +658,7 @@ export class Exchange implements WrittenHead {
     if (wire.isBlocked) this.#isOutLent = true
     if (this.requestBody.isDone) {
       upstream.endRequest()
+      if (this.#isHedgeable) this.#hedgeLater()
       return
     }
     if (wire.isBlocked) this.#client.wire.pause()
@@ -680,6 +703,7 @@ export class Exchange implements WrittenHead {
     const upstream = this.#detach()
     if (upstream !== null) this.#noteOutcome(upstream.endpoint, 'timeout')
     upstream?.destroy()
+    if (this.#promoteHedge()) return
     if (this.#takeTry('timeout', false)) this.#sendAgain(0)
     else this.#timeOut('upstream_timeout', 'The service did not begin its answer in the time that the route gives it.')
   }
@@ -722,6 +746,55 @@ export class Exchange implements WrittenHead {
     }
     this.#arm()
     this.#tries.pause(ms, () => this.#dispatchAgain())
+  }
+
+  #hedgeLater(): void {
+    const afterMs = this.#route?.hedge?.afterMs ?? 0
+    if (afterMs > 0 && this.#tries.retries === 0) this.#tries.pause(afterMs, () => this.#hedgeNow())
+  }
+
+  #hedgeNow(): void {
+    const service = this.#service as UpstreamService
+    const { wheel, table } = this.#traffic
+    const { affinity } = this.#tries
+    // Whoever is bound to an endpoint waits for it.
+    if (this.upstream === null || (affinity !== null && affinity.endpoint !== null)) return
+    const endpoint = service.pick([this.upstream.endpoint], wheel.now, Math.random, affinity)
+    if (endpoint === null || endpoint.suspectUntil > wheel.now) return
+    const metrics = table.serviceMetrics(service)
+    if (!this.#tries.takeHedge(wheel.now)) {
+      metrics.retriesRefused.inc()
+      return
+    }
+    const hedge = new Hedge(this, this.#traffic, Buffer.from(this.#out.subarray(0, this.#outLength)))
+    this.#hedge = hedge
+    if (hedge.start(endpoint, this.#traffic.connectionsOf(endpoint, service.isFramed))) metrics.hedges.inc()
+    else this.#hedge = null
+  }
+
+  /** True when there is a second try that takes the place of the one that has failed. */
+  #promoteHedge(): boolean {
+    if (this.#hedge === null || this.#hasResponseHead) return false
+    this.#hasResponseBytes = false
+    this.#adopt(this.#hedge)
+    return true
+  }
+
+  #adopt(hedge: Hedge): void {
+    this.#hedge = null
+    const upstream = hedge.give()
+    if (upstream === null) return
+    upstream.exchange = this
+    this.#attach(upstream)
+    // It was counted in flight before.
+    this.#traffic.release(upstream.endpoint)
+    this.#isSent = upstream.isConnected
+  }
+
+  #endHedge(): void {
+    this.#tries.stop()
+    this.#hedge?.cancel()
+    this.#hedge = null
   }
 
   #dispatchAgain(): void {
@@ -767,6 +840,8 @@ export class Exchange implements WrittenHead {
       } else {
         this.#cut()
       }
+    } else if (this.#promoteHedge()) {
+      // The second try is the only one now.
     } else if (this.#takeTry('reset', connection.hasAnswered && !this.#hasResponseBytes)) {
       this.#sendAgain(0)
     } else {
@@ -852,6 +927,7 @@ export class Exchange implements WrittenHead {
     this.#status = status
     this.#hasResponseHead = true
     this.#noteOutcome(upstream.endpoint, status)
+    if (this.#isHedgeable) this.#route?.hedge?.note(performance.now() - this.#startedAt)
     this.#relay(bytes, at, end, out, length)
   }
 
@@ -984,7 +1060,7 @@ export class Exchange implements WrittenHead {
   /** Leaves the policies, the queue and the upstream. */
   #drop(): void {
     this.#admission?.abandon()
-    this.#tries.stop()
+    this.#endHedge()
     if (this.#isPending) {
       this.#isPending = false
       this.#traffic.pending.remove(this.#service as UpstreamService, this)

@@ -1,11 +1,18 @@
 import { ascii } from './chars.js'
 
 const head = ascii('HEAD')
+const reads = ['GET', 'HEAD', 'OPTIONS'].map(ascii)
 /** RFC 9110 section 9.2.2: doing it twice is as doing it once. */
 const idempotent = ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'].map(ascii)
 
 export function isIdempotent(bytes: Uint8Array, start: number, end: number): boolean {
   for (let index = 0; index < idempotent.length; index++) if (isSame(bytes, start, end, idempotent[index])) return true
+  return false
+}
+
+/** A method that only reads, and that services answer without doing anything lasting (RFC 9110 section 9.2.1). */
+export function isRead(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let index = 0; index < reads.length; index++) if (isSame(bytes, start, end, reads[index])) return true
   return false
 }
 

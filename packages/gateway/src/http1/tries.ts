@@ -70,10 +70,7 @@ export class Tries {
     if (service === null) return false
     const isFree = isPaidFor && this.retries === 0
     if (!isFree && !service.budget.take(now)) return false
-    if (this.#guard !== null && !this.#holdsRetry) {
-      if (!this.#guard.takeRetry()) return false
-      this.#holdsRetry = true
-    }
+    if (!this.#holdRetry()) return false
     this.retries++
     this.distrustsIdle = typeof cause !== 'number'
     return true
@@ -87,6 +84,13 @@ export class Tries {
     return true
   }
 
+  /** Takes a second try beside the first out of what the service may be tried. */
+  takeHedge(now: number): boolean {
+    const service = this.#service
+    if (service === null || !service.budget.take(now)) return false
+    return this.#holdRetry()
+  }
+
   /** Milliseconds until the next try, by the rules. */
   pauseMs(random: () => number = Math.random): number {
     return this.#rules === null ? 0 : backoffMs(this.retries, this.#rules.backoffMs, random)
@@ -94,14 +98,11 @@ export class Tries {
 
   /** Calls back after so many milliseconds, unless it is `stop`ped before. */
   pause(ms: number, callback: () => void): void {
+    this.stop()
     this.#pause = setTimeout(() => {
       this.#pause = null
       callback()
     }, ms)
-  }
-
-  get isPausing(): boolean {
-    return this.#pause !== null
   }
 
   stop(): void {
@@ -118,5 +119,11 @@ export class Tries {
     this.#guard = null
     if (this.#holdsRetry) guard.leaveRetry()
     guard.leave(this.#admission, isFailure, now)
+  }
+
+  #holdRetry(): boolean {
+    if (this.#guard === null || this.#holdsRetry) return true
+    this.#holdsRetry = this.#guard.takeRetry()
+    return this.#holdsRetry
   }
 }

@@ -4,8 +4,7 @@ import { WheelTimer } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { ChunkDecoder } from './chunk-decoder.js'
 import type { EndpointConnections } from './endpoint-connections.js'
-import type { Exchange } from './exchange.js'
-import type { ExchangeUpstream } from './exchange-upstream.js'
+import type { ExchangeUpstream, UpstreamUser } from './exchange-upstream.js'
 import { HeadReader } from './head-reader.js'
 import { sharedReadOptions } from './shared-read.js'
 import type { Traffic } from './traffic.js'
@@ -24,7 +23,7 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   readonly wire: Wire
   readonly head: HeadReader
   /** Whose it is; null while idle and after the end. */
-  exchange: Exchange | null
+  exchange: UpstreamUser | null
   /** Set when the upgrade that it carried has been answered with 101. */
   relay: Relay | null = null
   isConnected = false
@@ -42,7 +41,7 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   #decoder: ChunkDecoder | null = null
   #failure = ''
 
-  constructor(connections: EndpointConnections, traffic: Traffic, exchange: Exchange) {
+  constructor(connections: EndpointConnections, traffic: Traffic, exchange: UpstreamUser) {
     this.connections = connections
     this.endpoint = connections.endpoint
     this.exchange = exchange
@@ -80,7 +79,7 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   }
 
   /** Makes an idle connection the exchange's. */
-  use(exchange: Exchange): void {
+  use(exchange: UpstreamUser): void {
     // Its timer stays where it is and does nothing while there is an exchange: two moves on the wheel less a request.
     this.exchange = exchange
   }

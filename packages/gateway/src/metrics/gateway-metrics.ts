@@ -38,6 +38,8 @@ export interface ServiceMetrics {
   readonly connectFailures: Counter
   readonly retriesRefused: Counter
   readonly ejections: Counter
+  readonly hedges: Counter
+  readonly hedgesWon: Counter
   /** Set when they are read. */
   readonly ejected: Gauge
   /** 1 while the circuit breaker is open. */
@@ -180,6 +182,12 @@ export class GatewayMetrics {
     'Times that an endpoint was left alone for a while because of its errors, in some worker.',
     ['service'],
   )
+  readonly #hedges = this.#registry.counter('pando_gateway_hedges_total', 'Second tries of slow reads.', ['service'])
+  readonly #hedgesWon = this.#registry.counter(
+    'pando_gateway_hedges_won_total',
+    'Second tries that answered before the first.',
+    ['service'],
+  )
   readonly #ejected = this.#registry.gauge(
     'pando_gateway_endpoints_ejected',
     'Endpoints that are left alone because of their errors, summed over the workers.',
@@ -230,6 +238,8 @@ export class GatewayMetrics {
       connectFailures: this.#connectFailures.with(name),
       retriesRefused: this.#retriesRefused.with(name),
       ejections: this.#ejections.with(name),
+      hedges: this.#hedges.with(name),
+      hedgesWon: this.#hedgesWon.with(name),
       ejected: this.#ejected.with(name),
       isOpen: this.#isOpen.with(name),
       inFlight: this.#serviceInFlight.with(name),

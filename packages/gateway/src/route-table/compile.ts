@@ -3,6 +3,7 @@ import type { RequestView } from '../http1/request-view.js'
 import { compileMirror } from '../mirror/compiled-mirror.js'
 import { GatewayMetrics, type ServiceMetrics } from '../metrics/gateway-metrics.js'
 import { Policies } from '../policy/policies.js'
+import { HedgeRule } from '../resilience/hedge-rule.js'
 import { RetryRules } from '../resilience/retry-rules.js'
 import { UpstreamEndpoint, UpstreamService } from '../upstream.js'
 import { CompiledRoute } from './compiled-route.js'
@@ -220,6 +221,7 @@ function compileRoute(
     }),
     policies: policies.of(spec, own),
     retry: spec.retry === undefined ? null : new RetryRules(spec.retry),
+    hedge: spec.hedge === undefined ? null : new HedgeRule(spec.hedge),
     sizes: compileSizes(spec.sizes),
     mirror: compileMirror(spec.name, spec.mirror, services, metrics),
     metrics,
@@ -260,6 +262,7 @@ function compileMesh(
       backends: service === undefined ? [] : [{ service, weight: 1 }],
       policies: [],
       retry: null,
+      hedge: null,
       sizes: compileSizes(),
       mirror: null,
       metrics,

@@ -1,5 +1,6 @@
 import type { GatewayMetrics, ExchangeMetrics } from '../metrics/gateway-metrics.js'
 import type { RoutePolicy } from '../policy/route-policy.js'
+import type { HedgeRule } from '../resilience/hedge-rule.js'
 import type { RetryRules } from '../resilience/retry-rules.js'
 import type { CompiledMirror } from '../mirror/compiled-mirror.js'
 import type { UpstreamService } from '../upstream.js'
@@ -20,6 +21,8 @@ export interface CompiledRouteOptions {
   /** What a request has to pass, in order. */
   readonly policies: readonly RoutePolicy[]
   readonly retry: RetryRules | null
+  /** When a slow read is tried a second time; null: never. */
+  readonly hedge: HedgeRule | null
   readonly sizes: CompiledSizes
   /** Where copies of its requests go; null: nowhere. */
   readonly mirror: CompiledMirror | null
@@ -43,6 +46,8 @@ export class CompiledRoute {
   readonly policies: readonly RoutePolicy[]
   /** When a request may be sent again; null takes the gateway's rules. */
   readonly retry: RetryRules | null
+  /** When a slow read is tried a second time; null: never. */
+  readonly hedge: HedgeRule | null
   readonly sizes: CompiledSizes
   readonly mirror: CompiledMirror | null
   /** For exchanges that reach no service: redirects and errors. */
@@ -64,6 +69,7 @@ export class CompiledRoute {
     this.backendRequestTimeoutMs = options.backendRequestTimeoutMs
     this.policies = options.policies
     this.retry = options.retry
+    this.hedge = options.hedge
     this.sizes = options.sizes
     this.mirror = options.mirror
     this.metrics = options.metrics.exchange(options.name, '')

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { copy } from '../../http1/chunk-decoder.js'
-import type { Exchange } from '../../http1/exchange.js'
+import type { UpstreamUser } from '../../http1/exchange-upstream.js'
 import { HeadReader } from '../../http1/head-reader.js'
 import { sharedReadOptions } from '../../http1/shared-read.js'
 import type { Traffic } from '../../http1/traffic.js'
@@ -97,7 +97,7 @@ export class Http2UpstreamConnection {
     return this.#traffic.outputs.current.subarray(0, length)
   }
 
-  attach(exchange: Exchange): Http2UpstreamStream {
+  attach(exchange: UpstreamUser): Http2UpstreamStream {
     const stream = new Http2UpstreamStream(this, new HeadReader(this.#traffic.responseParsers), exchange)
     this.#attached.add(stream)
     return stream

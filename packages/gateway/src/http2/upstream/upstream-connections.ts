@@ -1,5 +1,4 @@
-import type { Exchange } from '../../http1/exchange.js'
-import type { ExchangeUpstream, ExchangeUpstreams } from '../../http1/exchange-upstream.js'
+import type { ExchangeUpstream, ExchangeUpstreams, UpstreamUser } from '../../http1/exchange-upstream.js'
 import type { Traffic } from '../../http1/traffic.js'
 import type { EndpointPool, UpstreamEndpoint } from '../../upstream-endpoint.js'
 import { Http2UpstreamConnection } from './upstream-connection.js'
@@ -16,7 +15,7 @@ export class Http2UpstreamConnections implements EndpointPool, ExchangeUpstreams
     this.#traffic = traffic
   }
 
-  obtain(exchange: Exchange, since: number): ExchangeUpstream | null {
+  obtain(exchange: UpstreamUser, since: number): ExchangeUpstream | null {
     for (const connection of this.#connections) {
       // That one is about to close is said by GOAWAY, with what was not done: one that was idle is as good as a new one.
       if (connection.hasRoom && since !== Number.POSITIVE_INFINITY) return connection.attach(exchange)

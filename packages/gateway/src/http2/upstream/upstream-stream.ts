@@ -1,7 +1,6 @@
 import { ChunkDecoder } from '../../http1/chunk-decoder.js'
-import type { Exchange } from '../../http1/exchange.js'
 import type { ExchangeWire } from '../../http1/exchange-client.js'
-import type { ExchangeUpstream } from '../../http1/exchange-upstream.js'
+import type { ExchangeUpstream, UpstreamUser } from '../../http1/exchange-upstream.js'
 import type { HeadReader } from '../../http1/head-reader.js'
 import type { UpstreamEndpoint } from '../../upstream-endpoint.js'
 import { code } from '../error-codes.js'
@@ -17,7 +16,7 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
   readonly head: HeadReader
   readonly decoder = decoder
   readonly relay = null
-  exchange: Exchange | null
+  exchange: UpstreamUser | null
   /** 0 until its request is sent. */
   id = 0
   /** What the service still allows us to send on it. */
@@ -39,7 +38,7 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
   #waiting: Buffer = noBytes
   #endsAfterWaiting = false
 
-  constructor(connection: Http2UpstreamConnection, head: HeadReader, exchange: Exchange) {
+  constructor(connection: Http2UpstreamConnection, head: HeadReader, exchange: UpstreamUser) {
     this.#connection = connection
     this.endpoint = connection.endpoint
     this.head = head

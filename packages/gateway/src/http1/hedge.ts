@@ -1,0 +1,94 @@
+import type { UpstreamEndpoint } from '../upstream-endpoint.js'
+import type { ExchangeUpstream, ExchangeUpstreams, UpstreamUser } from './exchange-upstream.js'
+import type { Traffic } from './traffic.js'
+
+/** What a second try needs of the exchange that it is one of. */
+export interface HedgedExchange {
+  /** The second try has the first bytes of an answer: the exchange takes its upstream over, and gets them next. */
+  onHedgeAnswer(hedge: Hedge): UpstreamUser
+  /** The second try has failed, or found no connection; the first one goes on. */
+  onHedgeFailure(): void
+}
+
+/**
+ * A second try of a read whose first one is slow, at another endpoint. Whichever answers first is the request's, the other one is ended. It has no body,
+ * and bytes of its own to send, as the exchange's may change.
+ *
+ * Invariant: `endpoint` is counted in flight from `start` until the upstream is given away or destroyed.
+ */
+export class Hedge implements UpstreamUser {
+  readonly requestBody = { isDone: true }
+  readonly #exchange: HedgedExchange
+  readonly #traffic: Traffic
+  readonly #bytes: Uint8Array
+  #upstream: ExchangeUpstream | null = null
+
+  constructor(exchange: HedgedExchange, traffic: Traffic, bytes: Uint8Array) {
+    this.#exchange = exchange
+    this.#traffic = traffic
+    this.#bytes = bytes
+  }
+
+  /** False when the endpoint has no connection to give. */
+  start(endpoint: UpstreamEndpoint, connections: ExchangeUpstreams): boolean {
+    const upstream = connections.obtain(this, 0)
+    if (upstream === null) return false
+    endpoint.acquire()
+    this.#upstream = upstream
+    if (upstream.isConnected) this.onConnected()
+    return true
+  }
+
+  /** Its upstream, whose user is to be set next; `release` follows once that is counted in flight by somebody else. */
+  give(): ExchangeUpstream | null {
+    const upstream = this.#upstream
+    this.#upstream = null
+    return upstream
+  }
+
+  /** Nobody wants its answer. */
+  cancel(): void {
+    const upstream = this.give()
+    if (upstream === null) return
+    upstream.destroy()
+    this.#traffic.release(upstream.endpoint)
+  }
+
+  onConnected(): void {
+    this.#upstream?.sendRequest(this.#bytes, this.#bytes.length)
+    this.#upstream?.endRequest()
+  }
+
+  onResponseBytes(bytes: Uint8Array, at: number, end: number): void {
+    this.#exchange.onHedgeAnswer(this).onResponseBytes(bytes, at, end)
+  }
+
+  onConnectFailure(): void {
+    this.#fail()
+  }
+
+  onUpstreamEnd(): void {
+    this.#fail()
+  }
+
+  onUpstreamRefused(): void {
+    this.#fail()
+  }
+
+  onUpstreamInvalid(): void {
+    this.#fail()
+  }
+
+  onUpstreamClosed(): void {
+    this.#fail()
+  }
+
+  onUpstreamDrain(): void {
+    // A head without a body has nothing more to send.
+  }
+
+  #fail(): void {
+    this.cancel()
+    this.#exchange.onHedgeFailure()
+  }
+}
