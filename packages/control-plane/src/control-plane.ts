@@ -299,7 +299,6 @@ export class ControlPlane {
       status: () => this.#view.status(),
       routes: () => this.#view.routes(),
       history: (service) => this.#deployer.deployments.history(service),
-      dependsOn: (service) => Object.keys(this.#reconciler.desired().get(service)?.dependsOn ?? {}),
       isLogged: () => this.#app?.gateway.accessLog === true,
     })
     this.#control = new ControlledApp({

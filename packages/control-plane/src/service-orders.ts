@@ -127,12 +127,16 @@ export class ServiceOrders {
   }
 
   stop(name: string): Promise<void> {
-    return this.#change(name, (service) => ({ service: { ...service, isStopped: true } }))
+    return this.#change(name, (service) => ({
+      service: { ...service, isStopped: true },
+      ...(service.isStopped ? {} : { event: { kind: 'service.stopped', message: `${name}: stopped by hand` } }),
+    }))
   }
 
   start(name: string): Promise<void> {
     return this.#change(name, (service) => ({
       service: { ...service, isStopped: false, replicas: awake(service) },
+      ...(service.isStopped ? { event: { kind: 'service.started', message: `${name}: started by hand` } } : {}),
     }))
   }
 

@@ -58,6 +58,9 @@ describe('AccessLog', () => {
     written.asked = 'users-2'
     written.reason = 'upstream_closed'
     expect(parse()).toMatchObject({ endpoint: '', reason: 'upstream_closed', asked: 'users-2' })
+    expect(parse()).not.toHaveProperty('revision')
+    written.revision = 'abc123'
+    expect(parse()).toMatchObject({ asked: 'users-2', revision: 'abc123', requestId: 'abc' })
   })
 
   it('writes JSON lines to a file of mode 0600', async () => {

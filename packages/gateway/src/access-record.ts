@@ -24,6 +24,8 @@ export class AccessRecord {
   endpoint = ''
   /** Id of the endpoint that was asked last when the gateway answered by itself; empty when none was, or when one answered. */
   asked = ''
+  /** Revision of the endpoint that answered or was asked last; empty when there is none. */
+  revision = ''
   /** Why the gateway answered by itself, or empty. */
   reason = ''
   /** The answer was broken off after its head had gone out. */
@@ -47,7 +49,12 @@ const hex = Buffer.from('0123456789abcdef')
 export function recordSize(record: AccessRecord): number {
   const bytes = record.methodEnd - record.methodStart + (record.hostEnd - record.hostStart) + record.pathLength
   const texts =
-    record.client.length + record.route.length + record.service.length + record.endpoint.length + record.asked.length
+    record.client.length +
+    record.route.length +
+    record.service.length +
+    record.endpoint.length +
+    record.asked.length +
+    record.revision.length
   return 512 + 6 * (bytes + texts + record.reason.length + (record.requestIdEnd - record.requestIdStart))
 }
 
@@ -84,6 +91,10 @@ export function writeRecord(record: AccessRecord, time: string, out: Buffer, at:
   if (record.asked !== '') {
     at = writeAscii(out, at, '","asked":"')
     at = writeText(out, at, record.asked)
+  }
+  if (record.revision !== '') {
+    at = writeAscii(out, at, '","revision":"')
+    at = writeText(out, at, record.revision)
   }
   at = writeAscii(out, at, '"')
   if (record.isCut) at = writeAscii(out, at, ',"cut":true')

@@ -49,6 +49,8 @@ export class UpstreamEndpoint {
   healthySince = -1
   /** Where it is, as its metadata says; empty when it does not. */
   zone = ''
+  /** What it runs; empty for one that registered itself. */
+  revision = ''
   /** Running score of smooth weighted round robin. */
   score = 0
   pool: EndpointPool | null = null

@@ -31,6 +31,11 @@ export interface GatewayStatus {
   readonly tls?: Address
 }
 
+/** What a service waits for: another service, its own build, the time at which it is started again, or, asleep, a request. */
+export type WaitsFor =
+  | { readonly kind: 'service'; readonly service: string }
+  | { readonly kind: 'build' | 'restart' | 'request' }
+
 export interface ServiceStatus {
   readonly name: string
   /**
@@ -40,6 +45,8 @@ export interface ServiceStatus {
   readonly state: 'building' | 'waiting' | 'starting' | 'ready' | 'degraded' | 'failed' | 'stopped' | 'completed'
   /** One sentence that explains the state, empty when ready. */
   readonly reason: string
+  /** Absent when it waits for nothing. */
+  readonly waitsFor?: WaitsFor
   readonly protocol: Protocol
   readonly revision: string
   readonly replicas: number
@@ -99,6 +106,8 @@ export const eventKinds = {
   'job.missed': 'warn',
   'service.waiting': 'info',
   'service.scaled': 'info',
+  'service.stopped': 'info',
+  'service.started': 'info',
   'service.restarting': 'info',
   'service.removed': 'info',
   'deployment.started': 'info',

@@ -51,6 +51,8 @@ export interface LoggedRequest {
   readonly service: string
   /** The endpoint that answered, or the last that was asked; empty when none was. */
   readonly endpoint: string
+  /** What that endpoint ran; empty when none was asked, or when it had registered itself. */
+  readonly revision: string
   /** Why the gateway answered by itself; empty when the service did. */
   readonly reason: string
   /** The answer broke off after its head had gone out. */
@@ -62,7 +64,7 @@ export interface LoggedRequest {
 /** Why a request was answered as it was. */
 export interface RequestExplanation {
   readonly request: LoggedRequest
-  /** Of the endpoint, when that instance is still there; null otherwise. */
+  /** Of the endpoint; null when none was asked. */
   readonly revision: string | null
   readonly verdict: string
   /** What to do; empty when there is nothing to do. */

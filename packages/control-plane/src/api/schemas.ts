@@ -58,6 +58,13 @@ export const serviceStatus = z
     name: text(),
     state: z.enum(['building', 'waiting', 'starting', 'ready', 'degraded', 'failed', 'stopped', 'completed']),
     reason: text().describe('One sentence that explains the state, empty when ready'),
+    waitsFor: z
+      .union([
+        z.object({ kind: z.literal('service'), service: text() }),
+        z.object({ kind: z.enum(['build', 'restart', 'request']) }),
+      ])
+      .optional()
+      .describe('Absent when it waits for nothing'),
     protocol,
     revision: text(),
     replicas: count(),

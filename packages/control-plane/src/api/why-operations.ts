@@ -41,6 +41,7 @@ const requestExplanation = z
       route: z.string(),
       service: z.string(),
       endpoint: z.string().describe('That answered, or was asked last'),
+      revision: z.string().describe('That it ran; empty when none was asked'),
       reason: z.string().describe('Why the gateway answered by itself'),
       isCut: z.boolean(),
       retries: z.number().int(),

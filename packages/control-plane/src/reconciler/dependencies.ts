@@ -1,5 +1,6 @@
 import type { DependencyCondition } from '@pando/model'
 import { isHealthy, type ServiceView } from './service-view.js'
+import type { Waiting } from './step.js'
 
 type Views = ReadonlyMap<string, ServiceView>
 
@@ -7,10 +8,10 @@ type Views = ReadonlyMap<string, ServiceView>
  * Why no new instance of the service may start yet, or null. Dependencies gate starts only: what runs goes on when a
  * dependency falls ill, for it may well cope, and stopping it would make one failure two.
  */
-export function unmetDependency(view: ServiceView, views: Views): string | null {
+export function unmetDependency(view: ServiceView, views: Views): Waiting | null {
   for (const [name, condition] of Object.entries(view.desired?.dependsOn ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const unmet = conditions[condition](views.get(name))
-    if (unmet !== null) return `waits for ${name}, which ${unmet}`
+    if (unmet !== null) return { for: { kind: 'service', service: name }, text: `waits for ${name}, which ${unmet}` }
   }
   return null
 }

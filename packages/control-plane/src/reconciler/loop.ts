@@ -270,11 +270,11 @@ export class Reconciler {
   }
 
   #tellWaiting(next: Plan): void {
-    for (const [service, why] of next.waiting) {
+    for (const [service, { text }] of next.waiting) {
       const build = this.#ledger.builds.get(this.#ledger.desired.get(service)?.revision ?? '')
       // Builds tell of themselves.
-      if (this.#lastPlan.waiting.get(service) === why || build?.kind !== 'ready') continue
-      this.#options.emit({ kind: 'service.waiting', service, message: `${service} ${why}` })
+      if (this.#lastPlan.waiting.get(service)?.text === text || build?.kind !== 'ready') continue
+      this.#options.emit({ kind: 'service.waiting', service, message: `${service} ${text}` })
     }
   }
 

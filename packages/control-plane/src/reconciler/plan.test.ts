@@ -84,7 +84,7 @@ describe('a service that should run', () => {
     const early = plan(app, failed, 0)
     expect(early.steps.map(inShort)).toEqual(['start web/0@A'])
     expect(early.wakeAt).toBe(4 * second)
-    expect(early.waiting.get('api')).toContain('no such module')
+    expect(early.waiting.get('api')?.text).toContain('no such module')
     expect(steps(app, failed, 4 * second)).toContain('build api@F')
   })
 })
@@ -174,7 +174,10 @@ describe('dependencies', () => {
   it('gate a start until they are healthy', () => {
     const before = plan(apiOnDb('service_healthy'), observedOf([instance('db/0@A', starting)]), 0)
     expect(before.steps).toEqual([])
-    expect(before.waiting.get('api')).toBe('waits for db, which is not healthy')
+    expect(before.waiting.get('api')).toEqual({
+      for: { kind: 'service', service: 'db' },
+      text: 'waits for db, which is not healthy',
+    })
     expect(steps(apiOnDb('service_healthy'), observedOf([instance('db/0@A')]))).toEqual(['start api/0@A'])
   })
 
@@ -183,7 +186,9 @@ describe('dependencies', () => {
     expect(steps(completed, observedOf([instance('db/0@A')]))).toEqual([])
     expect(steps(completed, dbEnded(true))).toEqual(['start api/0@A'])
     expect(plan(completed, dbEnded(false), 0).steps).toEqual([])
-    expect(plan(completed, dbEnded(false), 0).waiting.get('api')).toBe('waits for db, which has failed')
+    expect(plan(completed, dbEnded(false), 0).waiting.get('api')).toMatchObject({
+      text: 'waits for db, which has failed',
+    })
     expect(steps(completed, dbEnded(true, 'old'), second)).toEqual(['start db/0@A'])
   })
 
@@ -243,7 +248,10 @@ describe('failures', () => {
   it('are followed by a wait', () => {
     const failed = observedOf([], { slots: new Map([['web/0', failedOnce]]) })
     expect(plan(web, failed, 999)).toMatchObject({ steps: [], wakeAt: 1000 })
-    expect(plan(web, failed, 999).waiting.get('web')).toBe('has failed (exit code 1) and waits 1 s to be started again')
+    expect(plan(web, failed, 999).waiting.get('web')).toEqual({
+      for: { kind: 'restart' },
+      text: 'has failed (exit code 1) and waits 1 s to be started again',
+    })
     expect(steps(web, failed, 1000)).toEqual(['start web/0@A'])
   })
 

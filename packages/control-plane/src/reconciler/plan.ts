@@ -7,7 +7,7 @@ import { leavers, missing, startsAllowed } from './rollout.js'
 import { slotKey, viewServices, type ServiceView } from './service-view.js'
 import { freeSlots } from './slots.js'
 import type { Desired, Observed, ObservedInstance } from './state.js'
-import type { Plan, Step } from './step.js'
+import type { Plan, Step, Waiting } from './step.js'
 
 /**
  * The steps from observed to desired state. Pure: equal inputs give equal plans. At most one step for an instance and one start
@@ -17,7 +17,7 @@ export function plan(desired: Desired, observed: Observed, now: number): Plan {
   const alarm = new Alarm(now)
   const views = viewServices(desired, observed)
   const steps: Step[] = []
-  const waiting = new Map<string, string>()
+  const waiting = new Map<string, Waiting>()
   for (const view of views.values()) {
     const arrival = planArrival(view, views, observed, alarm)
     steps.push(...arrival.steps, ...planDeparture(view, views, observed, arrival.isReady, alarm))
@@ -30,7 +30,7 @@ interface Arrival {
   readonly steps: readonly Step[]
   /** Built, and what it depends on is there. */
   readonly isReady: boolean
-  readonly waiting: string | null
+  readonly waiting: Waiting | null
 }
 
 /** Builds and starts what is missing. Building does not wait for dependencies, so that all is built while the first ones start. */
@@ -46,15 +46,16 @@ function planArrival(
   const { name, revision, generation } = desired
   const build = observed.builds.get(revision)
   if (build === undefined) {
-    return { steps: [{ kind: 'build', service: name, revision }], isReady: false, waiting: 'is about to be built' }
+    const waiting = forBuild('is about to be built')
+    return { steps: [{ kind: 'build', service: name, revision }], isReady: false, waiting }
   }
-  if (build.kind === 'building') return { steps: [], isReady: false, waiting: 'is being built' }
+  if (build.kind === 'building') return { steps: [], isReady: false, waiting: forBuild('is being built') }
   if (build.kind === 'failed') {
     const isDue = alarm.reached(trusted(build.retryAt, alarm.now))
     return {
       steps: isDue ? [{ kind: 'build', service: name, revision }] : [],
       isReady: false,
-      waiting: `waits to be built again after a failed build: ${build.reason}`,
+      waiting: forBuild(`waits to be built again after a failed build: ${build.reason}`),
     }
   }
   const unmet = unmetDependency(view, views)
@@ -75,13 +76,18 @@ function planArrival(
   }
 }
 
-function whyHeldBack(slot: number | undefined, service: string, { slots }: Observed): string | null {
+function forBuild(text: string): Waiting {
+  return { for: { kind: 'build' }, text }
+}
+
+function whyHeldBack(slot: number | undefined, service: string, { slots }: Observed): Waiting | null {
   const history = slot === undefined ? undefined : slots.get(slotKey(service, slot))
   if (history === undefined) return null
   const { failures, lastExit } = history
   const exit = lastExit === null ? '' : ` (${describeExit(lastExit.reason)})`
   const often = failures === 1 ? 'has failed' : `has failed ${failures} times in a row`
-  return `${often}${exit} and waits ${backoffMs(failures) / 1000} s to be started again`
+  const text = `${often}${exit} and waits ${backoffMs(failures) / 1000} s to be started again`
+  return { for: { kind: 'restart' }, text }
 }
 
 /** Moves on what leaves, and tells what is no longer wanted or no longer well to leave. */

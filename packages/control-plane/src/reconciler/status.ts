@@ -82,7 +82,10 @@ function rolloutReason(desired: DesiredService, rollout: Rollout): string {
   return isManual ? 'it waits for pando promote' : 'it is looked at before it gets more requests'
 }
 
-function stateOf(view: ServiceView, { observed, plan }: StatusInput): Pick<ServiceStatus, 'state' | 'reason'> {
+function stateOf(
+  view: ServiceView,
+  { observed, plan }: StatusInput,
+): Pick<ServiceStatus, 'state' | 'reason' | 'waitsFor'> {
   const { name, desired, wanted, instances, active, current, ended } = view
   if (desired === null) return { state: 'stopped', reason: 'It is no longer part of the app and is being stopped.' }
   if (isAsleep(view)) {
@@ -90,6 +93,7 @@ function stateOf(view: ServiceView, { observed, plan }: StatusInput): Pick<Servi
     return {
       state: 'stopped',
       reason: `It sleeps until a request comes${isLeaving ? '; its instances are leaving' : ''}.`,
+      waitsFor: { kind: 'request' },
     }
   }
   if (desired.isStopped || desired.replicas === 0) {
@@ -108,14 +112,17 @@ function stateOf(view: ServiceView, { observed, plan }: StatusInput): Pick<Servi
 
   const build = observed.builds.get(desired.revision)
   const waiting = plan.waiting.get(name)
-  const reason = waiting === undefined ? missingReason(view, arrived) : `It ${waiting}.`
+  const said = {
+    reason: waiting === undefined ? missingReason(view, arrived) : `It ${waiting.text}.`,
+    ...(waiting === undefined ? {} : { waitsFor: waiting.for }),
+  }
   const isBuildFailed = build?.kind === 'failed'
   const isHeldBack = isBuildFailed || hasFailed(view, observed.slots)
-  if (healthy > 0) return { state: healthy < wanted || isHeldBack ? 'degraded' : 'starting', reason }
-  if (current.length === 0 && isHeldBack) return { state: 'failed', reason }
-  if (current.length === 0 && (build === undefined || build.kind === 'building')) return { state: 'building', reason }
-  if (current.length === 0 && waiting !== undefined) return { state: 'waiting', reason }
-  return { state: current.some((i) => i.record.health === 'unhealthy') ? 'degraded' : 'starting', reason }
+  if (healthy > 0) return { state: healthy < wanted || isHeldBack ? 'degraded' : 'starting', ...said }
+  if (current.length === 0 && isHeldBack) return { state: 'failed', ...said }
+  if (current.length === 0 && (build === undefined || build.kind === 'building')) return { state: 'building', ...said }
+  if (current.length === 0 && waiting !== undefined) return { state: 'waiting', ...said }
+  return { state: current.some((i) => i.record.health === 'unhealthy') ? 'degraded' : 'starting', ...said }
 }
 
 function missingReason({ current, wanted, old }: ServiceView, arrived: number): string {

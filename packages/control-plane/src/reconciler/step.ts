@@ -1,4 +1,4 @@
-import type { ExitReason } from '@pando/model'
+import type { ExitReason, WaitsFor } from '@pando/model'
 
 /** One typed action. Every step only begins something; what comes of it is seen by the next observation. */
 export type Step =
@@ -23,6 +23,12 @@ export interface Plan {
   readonly steps: readonly Step[]
   /** Unix time, ms; null when only an event can change anything. */
   readonly wakeAt: number | null
-  /** By service: one sentence on what it waits for. */
-  readonly waiting: ReadonlyMap<string, string>
+  /** By service: what it waits for. */
+  readonly waiting: ReadonlyMap<string, Waiting>
+}
+
+export interface Waiting {
+  readonly for: WaitsFor
+  /** What stands behind its name in a sentence. */
+  readonly text: string
 }

@@ -11,7 +11,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const line = (id: string, status = 200, padding = ''): string =>
-  `{"time":"2026-01-02T03:04:05.006Z","path":"/${padding}","status":${status},"endpoint":"","reason":"x","asked":"u-0","requestId":"${id}"}\n`
+  `{"time":"2026-01-02T03:04:05.006Z","path":"/${padding}","status":${status},"endpoint":"","reason":"x","asked":"u-0","revision":"r1","requestId":"${id}"}\n`
 
 const log = (): string => join(folder, 'access.log')
 
@@ -20,7 +20,7 @@ describe('findRequest', () => {
     writeFileSync(log(), line('a', 1) + line('b', 2) + line('a', 3) + line('c', 4))
     expect((await findRequest(log(), 'a'))?.status).toBe(3)
     expect((await findRequest(log(), 'b'))?.status).toBe(2)
-    expect((await findRequest(log(), 'c'))?.endpoint).toBe('u-0')
+    expect(await findRequest(log(), 'c')).toMatchObject({ endpoint: 'u-0', revision: 'r1' })
     expect(await findRequest(log(), 'd')).toBeNull()
   })
 

@@ -90,6 +90,7 @@ export function readRequest(line: string): LoggedRequest | null {
     route: text('route'),
     service: text('service'),
     endpoint: text('endpoint') || text('asked'),
+    revision: text('revision'),
     reason: text('reason'),
     isCut: value['cut'] === true,
     retries: number('retries'),

@@ -14,12 +14,17 @@ function explain(over: Partial<LoggedRequest>, timeline: readonly Moment[] = [],
     route: 'users/0',
     service: 'users',
     endpoint: 'users-0-a',
+    revision: '',
     reason: '',
     isCut: false,
     retries: 0,
     ...over,
   }
-  const service = { instances: [{ id: 'users-0-a', revision: 'r7' }] } as unknown as ServiceStatus
+  const service = {
+    name: 'users',
+    revision: 'r7',
+    instances: [{ id: 'users-0-a', revision: 'r7' }],
+  } as unknown as ServiceStatus
   return explainRequest({ request, timeline, routes, service })
 }
 
@@ -38,6 +43,13 @@ const route = {
 } as unknown as RouteStatus
 
 describe('explainRequest', () => {
+  it('names the revision that was asked, also when its instance is gone', () => {
+    const found = explain({ endpoint: 'users-0-gone', revision: 'r6', status: 500, retries: 1 })
+    expect(found.revision).toBe('r6')
+    expect(found.verdict).toContain('users-0-gone ran revision r6; users is at r7 now. It was sent 2 times in all')
+    expect(explain({ revision: 'r7' }).verdict).not.toContain('ran revision')
+  })
+
   it('has nothing to do about a success, and names its revision', () => {
     expect(explain({}, [crash])).toMatchObject({
       verdict: 'users-0-a itself answered 200; the gateway passed that on after 12 ms.',

@@ -19,8 +19,10 @@ const slowMs = 1_000
 export function explainRequest(facts: RequestFacts): RequestExplanation {
   const { request, service, timeline } = facts
   const { what, next } = judgementOf(facts)
-  const revision = service?.instances.find(({ id }) => id === request.endpoint)?.revision ?? null
-  const sentences = [what, retrySentence(request), coincidence(request, timeline)]
+  // Lines that were written before the log had it are of instances that may still be there.
+  const known = service?.instances.find(({ id }) => id === request.endpoint)?.revision
+  const revision = request.revision === '' ? (known ?? null) : request.revision
+  const sentences = [what, revisionSentence(request, service), retrySentence(request), coincidence(request, timeline)]
   return { request, revision, verdict: sentences.filter((text) => text !== '').join(' '), next, timeline }
 }
 
@@ -110,6 +112,12 @@ function noRoute(what: string, path: string, routes: readonly RouteStatus[]): Ju
     what: `No route matched ${what}, so the gateway answered by itself.${hint}`,
     next: 'Run "pando routes" to see which hosts, paths and methods lead where.',
   }
+}
+
+/** Only where it tells something: that the service runs another one by now. */
+function revisionSentence({ endpoint, revision }: LoggedRequest, service: ServiceStatus | null): string {
+  if (revision === '' || service === null || service.revision === revision) return ''
+  return `${endpoint} ran revision ${revision}; ${service.name} is at ${service.revision} now.`
 }
 
 function retrySentence({ retries }: LoggedRequest): string {

@@ -22,7 +22,6 @@ function facts(service: ServiceStatus, over: Partial<ServiceFacts> = {}): Servic
   return {
     service,
     services: new Map(),
-    dependsOn: () => [],
     gatewayErrors: [],
     events: [],
     deployments: [],
@@ -33,7 +32,8 @@ function facts(service: ServiceStatus, over: Partial<ServiceFacts> = {}): Servic
   }
 }
 
-const dependsOn = (name: string): string[] => ({ web: ['cache', 'users'], users: ['db'] })[name] ?? []
+const waitingFor = (name: string, service: string): ServiceStatus =>
+  status(name, { state: 'waiting', reason: 'It waits.', waitsFor: { kind: 'service', service } })
 
 describe('explainService', () => {
   it('says since when all is well', () => {
@@ -79,20 +79,20 @@ describe('explainService', () => {
 
   it('follows the chain of what is waited for to its end', () => {
     const db = status('db', { reason: 'It has failed (exit code 1) and waits 4 s to be started again.' })
-    const users = status('users', { state: 'waiting', reason: 'It waits for db, which is not healthy.' })
-    const web = status('web', { state: 'waiting', reason: 'It waits for users, which is not healthy.' })
+    const users = waitingFor('users', 'db')
+    const web = waitingFor('web', 'users')
     const services = new Map([db, users, web].map((one) => [one.name, one]))
-    const found = explainService(facts(web, { services, dependsOn }))
+    const found = explainService(facts(web, { services }))
     expect(found.causes.map(({ service }) => service)).toEqual(['users', 'db'])
     expect(found.verdict).toContain('db has failed: It has failed (exit code 1)')
     expect(found.next).toBe('Run "pando why db": web goes on by itself after that.')
   })
 
   it('ends a chain that goes in a circle', () => {
-    const a = status('a', { state: 'waiting', reason: 'It waits for b, which is not healthy.' })
-    const b = status('b', { state: 'waiting', reason: 'It waits for a, which is not healthy.' })
+    const a = waitingFor('a', 'b')
+    const b = waitingFor('b', 'a')
     const services = new Map([a, b].map((one) => [one.name, one]))
-    const found = explainService(facts(a, { services, dependsOn: (name) => (name === 'a' ? ['b'] : ['a']) }))
+    const found = explainService(facts(a, { services }))
     expect(found.causes.map(({ service }) => service)).toEqual(['b'])
   })
 
@@ -135,8 +135,11 @@ describe('explainService', () => {
       since: null,
       next: 'Run "pando start users" to have it run.',
     })
+    const ordered = [event(3, 'service.started'), event(7, 'service.stopped'), event(9, 'instance.exited')]
+    expect(explainService(facts(stopped, { events: ordered })).since).toBe(7)
+    expect(explainService(facts(stopped, { events: [event(3, 'service.started')] })).since).toBeNull()
     expect(explainService(facts({ ...stopped, replicas: 0 })).next).toContain('pando scale users=1')
-    const asleep = { ...stopped, replicas: 0, reason: 'It sleeps until a request comes.' }
+    const asleep = { ...stopped, replicas: 0, waitsFor: { kind: 'request' } } as const
     expect(explainService(facts(asleep)).next).toBe('The next request to users wakes it.')
   })
 })

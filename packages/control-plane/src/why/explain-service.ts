@@ -5,7 +5,6 @@ export interface ServiceFacts extends TimelineFacts {
   readonly service: ServiceStatus
   /** Every service of the app, by name. */
   readonly services: ReadonlyMap<string, ServiceStatus>
-  readonly dependsOn: (service: string) => readonly string[]
   /** What the gateway says that it cannot do. */
   readonly gatewayErrors: readonly string[]
 }
@@ -48,18 +47,16 @@ function stateSentence({ name, state, reason, healthy, replicas, revision }: Ser
 }
 
 /** Follows what it waits for, as long as that waits itself. */
-function causesOf({ service, services, dependsOn }: ServiceFacts): Cause[] {
+function causesOf({ service, services }: ServiceFacts): Cause[] {
   const causes: Cause[] = []
   const seen = new Set([service.name])
   let at = service
   while (causes.length < longestChain) {
-    const { name, reason } = at
-    const awaited = dependsOn(name).find((dependency) => reason.startsWith(`It waits for ${dependency}, `))
-    if (awaited === undefined || seen.has(awaited)) return causes
-    seen.add(awaited)
-    const dependency = services.get(awaited)
+    if (at.waitsFor?.kind !== 'service' || seen.has(at.waitsFor.service)) return causes
+    seen.add(at.waitsFor.service)
+    const dependency = services.get(at.waitsFor.service)
     if (dependency === undefined) return causes
-    causes.push({ service: awaited, text: stateSentence(dependency) })
+    causes.push({ service: dependency.name, text: stateSentence(dependency) })
     at = dependency
   }
   return causes
@@ -106,7 +103,10 @@ function sinceOf({ service, events }: ServiceFacts): number | null {
       return last(events, 'build.started')
     case 'starting':
       return last(events, 'instance.started')
-    case 'stopped':
+    case 'stopped': {
+      const ordered = events.findLast(({ kind }) => kind === 'service.stopped' || kind === 'service.started')
+      return ordered?.kind === 'service.stopped' ? ordered.at : last(events, 'instance.exited')
+    }
     case 'completed':
       return last(events, 'instance.exited')
     case 'degraded':
@@ -124,9 +124,9 @@ function last(events: readonly PandoEvent[], wanted: EventKind): number | null {
 }
 
 function nextFor({ service, events, lines, deployments }: ServiceFacts): string {
-  const { name, reason, state, replicas } = service
+  const { name, state, replicas, waitsFor } = service
   if (state === 'stopped') {
-    if (reason.startsWith('It sleeps')) return `The next request to ${name} wakes it.`
+    if (waitsFor?.kind === 'request') return `The next request to ${name} wakes it.`
     return replicas === 0 ? `Run "pando scale ${name}=1" to have it run.` : `Run "pando start ${name}" to have it run.`
   }
   if (state === 'failed' || state === 'degraded') {

@@ -26,7 +26,6 @@ export interface WhyOptions {
   readonly routes: () => readonly RouteStatus[]
   /** Newest first. */
   readonly history: (service: string) => readonly Deployment[]
-  readonly dependsOn: (service: string) => readonly string[]
   /** Whether the gateway writes a line a request. */
   readonly isLogged: () => boolean
 }
@@ -49,7 +48,7 @@ export class Why {
 
   /** The name is known to be a service's. */
   async service(name: string, { since, limit }: WhyQuery): Promise<ServiceExplanation> {
-    const { dependsOn, history, status } = this.#options
+    const { history, status } = this.#options
     const app = await status()
     const services = new Map(app.services.map((one) => [one.name, one]))
     const service = services.get(name)
@@ -58,7 +57,7 @@ export class Why {
     const lines = await this.#lastLines(name, events)
     const deployments = history(name)
     const gatewayErrors = app.gateway.errors
-    return explainService({ service, services, dependsOn, gatewayErrors, events, deployments, lines, since, limit })
+    return explainService({ service, services, gatewayErrors, events, deployments, lines, since, limit })
   }
 
   async request(id: string): Promise<RequestExplanation> {

@@ -35,6 +35,7 @@ export class ExchangeLog {
     record.service = service === null ? '' : service.name
     record.endpoint = record.reason === '' ? id : ''
     record.asked = record.reason === '' ? '' : id
+    record.revision = endpoint === null ? '' : endpoint.revision
     record.bytes = this.#bytes
     record.methodStart = 0
     record.methodEnd = this.#methodLength

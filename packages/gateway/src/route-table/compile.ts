@@ -94,6 +94,7 @@ function takeEndpoints(
     } else {
       const endpoint = new UpstreamEndpoint(id, address, state, weight)
       endpoint.zone = metadata['zone'] ?? ''
+      endpoint.revision = revision ?? ''
       endpoint.counts = metrics.revision(service, revision ?? '')
       endpoints.set(id, endpoint)
     }
