@@ -150,10 +150,15 @@ describe('stream errors', () => {
   })
 })
 
-describe('requests that are malformed (8.1.1) are reset and reach no service', () => {
-  const fields = (...more: Field[]): Field[] => requestFields('GET', '/', ...more)
-  const without = (name: string): Field[] => fields().filter(([each]) => each !== name)
+function fields(...more: Field[]): Field[] {
+  return requestFields('GET', '/', ...more)
+}
 
+function without(name: string): Field[] {
+  return fields().filter(([each]) => each !== name)
+}
+
+describe('requests that are malformed (8.1.1) are reset and reach no service', () => {
   it.each<[string, Field[]]>([
     ['a name in upper case (8.2.1)', fields(['X-Upper', 'a'])],
     ['a name with a space (8.2.1)', fields(['x y', 'a'])],

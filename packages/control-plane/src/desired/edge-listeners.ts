@@ -12,7 +12,7 @@ export function edgeListenersOf({ gateway }: AppSpec, localCertificate: Certific
       kind: 'edge',
       name: 'edge/tls',
       address: { host, port: tls.port },
-      tls: { certificates: certificates ?? [localCertificate], minVersion, clientAuth, alpn: ['http/1.1'] },
+      tls: { certificates: certificates ?? [localCertificate], minVersion, clientAuth, alpn: ['h2', 'http/1.1'] },
     },
   ]
 }
