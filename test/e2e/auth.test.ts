@@ -100,6 +100,7 @@ test('an API key is shown once, lets in, and is taken back', async () => {
   expect(answer.body).not.toContain(made.key)
   const listed = JSON.parse((await app.run('key', 'list', '--json')).stdout) as ApiKeyInfo[]
   expect(listed).toMatchObject([{ name: 'ci', prefix: made.key.slice(0, 12), scopes: ['write'] }])
+  expect(listed[0]?.lastUsedAt).toBeGreaterThanOrEqual(listed[0]?.createdAt ?? Number.NaN)
   expect((await app.run('key', 'create', 'ci')).stderr).toContain('there is a key ci already')
   // Nowhere on the disk, not even in what the gateway keeps of its table.
   for (const file of ['state.db', 'state.db-wal', 'pandod.log']) {

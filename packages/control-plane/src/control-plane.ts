@@ -220,6 +220,7 @@ export class ControlPlane {
       random: randomBytes,
       emit,
       onChange: () => this.#app !== null && this.#serve(this.#app),
+      figures: () => adminRequest(adminSocket, '/metrics'),
     })
     this.#takeDown = new TakeDown({
       stateDir,
@@ -357,6 +358,7 @@ export class ControlPlane {
     }
     this.#rotation.start()
     this.#autoscaler.start()
+    this.#keys.start()
     const { onFault, socketPath, version } = this.#options
     const app = createControlApi({
       control: this.#control,
@@ -424,6 +426,7 @@ export class ControlPlane {
   /** Lets go of everything; instances and gateway go on. */
   async close(): Promise<void> {
     this.#autoscaler.close()
+    this.#keys.close()
     this.#upkeep.close()
     await this.#api?.close()
     this.#certificates.stop()

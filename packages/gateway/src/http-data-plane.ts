@@ -70,7 +70,8 @@ export class HttpDataPlane implements DataPlane {
       seed: () => randomInt(2 ** 31),
       onTrouble: (message) => this.#onTrouble(message),
     })
-    this.#policies = options.policies ?? gatewayPolicies(this.#rateLimits, (message) => this.#onTrouble(message))
+    this.#policies =
+      options.policies ?? gatewayPolicies(this.#rateLimits, this.#metrics, (message) => this.#onTrouble(message))
     this.#tls = new TlsListeners({
       onRefused: (socket, detail) => this.#refuse(socket, 'client_certificate', detail),
       onFailed: () => this.#metrics.handshakesFailed.inc(),

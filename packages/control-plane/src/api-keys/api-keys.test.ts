@@ -9,13 +9,14 @@ const wish = { name: 'ci', scopes: ['read'], services: [], expiresInMs: null }
 
 function open(store = new MemoryStore()) {
   const events: NewEvent[] = []
-  const state = { now: 1_000, changes: 0 }
+  const state = { now: 1_000, changes: 0, figures: '' }
   const keys = new ApiKeys({
     store,
     clock: { now: () => state.now, after: () => () => undefined },
     random: randomBytes,
     emit: (event) => void events.push(event),
     onChange: () => void state.changes++,
+    figures: () => (state.figures === '' ? Promise.reject(new Error('away')) : Promise.resolve(state.figures)),
   })
   return { keys, store, events, state }
 }
@@ -42,6 +43,41 @@ describe('a key', () => {
     expect(writeKey(new Uint8Array(32).fill(255)).slice(6, 49)).not.toContain('0'.repeat(5))
     const one = writeKey(new Uint8Array([...new Uint8Array(31), 1]))
     expect(one.slice(6, 49)).toBe(`${'0'.repeat(42)}1`)
+  })
+})
+
+describe('uses', () => {
+  it('are what the gateway has counted more since the last look', async () => {
+    const { keys, state } = open()
+    const { info } = await keys.create(wish)
+    const lastUsed = async (): Promise<number | null | undefined> => (await keys.list())[0]?.lastUsedAt
+    const figures = (count: number): string =>
+      `# TYPE x counter\npando_gateway_api_key_requests_total{id="${info.id}"} ${count}\npando_gateway_api_key_requests_total{id="ff"} 9\n`
+    expect(await lastUsed()).toBeNull()
+    state.figures = figures(0)
+    expect(await lastUsed()).toBeNull()
+    state.figures = figures(3)
+    state.now = 2_000
+    expect(await lastUsed()).toBe(2_000)
+    state.now = 3_000
+    expect(await lastUsed()).toBe(2_000)
+    state.figures = ''
+    expect(await lastUsed()).toBe(2_000)
+    // The gateway has begun anew.
+    state.figures = figures(1)
+    expect(await lastUsed()).toBe(3_000)
+  })
+
+  it('before the first look count only for keys of which none is known', async () => {
+    const { keys, store, state } = open()
+    const { info } = await keys.create(wish)
+    const text = `pando_gateway_api_key_requests_total{id="${info.id}"} 5\n`
+    state.figures = text
+    expect((await keys.list())[0]?.lastUsedAt).toBe(1_000)
+    const later = open(store)
+    later.state.now = 9_000
+    later.state.figures = text
+    expect((await later.keys.list())[0]?.lastUsedAt).toBe(1_000)
   })
 })
 

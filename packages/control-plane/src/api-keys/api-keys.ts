@@ -5,6 +5,7 @@ import type { NewEvent } from '../events/events.js'
 import type { Store } from '../store/store.js'
 import { Table } from '../store/table.js'
 import { beginningOf, hashOf, writeKey } from './key-text.js'
+import { readKeyUses, usedSince } from './key-uses.js'
 
 export interface ApiKeysOptions {
   readonly store: Store
@@ -14,14 +15,20 @@ export interface ApiKeysOptions {
   readonly emit: (event: NewEvent) => void
   /** The keys that let in are others now. */
   readonly onChange: () => void
+  /** The gateway's figures, in the Prometheus text format; rejects when there are none. */
+  readonly figures: () => Promise<string>
 }
 
 const mostKeys = 1_000
+/** To this it is known when a key was used last. */
+const lookEveryMs = 60_000
 
 /** The app's API keys, durable; they outlive `pando down`. The keys themselves are nowhere: only their hashes are. */
 export class ApiKeys implements KeyControl {
   readonly #options: ApiKeysOptions
   readonly #table: Table<'api_key'>
+  #uses: ReadonlyMap<string, number> | null = null
+  #stop: () => void = () => {}
 
   constructor(options: ApiKeysOptions) {
     this.#options = options
@@ -36,7 +43,20 @@ export class ApiKeys implements KeyControl {
       .map(({ id, name, hash, scopes, services, expiresAt }) => ({ id, name, hash, scopes, services, expiresAt }))
   }
 
+  /** Looks for uses from now on. */
+  start(): void {
+    this.#stop = this.#options.clock.after(lookEveryMs, () => {
+      void this.#look().then(() => this.start())
+    })
+  }
+
+  close(): void {
+    this.#stop()
+    this.#stop = () => {}
+  }
+
   async list(): Promise<readonly ApiKeyInfo[]> {
+    await this.#look()
     return [...this.#table.values.values()].map(({ hash: _hash, ...info }) => info)
   }
 
@@ -80,5 +100,20 @@ export class ApiKeys implements KeyControl {
     this.#table.delete(name)
     this.#options.emit({ kind: 'key.revoked', message: `the key ${name} (${found.prefix}…) was revoked` })
     this.#options.onChange()
+  }
+
+  /** Writes down which keys were used since the last look. Without figures it will be known at the next one. */
+  async #look(): Promise<void> {
+    if (this.#table.values.size === 0) return
+    const uses = await this.#options.figures().then(readKeyUses, () => null)
+    if (uses === null) return
+    const keys = new Map([...this.#table.values.values()].map((key) => [key.id, key]))
+    const used = usedSince(this.#uses, uses, (id) => keys.get(id)?.lastUsedAt != null)
+    this.#uses = uses
+    const now = this.#options.clock.now()
+    for (const id of used) {
+      const key = keys.get(id)
+      if (key !== undefined) this.#table.put(key.name, { ...key, lastUsedAt: now })
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { apiKeyPrefix, type ApiKeysAuthenticatorSpec, type ApiKeySpec } from '@pando/model'
+import type { Counter } from '../metrics/registry.js'
 import type { PolicyRequest } from '../policy/route-policy.js'
 import type { Authenticator, AuthenticatorContext, Identified, Outcome } from './authenticator.js'
 import { credentialsOf, quoted } from './credentials.js'
@@ -7,19 +8,29 @@ import { identityLines, strippingEdit } from './identity-edit.js'
 
 const longestKey = 256
 
+/** A key with what counts its uses: the control plane reads there when a key was used last. */
+interface KnownKey extends ApiKeySpec {
+  readonly uses: Counter
+}
+
 /** The keys that let in now, by their hashes; all authenticators of a worker share them. */
 export class ApiKeyTable {
-  #byHash: ReadonlyMap<string, ApiKeySpec> = new Map()
+  readonly #counterOf: (id: string) => Counter
+  #byHash: ReadonlyMap<string, KnownKey> = new Map()
+
+  constructor(counterOf: (id: string) => Counter) {
+    this.#counterOf = counterOf
+  }
 
   replace(keys: readonly ApiKeySpec[]): void {
-    this.#byHash = new Map(keys.map((key) => [key.hash, key]))
+    this.#byHash = new Map(keys.map((key) => [key.hash, { ...key, uses: this.#counterOf(key.id) }]))
   }
 
   /**
    * The key as it was made, or undefined. What is compared is a hash, so the time that takes says nothing of the key: who could choose
    * a hash to be near to another one could choose the key.
    */
-  find(key: string): ApiKeySpec | undefined {
+  find(key: string): KnownKey | undefined {
     return key.length > longestKey ? undefined : this.#byHash.get(hash('sha256', key, 'hex'))
   }
 }
@@ -61,6 +72,7 @@ export class ApiKeysAuthenticator implements Authenticator {
     if (found === undefined || (found.expiresAt !== null && this.#context.now() >= found.expiresAt)) {
       return this.#refuse('The key is not known, was revoked or has expired.')
     }
+    found.uses.inc()
     return this.#identify(found)
   }
 

@@ -1,4 +1,5 @@
 import type { AuthenticatorSpec, GatewayConfig, RouteSpec } from '@pando/model'
+import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { PolicyKind } from '../policy/policy-kind.js'
 import type { RoutePolicy } from '../policy/route-policy.js'
 import type { CompiledEdit } from '../route-table/header-edit.js'
@@ -14,12 +15,13 @@ import { openKeys } from './keys/open-keys.js'
 /** The authenticators of a worker, and who gets in by them. One whose description did not change keeps its keys and what it remembers. */
 export class AuthPolicies implements PolicyKind {
   readonly #onTrouble: (message: string) => void
-  readonly #keys = new ApiKeyTable()
+  readonly #keys: ApiKeyTable
   #authenticators = new Map<string, { readonly description: string; readonly authenticator: Authenticator }>()
   #realm = ''
   #strip: CompiledEdit | null = null
 
-  constructor(onTrouble: (message: string) => void) {
+  constructor(metrics: GatewayMetrics, onTrouble: (message: string) => void) {
+    this.#keys = new ApiKeyTable((id) => metrics.apiKeyRequests.with(id))
     this.#onTrouble = onTrouble
   }
 

@@ -140,6 +140,13 @@ export class GatewayMetrics {
     .counter('pando_gateway_access_log_dropped_total', 'Access log lines left out because the disk could not keep up.')
     .with()
 
+  /** By the key's id. */
+  readonly apiKeyRequests = this.#registry.counter(
+    'pando_gateway_api_key_requests_total',
+    'Requests with an API key that is known, by its id.',
+    ['id'],
+  )
+
   readonly #refused = this.#registry.counter(
     'pando_gateway_refused_requests_total',
     'Requests that the gateway answered with an error of its own, by reason.',

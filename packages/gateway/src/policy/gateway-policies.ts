@@ -3,12 +3,17 @@ import { IpAccess } from '../client-address/ip-access.js'
 import { TrustedProxies } from '../client-address/trusted-proxies.js'
 import { Cors } from '../cors/cors.js'
 import { Faults } from '../fault/fault.js'
+import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
 import type { RateLimits } from '../rate-limit/rate-limits.js'
 import { SecurityHeaders } from '../security-headers/security-headers.js'
 import { Policies } from './policies.js'
 
 /** Every kind of policy that the gateway knows, with what each needs of the world. Those of one phase are asked in this order. `onTrouble` is told what stops nothing by itself. */
-export function gatewayPolicies(rateLimits: RateLimits, onTrouble: (message: string) => void): Policies {
+export function gatewayPolicies(
+  rateLimits: RateLimits,
+  metrics: GatewayMetrics,
+  onTrouble: (message: string) => void,
+): Policies {
   return new Policies([
     new SecurityHeaders(),
     new TrustedProxies(),
@@ -17,6 +22,6 @@ export function gatewayPolicies(rateLimits: RateLimits, onTrouble: (message: str
     new Faults(),
     // Before authentication, so that guessing is limited.
     rateLimits,
-    new AuthPolicies(onTrouble),
+    new AuthPolicies(metrics, onTrouble),
   ])
 }
