@@ -1,15 +1,15 @@
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, readdirSync, realpathSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { TarEntry } from '../../packages/control-plane/src/build/tar.js'
 import { withContainerApp } from '../support/container-app.js'
-import { type ContainerEngine, fileEntry, hasEngine } from '../support/container-engine.js'
+import { type ContainerEngine, hasEngine } from '../support/container-engine.js'
+import { hostPython, nodeEntries, pythonEntries, shellEntries } from '../support/offline-images.js'
 import type { TemporaryApp } from '../support/temporary-app.js'
 
 const relay = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/relay.mjs')
-const hasPython = spawnSync('python3', ['-c', '0']).status === 0
+const hasPython = hostPython() !== null
 
 const services = `
   web:
@@ -89,40 +89,10 @@ describe.skipIf(!hasEngine || !hasPython)('an app whose images Pando writes the 
   }, 120_000)
 })
 
-const which = (name: string): string =>
-  realpathSync(spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim())
-const link = (name: string, target: string): TarEntry => ({ kind: 'link', name, target })
-const isLeftOut = (name: string): boolean => ['__pycache__', 'test', 'dist-packages', 'site-packages'].includes(name)
-
 /** busybox, Node and Python of this machine: nothing can be fetched, and a base is whatever the manifest says. */
 function toolEntries(): TarEntry[] {
-  // What is found by name may be a script that chooses one.
-  const asked = spawnSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' })
-  const interpreter = realpathSync(asked.stdout.trim())
-  const ask = (code: string): string => spawnSync(interpreter, ['-c', code], { encoding: 'utf8' }).stdout.trim()
-  const library = ask('import os; print(os.path.dirname(os.__file__))')
-  const modules = filesBelow(library)
-  const programs = [process.execPath, interpreter, ...modules.filter((file) => file.endsWith('.so'))]
-  const libraries = spawnSync('ldd', programs, { encoding: 'utf8' }).stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)
-  return [
-    fileEntry('bin/busybox', which('busybox'), 0o755),
-    link('bin/sh', 'busybox'),
-    fileEntry('bin/node', process.execPath, 0o755),
-    fileEntry(interpreter.slice(1), interpreter, 0o755),
-    link('bin/python', interpreter),
-    ...[...new Set([...libraries].map(([, path = '']) => path))].map((path) =>
-      fileEntry(path.slice(1), realpathSync(path), 0o755),
-    ),
-    ...modules.map((file) => fileEntry(file.slice(1), file, 0o644)),
-    { kind: 'folder', name: 'tmp', mode: 0o1777 },
-  ]
-}
-
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder).flatMap((name) => {
-    const path = join(folder, name)
-    const found = statSync(path, { throwIfNoEntry: false })
-    if (found === undefined || isLeftOut(name)) return []
-    return found.isDirectory() ? filesBelow(path) : [path]
-  })
+  const python = hostPython()
+  const entries = [...shellEntries(), ...nodeEntries(), ...(python === null ? [] : pythonEntries(python))]
+  // Node and Python share libraries.
+  return [...new Map(entries.map((entry) => [entry.name, entry])).values()]
 }

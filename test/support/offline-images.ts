@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { TarEntry } from '../../packages/control-plane/src/build/tar.js'
 import { type ContainerEngine, fileEntry, textEntry } from './container-engine.js'
@@ -12,27 +12,22 @@ export async function importOfflineBases(engine: ContainerEngine, supplies: Supp
   const npmrc = 'offline=true\ncache=/var/cache/npm\naudit=false\nfund=false\nupdate-notifier=false\n'
   await engine.importImage('node:22-slim', [
     ...shellEntries(),
-    ...programEntries([process.execPath]),
-    { kind: 'link', name: 'bin/node', target: process.execPath },
+    ...nodeEntries(),
     ...treeEntries(supplies.npm, 'usr/lib/npm'),
     textEntry('bin/npm', '#!/bin/sh\nexec node /usr/lib/npm/bin/npm-cli.js "$@"\n', 0o755),
     textEntry(join(dirname(dirname(process.execPath)), 'etc/npmrc').slice(1), npmrc),
     ...treeEntries(supplies.npmCache, 'var/cache/npm'),
   ])
-  const { interpreter, library } = supplies.python
-  const modules = filesBelow(library)
   await engine.importImage(
     'python:3-slim',
     [
       ...shellEntries(),
-      ...programEntries([interpreter, ...modules.filter((file) => file.endsWith('.so'))]),
-      { kind: 'link', name: 'bin/python', target: interpreter },
-      ...modules.map((file) => fileEntry(file.slice(1), file, 0o644)),
+      ...pythonEntries(supplies.python),
       textEntry('bin/pip', '#!/bin/sh\nexec python -m pip "$@"\n', 0o755),
       textEntry('etc/pip.conf', '[global]\nno-index = true\nfind-links = /var/lib/wheels\n'),
       ...treeEntries(supplies.wheels, 'var/lib/wheels'),
     ],
-    [`ENV PATH=/bin:/usr/bin:${dirname(interpreter)}`],
+    [`ENV PATH=/bin:/usr/bin:${dirname(supplies.python.interpreter)}`],
   )
 }
 
@@ -53,9 +48,9 @@ export function fetchSupplies(
   services: { readonly node: string; readonly python: string },
 ): Supplies | string {
   const npm = npmFolder()
-  const python = pythonOf()
+  const python = hostPython()
   if (npm === null) return 'there is no npm'
-  if (python === null) return 'there is no python3 with pip'
+  if (python === null || !existsSync(pipOf(python))) return 'there is no python3 with a pip of its own'
   const [npmCache, wheels, project] = ['npm-cache', 'wheels', 'project'].map((name) => join(folder, name)) as [
     string,
     string,
@@ -85,15 +80,17 @@ function npmFolder(): string | null {
   return found === '' ? null : dirname(dirname(realpathSync(found)))
 }
 
-function pythonOf(): Supplies['python'] | null {
-  const code = 'import os, pip, sys; print(sys.executable); print(os.path.dirname(os.__file__))'
+export function hostPython(): Supplies['python'] | null {
+  const code = 'import os, sys; print(sys.executable); print(os.path.dirname(os.__file__))'
   const { status, stdout } = spawnSync('python3', ['-c', code], { encoding: 'utf8' })
   const [executable = '', library = ''] = stdout.trim().split('\n')
   return status === 0 ? { interpreter: realpathSync(executable), library } : null
 }
 
+const pipOf = ({ library }: Supplies['python']): string => join(library, 'site-packages/pip')
+
 /** A shell, and `env` where scripts look for it. */
-function shellEntries(): TarEntry[] {
+export function shellEntries(): TarEntry[] {
   const busybox = realpathSync(spawnSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).stdout.trim())
   return [
     fileEntry('bin/busybox', busybox, 0o755),
@@ -101,6 +98,20 @@ function shellEntries(): TarEntry[] {
     { kind: 'link', name: 'usr/bin/env', target: '/bin/busybox' },
     textEntry('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n'),
     { kind: 'folder', name: 'tmp', mode: 0o1777 },
+  ]
+}
+
+export function nodeEntries(): TarEntry[] {
+  return [...programEntries([process.execPath]), { kind: 'link', name: 'bin/node', target: process.execPath }]
+}
+
+/** With pip, and nothing else that was installed. */
+export function pythonEntries({ interpreter, library }: Supplies['python']): TarEntry[] {
+  const modules = filesBelow(library)
+  return [
+    ...programEntries([interpreter, ...modules.filter((file) => file.endsWith('.so'))]),
+    { kind: 'link', name: 'bin/python', target: interpreter },
+    ...modules.map((file) => fileEntry(file.slice(1), file, 0o644)),
   ]
 }
 
@@ -122,12 +133,13 @@ const isLeftOut = (name: string): boolean => ['__pycache__', 'test', 'tests', '_
 
 /** Of Python's own folder without what others have installed there, but for pip. */
 function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return []
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name)
     const found = statSync(path, { throwIfNoEntry: false })
     if (found === undefined || isLeftOut(name)) return []
     if (!found.isDirectory()) return [path]
     const isForeign = ['site-packages', 'dist-packages'].includes(name)
-    return isForeign ? filesBelow(join(path, 'pip')) : filesBelow(path)
+    return filesBelow(isForeign ? join(path, 'pip') : path)
   })
 }
