@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { chromium, type Browser } from 'playwright-core'
@@ -12,8 +13,12 @@ export function findBrowser(): string | null {
 }
 
 /** A headless one with a profile and a home of its own, which `close` removes. */
-export async function openBrowser(executablePath: string): Promise<{ browser: Browser; close: () => Promise<void> }> {
+export async function openBrowser(
+  executablePath: string,
+  options: { /** Path of the certificate of one that it is to trust; needs certutil. */ authority?: string } = {},
+): Promise<{ browser: Browser; close: () => Promise<void> }> {
   const home = mkdtempSync(join(tmpdir(), 'pando-browser-'))
+  if (options.authority !== undefined) trust(home, options.authority)
   const browser = await chromium.launch({
     executablePath,
     // Root, and a container without user namespaces, have no sandbox; what is opened is our own page.
@@ -32,4 +37,12 @@ export async function openBrowser(executablePath: string): Promise<{ browser: Br
     rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
   return { browser, close }
+}
+
+/** As `pando cert trust` tells it. */
+function trust(home: string, authority: string): void {
+  const store = join(home, '.pki/nssdb')
+  mkdirSync(store, { recursive: true })
+  execFileSync('certutil', ['-d', `sql:${store}`, '-N', '--empty-password'])
+  execFileSync('certutil', ['-d', `sql:${store}`, '-A', '-t', 'C,,', '-n', 'pando', '-i', authority])
 }

@@ -3,6 +3,7 @@ import { PandoError } from '@pando/model'
 import { addGlobalOptions, type Attach } from './command.js'
 import { abortCommand } from './commands/abort.js'
 import { buildCommand } from './commands/build.js'
+import { certCommand } from './commands/cert.js'
 import { completeCommand, completionCommand } from './commands/completion.js'
 import { configCommand } from './commands/config.js'
 import { deployCommand } from './commands/deploy.js'
@@ -97,6 +98,7 @@ export function buildProgram(context: Context, attach: Attach): Command {
     keyCommand,
     eventsCommand,
     whyCommand,
+    certCommand,
     openCommand,
     configCommand,
     initCommand,

@@ -58,6 +58,11 @@ async function findPorts(app: AppSpec, status: AppStatus | null, stateDir: strin
   // A gateway goes on when its control plane has died.
   const own = { has: (pid: number) => pids.has(pid) || isStartedFor(stateDir, pid), isRunning: status !== null }
   const findings = [await findPort({ check: 'gateway port', address: app.gateway, setting: 'gateway.port' }, own)]
+  const tlsPort = app.gateway.tls?.port ?? 0
+  if (tlsPort !== 0) {
+    const address = { host: app.gateway.host, port: tlsPort }
+    findings.push(await findPort({ check: 'encrypted port', address, setting: 'gateway.tls.port' }, own))
+  }
   // Port 0 lets the system choose: it is always free.
   if (app.api.port !== 0) {
     findings.push(await findPort({ check: 'control API port', address: app.api, setting: 'api.port' }, own))

@@ -1,7 +1,14 @@
 import type { AppStatus } from '@pando/model'
 import type { Paint } from '../paint.js'
 import { renderBytes, renderDuration } from './duration.js'
-import { gatewayUrl, renderInstances, renderReasons, renderRollouts, renderServices } from './service-table.js'
+import {
+  gatewayUrl,
+  secureUrl,
+  renderInstances,
+  renderReasons,
+  renderRollouts,
+  renderServices,
+} from './service-table.js'
 import { cut, type TableOptions } from './table.js'
 
 /** Everything that `pando ps` says: the app, its gateway, services, what is wrong with them, instances. */
@@ -23,8 +30,10 @@ export function renderGateway(status: AppStatus, paint: Paint): string {
   const workers =
     gateway.state === 'ready' ? `, ${gateway.workers} ${gateway.workers === 1 ? 'worker' : 'workers'}` : ''
   const state = gateway.state === 'ready' ? paint.green('ready') : paint.yellow(gateway.state)
-  const lines = [`gateway  ${paint.bold(gatewayUrl(status) ?? 'on a free port')}  ${state}${workers}`]
+  const urls = [gatewayUrl(status) ?? 'on a free port', secureUrl(status)].filter((url) => url !== null)
+  const lines = [`gateway  ${urls.map(paint.bold).join('  ')}  ${state}${workers}`]
   for (const error of gateway.errors) lines.push(`         ${paint.red(error)}`)
+  for (const warning of gateway.warnings ?? []) lines.push(`         ${paint.yellow(warning)}`)
   return lines.join('\n')
 }
 

@@ -85,6 +85,15 @@ export function gatewayUrl({ gateway }: Pick<AppStatus, 'gateway'>): string | nu
   return `http://${renderAddress({ host, port: gateway.address.port })}`
 }
 
+/** Where it is reached encrypted; null when it is not, or on any free port. */
+export function secureUrl({ gateway }: Pick<AppStatus, 'gateway'>): string | null {
+  const { tls } = gateway
+  if (tls === undefined || tls.port === 0) return null
+  // A certificate stands for names, and this one for this machine.
+  const isHere = ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(tls.host)
+  return `https://${renderAddress({ host: isHere ? 'localhost' : tls.host, port: tls.port })}`
+}
+
 function paintState(state: ServiceStatus['state'], paint: Paint): string {
   switch (state) {
     case 'ready':

@@ -105,6 +105,8 @@ export const appStatus = z
       pid: z.number().int().nullable(),
       workers: count(),
       errors: z.array(text()),
+      warnings: z.array(text()).optional().describe('What stops nothing and should be seen to'),
+      tls: address.optional().describe('Where it is reached encrypted'),
     }),
     api: address,
     services: z.array(serviceStatus),

@@ -193,11 +193,14 @@ function inOrder<T extends { readonly name: string }>(matches: readonly T[]): re
 
 function checkPorts({ services, gateway, gatewaySource, api, apiSource }: AppParts, report: Report): void {
   const owners = new Map<number, string>()
+  const tlsPort = gateway.tls?.port ?? 0
   if (gateway.port !== 0) owners.set(gateway.port, 'the gateway')
-  if (api.port !== 0 && api.port === gateway.port) {
-    const [source, part] = apiSource !== null ? [apiSource, 'api'] : [gatewaySource, 'gateway']
+  if (tlsPort !== 0) owners.set(tlsPort, 'the gateway')
+  if (api.port !== 0 && (api.port === gateway.port || api.port === tlsPort)) {
+    const ofGateway = api.port === tlsPort ? ['gateway', 'tls', 'port'] : ['gateway', 'port']
+    const [source, place] = apiSource !== null ? [apiSource, ['api', 'port']] : [gatewaySource, ofGateway]
     const message = `the gateway and the control API both want port ${api.port}`
-    if (source !== null) report(source.mistake([part, 'port'], 'value', message, 'give one of them another port'))
+    if (source !== null) report(source.mistake(place, 'value', message, 'give one of them another port'))
   } else if (api.port !== 0) owners.set(api.port, 'the control API')
   for (const { name, source, spec } of services) {
     const port = spec?.revision.port ?? null

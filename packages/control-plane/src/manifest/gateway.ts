@@ -4,6 +4,7 @@ import { readAuthenticators, readRouteAuth } from './authentication.js'
 import type { ApiInput, GatewayInput } from './schema.js'
 import { readGatewayTraffic } from './route-traffic.js'
 import type { Path } from './source.js'
+import { readTls } from './tls.js'
 import { isMistake, parseDuration, parseSize, quote } from './units.js'
 
 export type Check = (path: Path, message: string, hint?: string) => void
@@ -15,6 +16,7 @@ export function readGateway(input: Partial<GatewayInput>, check: Check, folder: 
     port: Number(input.port ?? defaultGateway.port),
     workers: input.workers === undefined ? defaultGateway.workers : Number(input.workers),
     accessLog: input.access_log === undefined ? defaultGateway.accessLog : String(input.access_log) === 'true',
+    ...readTls(input.tls, folder),
     limits: readLimits(input.limits ?? {}),
     ...readGatewayTraffic(input, folder, check),
     ...readAuthentication(input, check, folder),

@@ -20,6 +20,7 @@ import {
 import { servicePath, type ServiceContext } from './service-context.js'
 import { readService } from './service.js'
 import { mostDiagnostics, type Path, type Source } from './source.js'
+import { checkTls } from './tls-checks.js'
 import { quote } from './units.js'
 import { describe, validate } from './validation.js'
 
@@ -77,6 +78,7 @@ export function readManifest(request: ReadRequest): ReadResult {
     report,
     readGateway,
   )
+  checkTls(gateway, gatewaySource, facts, report)
   const [api, apiSource] = readPart<ApiInput, AppSpec['api']>('api', apiSchema, files, report, readApi)
 
   const written = collectServices(files, report)

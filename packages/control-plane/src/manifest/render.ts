@@ -23,6 +23,7 @@ import { renderRollout } from './rollout.js'
 import { renderRouteResilience } from './route-resilience.js'
 import { renderGatewayTraffic, renderRouteTraffic } from './route-traffic.js'
 import { renderSchedule } from './schedule.js'
+import { renderTls } from './tls.js'
 import { formatDuration, formatSize } from './units.js'
 
 export interface RenderOptions {
@@ -47,6 +48,7 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
       ...(app.gateway.workers === null ? {} : { workers: app.gateway.workers }),
       access_log: app.gateway.accessLog,
       ...renderGatewayTraffic(app.gateway),
+      ...renderTls(app.gateway.tls, plain),
       limits: renderLimits(app.gateway.limits),
       ...renderAuthentication(app.gateway, plain),
     },

@@ -11,6 +11,7 @@ import { serviceResilienceFields } from './resilience-schema.js'
 import { rolloutSchema } from './rollout-schema.js'
 import { scheduleSchema } from './schedule-schema.js'
 import { routeSchema } from './route-schema.js'
+import { tlsFields } from './tls-schema.js'
 import { gatewayTrafficFields } from './route-traffic-schema.js'
 import {
   duration,
@@ -297,6 +298,7 @@ export const gatewaySchema = z
     workers: whole(1, 256).optional().describe('Worker processes. Default: one a processor.'),
     access_log: flag().optional().describe('Writes a line a request. Default: false.'),
     ...gatewayTrafficFields,
+    ...tlsFields,
     limits: limitsSchema.optional().describe('All are on by default.'),
     ...authenticationFields,
   })
