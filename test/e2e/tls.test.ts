@@ -121,11 +121,11 @@ test(
 
 test('a renewed certificate is shown under load without a failed request', { timeout: 120_000 }, async () => {
   const before = await serial()
-  let isOver = false
+  const load = { isOver: false }
   const statuses = new Map<number, number>()
   const failures: unknown[] = []
-  const load = Array.from({ length: 3 }, async () => {
-    while (!isOver) {
+  const clients = Array.from({ length: 3 }, async () => {
+    while (!load.isOver) {
       try {
         const status = await ask()
         statuses.set(status, (statuses.get(status) ?? 0) + 1)
@@ -139,8 +139,8 @@ test('a renewed certificate is shown under load without a failed request', { tim
     expect((await app.run('cert', 'renew')).code).toBe(0)
     await until('the new one is shown', async () => (await serial()) !== last)
   }
-  isOver = true
-  await Promise.all(load)
+  load.isOver = true
+  await Promise.all(clients)
   expect(failures).toEqual([])
   expect([...statuses.keys()]).toEqual([200])
   expect(statuses.get(200)).toBeGreaterThan(20)

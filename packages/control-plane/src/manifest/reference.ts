@@ -114,7 +114,7 @@ function shape(field: JsonSchema, definitions: Readonly<Record<string, JsonSchem
 function formShape(form: JsonSchema, definitions: Readonly<Record<string, JsonSchema>>): string {
   if (form.enum !== undefined) return form.enum.map((word) => `\`${String(word)}\``).join(' ')
   if (form.const !== undefined) return `\`${String(form.const)}\``
-  if (form.$ref !== undefined) return shape(form, definitions)
+  if (form.$ref !== undefined || form.anyOf !== undefined) return shape(form, definitions)
   const pattern = typeof form['pattern'] === 'string' ? form['pattern'] : ''
   if (pattern.includes('(h|ms|m|s)')) return 'duration'
   if (pattern.includes('kKmMgGtT')) return 'size'
