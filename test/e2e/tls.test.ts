@@ -78,12 +78,18 @@ test('the development certificate is made by itself, for this machine and the ho
   expect(shown[0]?.daysLeft).toBeGreaterThan(80)
 })
 
+test('clients that can speak HTTP/2 do', async () => {
+  const version = ['-o', '/dev/null', '-w', '%{http_version} %{http_code}', `https://localhost:${port}/`]
+  expect(await curl('--http2', ...version)).toBe('2 200')
+  expect(await curl('--http1.1', ...version)).toBe('1.1 200')
+})
+
 test('the plain port sends to the encrypted one, with path and query; only there HSTS is said', async () => {
   const answer = await app.fetch('/a?b=c', { headers: { host: `localhost:${app.gatewayPort}` } })
   expect([answer.status, answer.headers.location]).toEqual([308, `https://localhost:${port}/a?b=c`])
   expect(answer.headers['strict-transport-security']).toBeUndefined()
   const followed = await curl('-i', '-L', `http://localhost:${app.gatewayPort}/a?b=c`)
-  expect(followed.match(/^strict-transport-security: .*$/gim)).toEqual(['Strict-Transport-Security: max-age=31536000'])
+  expect(followed.match(/^strict-transport-security: .*$/gim)).toEqual(['strict-transport-security: max-age=31536000'])
 })
 
 test('pando cert trust says how, and changes nothing; ps and status name both addresses', async () => {
