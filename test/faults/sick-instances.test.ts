@@ -22,11 +22,8 @@ beforeAll(async () => {
   const processed = `environment: { PROCESSED: ${app.file('processed')} }`
   app.writeManifest(
     service('plain', 'ejection: { time: 1s, max_time: 1s }', 'method: GET') +
-      service(
-        'retried',
-        `ejection: false\n    ${processed}`,
-        'retry: { backoff: 0, attempts: 4, idempotency_key: true }',
-      ) +
+      service('retried', 'ejection: false', 'retry: { backoff: 0, attempts: 4 }') +
+      service('keyed', `ejection: false\n    ${processed}`, 'retry: { backoff: 0, idempotency_key: true }') +
       service('hedged', 'retry_budget: { percent: 50 }', 'hedge: { delay: 50ms }'),
   )
   await app.up()
@@ -70,10 +67,10 @@ test('when everything fails, what is sent again stays within the budget', async 
 }, 60_000)
 
 test('a POST is sent again when it has an Idempotency-Key, and only then', async () => {
-  const instances = await app.healthyInstances('retried')
+  const instances = await app.healthyInstances('keyed')
   const headers = { 'x-fail': instances[0]?.id ?? '' }
   const post = (number: string, more: Record<string, string>) =>
-    app.fetch('/retried', { method: 'POST', body: 'order', headers: { ...headers, ...more, 'x-number': number } })
+    app.fetch('/keyed', { method: 'POST', body: 'order', headers: { ...headers, ...more, 'x-number': number } })
   for (let turn = 0; turn < 6; turn++) {
     const answer = await post(`keyed-${turn}`, { 'idempotency-key': `key-${turn}` })
     expect(answer.status).toBe(200)
