@@ -24,7 +24,7 @@ beforeAll(async () => {
     service('plain', 'ejection: { time: 1s, max_time: 1s }', 'method: GET') +
       service('retried', 'ejection: false', 'retry: { backoff: 0, attempts: 4 }') +
       service('keyed', `ejection: false\n    ${processed}`, 'retry: { backoff: 0, idempotency_key: true }') +
-      service('hedged', 'retry_budget: { percent: 50 }', 'hedge: { delay: 50ms }'),
+      service('hedged', 'retry_budget: { percent: 100 }', 'hedge: { delay: 50ms }'),
   )
   await app.up()
 }, 120_000)
