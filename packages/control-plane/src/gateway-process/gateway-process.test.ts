@@ -87,7 +87,7 @@ describe('the gateway’s process', () => {
     substrate.crash(first)
     await settle()
     const ids = async (): Promise<string[]> => (await new FakeDriver(substrate).list()).map(({ id }) => id)
-    clock.go(24_999)
+    clock.go(44_999)
     await settle()
     expect(await ids()).toHaveLength(2)
     clock.go(1)

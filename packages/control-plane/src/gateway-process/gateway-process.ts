@@ -26,7 +26,7 @@ const longestBackoffMs = 10_000
 /** A gateway that served this long is taken for sound: the next restart is immediate again. */
 const soundAfterMs = 30_000
 /** The workers of a gateway that was killed serve until the next one takes over, and end what is in flight, within so long. */
-const restMs = 25_000
+const restMs = 45_000
 
 /**
  * Keeps one gateway process running beside the control plane. It outlives us: the next control plane adopts it. Invariant: at

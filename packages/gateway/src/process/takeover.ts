@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
 /** How long orphaned workers serve on without a word of a successor, by a table that gets old. */
-const serveOnMs = 10_000
+const serveOnMs = 30_000
 const lookEveryMs = 10
 
 /**
