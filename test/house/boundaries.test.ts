@@ -155,6 +155,12 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/auth': ['http1/own-answer.ts', 'metrics/', 'policy/', 'route-table/header-edit.ts'],
   'gateway/balancer': ['upstream-endpoint.ts'],
   'gateway/client-address': ['policy/', 'route-table/header-edit.ts'],
+  'gateway/compression': [
+    'http1/head-parser.ts',
+    'http1/head-values.ts',
+    'http1/response-encoder.ts',
+    'route-table/header-edit.ts',
+  ],
   'gateway/cors': ['policy/', 'route-table/header-edit.ts'],
   'gateway/fault': ['policy/', 'route-table/header-edit.ts'],
   'gateway/http2': ['http1/', 'timer-wheel.ts', 'tunnel/relay.ts', 'upstream-endpoint.ts'],
@@ -181,7 +187,9 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/rate-limit': ['client-address/address.ts', 'policy/', 'route-table/header-edit.ts'],
   'gateway/resilience': [],
   'gateway/route-table': [
+    'compression/compression.ts',
     'http1/request-view.ts',
+    'http1/response-encoder.ts',
     'metrics/',
     'mirror/compiled-mirror.ts',
     'normal-path.ts',

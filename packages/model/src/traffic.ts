@@ -1,3 +1,4 @@
+import type { CompressionSpec } from './compression.js'
 import type { RateLimitStoreSpec, RouteRateLimit } from './rate-limit.js'
 
 /** What a route may ask of the gateway beside where its requests go. Absent: off. */
@@ -10,6 +11,7 @@ export interface RouteTraffic {
   /** Null: none, whatever the gateway's say. Absent: the gateway's. */
   readonly securityHeaders?: SecurityHeaders | null
   readonly sizes?: MessageSizes
+  readonly compress?: CompressionSpec
 }
 
 /** What the gateway as a whole may ask. Absent: off. */

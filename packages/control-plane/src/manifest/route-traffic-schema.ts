@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { compressionField } from './compression-schema.js'
 import { corsField } from './cors-schema.js'
 import { rateLimitField, rateLimitStoreField } from './rate-limit-schema.js'
 import { durationOfAtLeast, filled, flag, size, whole } from './schema-values.js'
@@ -112,6 +113,7 @@ export const routeTrafficFields = {
       'Headers of its answers that make browsers careful; true takes all defaults. Default: those of the gateway.',
     ),
   limits: sizes.optional().describe('Sizes of messages.'),
+  ...compressionField,
 }
 
 export const gatewayTrafficFields = {

@@ -88,6 +88,10 @@ describe('the other options of a route', () => {
       'limits: { max_body: 1K, max_response_body: 2K, max_response_head: 4K }',
       { sizes: { maxRequestBodyBytes: 1024, maxResponseBodyBytes: 2048, maxResponseHeadBytes: 4096 } },
     ],
+    [
+      'compress: { types: [Text/*, application/json], min_size: 2K, codings: [gzip] }',
+      { compress: { codings: ['gzip'], types: ['text/*', 'application/json'], minBytes: 2048 } },
+    ],
     ['security_headers: false', { securityHeaders: null }],
     [
       'security_headers: true',
@@ -154,6 +158,7 @@ it('is rendered so that it is read again as the same', () => {
       'cors: { origins: [https://a.example], credentials: true, max_age: 0 }',
       'ip: { deny: [10.0.0.0/8] }',
       'fault: { delay: { time: 1s }, abort: { status: 500, percent: 0.5 }, by_header: true }',
+      'compress: true',
       'mirror: { service: a, percent: 50 }',
       'limits: { max_body: 0, max_response_body: 5 }',
       'security_headers: { hsts: false, frames: false, content_security_policy: "default-src none" }',
@@ -162,6 +167,11 @@ it('is rendered so that it is read again as the same', () => {
   )
   const app = appOf(text)
   expect(appOf(renderConfig(app))).toEqual(app)
+})
+
+it('compresses nothing unless it is asked to', () => {
+  expect(routeOf('compress: false')).not.toHaveProperty('compress')
+  expect(routeOf('compress: true')?.compress).toMatchObject({ codings: ['br', 'gzip'], minBytes: 1024 })
 })
 
 describe('mistakes', () => {
@@ -199,6 +209,9 @@ describe('mistakes', () => {
     ['fault: {}', '7:16', 'services.a.routes[0].fault', 'does nothing'],
     ['fault: { abort: { status: 200 } }', '7:35', 'services.a.routes[0].fault.abort.status', '400'],
     ['fault: { delay: { time: 1s, percent: 101 } }', '7:46', 'services.a.routes[0].fault.delay.percent', 'percentage'],
+    ['compress: { types: [json] }', '7:29', 'services.a.routes[0].compress.types[0]', 'is not a media type'],
+    ['compress: { types: [text/event-stream] }', '7:29', 'services.a.routes[0].compress.types[0]', 'at once'],
+    ['compress: { codings: [zstd] }', '7:31', 'services.a.routes[0].compress.codings[0]', 'br'],
     ['mirror: b', '7:17', 'services.a.routes[0].mirror', 'there is no service "b"'],
     ['mirror: { service: a, percent: -1 }', '7:40', 'services.a.routes[0].mirror.percent', 'percentage'],
     ['limits: { max_response_body: 0 }', '7:38', 'services.a.routes[0].limits.max_response_body', 'at least 1'],

@@ -1,5 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 import type { FaultSpec, GatewayTraffic, IpRules, MessageSizes, MirrorSpec, RouteTraffic } from '@pando/model'
+import { readCompression, renderCompression } from './compression.js'
 import { readCors, renderCors } from './cors.js'
 import type { GatewayInput } from './schema.js'
 import { readRateLimit, readRateLimitStore, renderRateLimit, renderRateLimitStore } from './rate-limit.js'
@@ -13,7 +14,8 @@ type Report = (path: Path, message: string, hint?: string) => void
 
 /** What a route asks beside where its requests go; what it does not ask is absent. */
 export function readRouteTraffic(route: RouteInput, report: Report): RouteTraffic {
-  const { rate_limit, cors, ip, fault, mirror, security_headers, limits } = route
+  const { rate_limit, cors, ip, fault, mirror, security_headers, limits, compress } = route
+  const compression = compress === undefined ? null : readCompression(compress, report)
   return {
     ...(rate_limit === undefined ? {} : { rateLimit: readRateLimit(rate_limit, report) }),
     ...(cors === undefined ? {} : { cors: readCors(cors, report) }),
@@ -22,6 +24,7 @@ export function readRouteTraffic(route: RouteInput, report: Report): RouteTraffi
     ...(mirror === undefined ? {} : { mirror: readMirror(mirror) }),
     ...(security_headers === undefined ? {} : { securityHeaders: readSecurityHeaders(security_headers, report) }),
     ...(limits === undefined ? {} : { sizes: readSizes(limits) }),
+    ...(compression === null ? {} : { compress: compression }),
   }
 }
 
@@ -39,7 +42,7 @@ export function readGatewayTraffic(gateway: Partial<GatewayInput>, folder: strin
 
 /** As it would be written. */
 export function renderRouteTraffic(route: RouteTraffic): object {
-  const { rateLimit, cors, ip, fault, mirror, securityHeaders, sizes } = route
+  const { rateLimit, cors, ip, fault, mirror, securityHeaders, sizes, compress } = route
   return {
     ...(rateLimit === undefined ? {} : { rate_limit: renderRateLimit(rateLimit) }),
     ...(cors === undefined ? {} : { cors: renderCors(cors) }),
@@ -52,6 +55,7 @@ export function renderRouteTraffic(route: RouteTraffic): object {
         }),
     ...(securityHeaders === undefined ? {} : { security_headers: renderSecurityHeaders(securityHeaders) }),
     ...(sizes === undefined ? {} : { limits: renderSizes(sizes) }),
+    ...(compress === undefined ? {} : { compress: renderCompression(compress) }),
   }
 }
 

@@ -18,6 +18,7 @@ import { RequestAdmission } from './admission.js'
 import { Body, bodyOverhead, byChunks, byClose, byLength, noBody } from './body.js'
 import { ChunkDecoder, copy } from './chunk-decoder.js'
 import { callersDeadline, deadlineEdit } from './deadline-line.js'
+import { EncodedBody } from './encoded-body.js'
 import type { ExchangeClient } from './exchange-client.js'
 import { ExchangeLog } from './exchange-log.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
@@ -25,6 +26,7 @@ import { Hedge, type HedgedExchange } from './hedge.js'
 import { isHead, isIdempotent, isRead } from './methods.js'
 import { describeRequest, latin1, type OwnAnswer, redirectOf, secureRedirect, statusOf } from './own-answer.js'
 import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
+import type { ResponseEncoder, ResponseEncoding } from './response-encoder.js'
 import { responseHeadSize } from './response-writer.js'
 import { hasIdempotencyKey, pauseAskedFor } from './retriable-answer.js'
 import { lastChunk, put } from './text.js'
@@ -72,6 +74,10 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   /** Of a route that has policies; its verdict is null while one of them waits for something. */
   #admission: RequestAdmission | null = null
   #service: UpstreamService | null = null
+  /** What the body of the answer may be encoded in for this client; empty: nothing. */
+  #coding = ''
+  /** Of an answer whose body is encoded, until the client has all of it. */
+  #encoded: EncodedBody | null = null
   /** Of a request that another service gets too; null when none does, or when it has been sent. */
   #copy: RequestCopy | null = null
   #endpoint: UpstreamEndpoint | null = null
@@ -140,6 +146,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#admission = null
     this.#service = null
     this.#copy = null
+    this.#coding = ''
+    this.#encoded = null
     this.#endpoint = null
     this.#out = traffic.takeHead()
     this.#outLength = 0
@@ -290,6 +298,10 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     const body = this.responseBody
     if (this.#hasResponseHead && body.incoming === byClose && !body.isDone) {
       body.isDone = true
+      if (this.#encoded !== null) {
+        this.#encoded.end()
+        return
+      }
       if (body.isOutChunked) this.#client.wire.sendOwned(lastChunk)
       if (this.#client.isFramed) this.#client.endBody(trailers)
       this.#afterResponse()
@@ -363,7 +375,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
 
   onClientDrain(): void {
     this.#lastActivity = this.#traffic.wheel.now
-    this.upstream?.wire.resume()
+    if (this.#encoded === null) this.upstream?.wire.resume()
+    else this.#encoded.onClientDrain()
   }
 
   onUpstreamDrain(): void {
@@ -505,6 +518,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       const detail = 'No backend of the route takes traffic.'
       this.#ownAnswer = { kind: 'problem', reason: 'no_healthy_endpoint', detail }
     }
+    if (route.encoding !== null && !this.#isOldClient) this.#coding = route.encoding.codingFor(parser)
     // What the gateway answers by itself counts against no service.
     if (this.#ownAnswer !== null) this.#service = null
     else if (route.mirror !== null) this.#beginCopy(route.mirror, parser)
@@ -559,7 +573,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #onRequestDone(): void {
     if (this.#isSent) this.upstream?.endRequest()
     this.#sendCopy()
-    if (this.#hasResponseHead && this.responseBody.isDone) this.#finish()
+    if (this.#hasResponseHead && this.#isAnswered) this.#finish()
   }
 
   /** Whether body bytes go to `out`: before there is a connection, and while a small body is kept so that it can be sent again. */
@@ -833,7 +847,10 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     if (!connection.hasAnswered && endpoint.suspectUntil <= wheel.now) endpoint.noteConnectFailure(wheel.now)
     if (!this.#hasResponseHead || !this.responseBody.isDone) this.#noteOutcome(endpoint, 'closed')
     if (this.#hasResponseHead) {
-      if (this.responseBody.isDone) {
+      if (this.responseBody.isDone && this.#encoded !== null) {
+        // What the client still has to get is in the encoder.
+        if (!this.requestBody.isDone) this.#keepsClient = false
+      } else if (this.responseBody.isDone) {
         // It had answered before it had the whole request, and does not want the rest.
         this.#keepsClient = false
         this.#finish()
@@ -893,11 +910,14 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       this.refuse('response_too_large', excess)
       return
     }
-    const hasUnknownLength = incoming === byChunks || (incoming === byClose && parser.contentLength === -1)
+    const { encoding } = this.#route as CompiledRoute
+    const encoder = encoding === null || incoming === noBody || isFramed ? null : this.#beginEncoding(encoding, parser)
+    const isEncoded = encoder !== null
+    const hasUnknownLength = isEncoded || incoming === byChunks || (incoming === byClose && parser.contentLength === -1)
     this.responseBody.begin(
       incoming,
       parser.contentLength,
-      hasUnknownLength && !isOld && !this.#client.isFramed,
+      hasUnknownLength && !isOld && !isEncoded && !this.#client.isFramed,
       incoming === byChunks ? upstream.decoder : null,
     )
     this.#keepsUpstream =
@@ -913,11 +933,12 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     ) {
       this.#keepsClient = false
     }
-    const edit = this.#responseEdit()
+    let edit = this.#responseEdit()
+    if (encoding !== null) edit = mergeEdits(edit, encoder === null ? encoding.plainEdit(parser) : encoder.edit)
     shape.edit = edit
     // HEAD is told what GET would have been told (RFC 9112 section 6.1).
     shape.isChunked = (hasUnknownLength && !isOld) || (this.#isHead && parser.isChunked && !isOld)
-    shape.keepsLength = status !== 204
+    shape.keepsLength = status !== 204 && !isEncoded
     shape.connection = 'implied'
     if (!this.#keepsClient) shape.connection = 'close'
     else if (isOld) shape.connection = 'keep-alive'
@@ -933,6 +954,10 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
 
   /** Passes on what `bytes[at, end)` holds of the response's body, behind the `to` bytes that `out` holds already. */
   #relay(bytes: Uint8Array, at: number, end: number, out: Buffer, to: number): void {
+    if (this.#encoded !== null) {
+      this.#encode(this.#encoded, bytes, at, end, to)
+      return
+    }
     const body = this.responseBody
     let consumed = at
     if (!body.isDone) {
@@ -954,6 +979,47 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     } else if (wire.isBlocked) {
       this.upstream?.wire.pause()
     }
+  }
+
+  #beginEncoding(encoding: ResponseEncoding, parser: HeadParser): ResponseEncoder | null {
+    const body = new EncodedBody(this.#client, {
+      onProgress: () => (this.#lastActivity = this.#traffic.wheel.now),
+      onDrain: () => this.upstream?.wire.resume(),
+      onEnd: () => {
+        this.#encoded = null
+        this.#afterResponse()
+      },
+      onFailed: () => this.#cut(),
+    })
+    const encoder = encoding.begin(this.#coding, parser, body, this.#traffic.encodings)
+    if (encoder === null) return null
+    body.begin(encoder)
+    this.#encoded = body
+    return encoder
+  }
+
+  /** As `#relay`, by way of the encoder: what it gives comes when it comes. */
+  #encode(encoded: EncodedBody, bytes: Uint8Array, at: number, end: number, headLength: number): void {
+    if (headLength > 0) this.#client.wire.send(headLength)
+    const body = this.responseBody
+    const out = this.#traffic.outputs.ensure(end - at + bodyOverhead)
+    const length = body.isDone ? 0 : body.pass(bytes, at, end, out, 0)
+    if (body.refusal !== null || body.passed > (this.#route as CompiledRoute).sizes.responseBody) {
+      this.#cut()
+      return
+    }
+    encoded.write(out.subarray(0, length))
+    if (body.isDone) {
+      if (body.consumed !== end) this.#keepsUpstream = false
+      encoded.end()
+    } else if (encoded.isFull) {
+      this.upstream?.wire.pause()
+    }
+  }
+
+  /** The client has been sent all of the response. */
+  get #isAnswered(): boolean {
+    return this.responseBody.isDone && this.#encoded === null
   }
 
   /** The client has the whole response. An upstream may answer before the request has ended: then the rest still goes its way. */
@@ -1082,6 +1148,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
 
   /** Counts and logs it. */
   #close(): void {
+    this.#encoded?.destroy()
+    this.#encoded = null
     const traffic = this.#traffic
     const service = this.#service
     const durationMs = performance.now() - this.#startedAt

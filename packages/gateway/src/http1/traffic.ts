@@ -16,6 +16,7 @@ import { Parsers } from './head-reader.js'
 import { Outcomes } from './outcomes.js'
 import { Outputs, readBytes } from './outputs.js'
 import { PendingRequests } from './pending-requests.js'
+import type { EncodingCount } from './response-encoder.js'
 import { ResponseShape } from './response-writer.js'
 import type { ServedConnection } from './served-connection.js'
 import { EndpointConnections } from './endpoint-connections.js'
@@ -53,6 +54,7 @@ export class Traffic {
   readonly endpoints = new Set<UpstreamEndpoint>()
   readonly pending: PendingRequests
   readonly mirrors: Mirrors
+  readonly encodings: EncodingCount = { inUse: 0 }
   requestParsers: Parsers
   /** For routes that have none of their own. */
   retryRules: RetryRules

@@ -1,4 +1,5 @@
 import type { GatewayConfig, GatewayLimits, GatewayService, RouteSpec, RoutingTable } from '@pando/model'
+import { Compression } from '../compression/compression.js'
 import type { RequestView } from '../http1/request-view.js'
 import { compileMirror } from '../mirror/compiled-mirror.js'
 import { GatewayMetrics, type ServiceMetrics } from '../metrics/gateway-metrics.js'
@@ -225,6 +226,7 @@ function compileRoute(
     hedge: spec.hedge === undefined ? null : new HedgeRule(spec.hedge),
     sizes: compileSizes(spec.sizes),
     mirror: compileMirror(spec.name, spec.mirror, services, metrics),
+    encoding: spec.compress === undefined ? null : new Compression(spec.compress),
     metrics,
   }
   const entries: HostedEntry[] = []
@@ -266,6 +268,7 @@ function compileMesh(
       hedge: null,
       sizes: compileSizes(),
       mirror: null,
+      encoding: null,
       metrics,
     })
     routes.set(listener.name, route)

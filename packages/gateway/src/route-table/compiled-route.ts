@@ -1,3 +1,4 @@
+import type { ResponseEncoding } from '../http1/response-encoder.js'
 import type { GatewayMetrics, ExchangeMetrics } from '../metrics/gateway-metrics.js'
 import type { RoutePolicy } from '../policy/route-policy.js'
 import type { HedgeRule } from '../resilience/hedge-rule.js'
@@ -26,6 +27,8 @@ export interface CompiledRouteOptions {
   readonly sizes: CompiledSizes
   /** Where copies of its requests go; null: nowhere. */
   readonly mirror: CompiledMirror | null
+  /** What becomes of the bodies of answers; null: nothing. */
+  readonly encoding: ResponseEncoding | null
   readonly metrics: GatewayMetrics
 }
 
@@ -50,6 +53,7 @@ export class CompiledRoute {
   readonly hedge: HedgeRule | null
   readonly sizes: CompiledSizes
   readonly mirror: CompiledMirror | null
+  readonly encoding: ResponseEncoding | null
   /** For exchanges that reach no service: redirects and errors. */
   readonly metrics: ExchangeMetrics
   readonly #services: readonly UpstreamService[]
@@ -72,6 +76,7 @@ export class CompiledRoute {
     this.hedge = options.hedge
     this.sizes = options.sizes
     this.mirror = options.mirror
+    this.encoding = options.encoding
     this.metrics = options.metrics.exchange(options.name, '')
     const weighted = options.backends.filter((backend) => backend.weight > 0)
     this.#services = weighted.map((backend) => backend.service)

@@ -1,0 +1,42 @@
+import type { CompiledEdit } from '../route-table/header-edit.js'
+import type { HeadParser } from './head-parser.js'
+
+/** Stands between the body of a service's answer and its client; one an answer. After `destroy` it calls nobody. */
+export interface ResponseEncoder {
+  /** How the head differs; it has no Content-Length. */
+  readonly edit: CompiledEdit
+  /** Enough waits in it: the service should not be read until it drains. */
+  readonly isFull: boolean
+  /** Takes a copy. */
+  write(bytes: Uint8Array): void
+  /** That was all. */
+  end(): void
+  /** The client does not take more, and takes more again. */
+  pause(): void
+  resume(): void
+  destroy(): void
+}
+
+/** Whom an encoder tells. */
+export interface EncoderOwner {
+  /** Bytes that nobody changes any more. */
+  onEncoded(bytes: Buffer): void
+  onEncodedEnd(): void
+  onEncoderDrain(): void
+  onEncoderFailed(cause: Error): void
+}
+
+/** How many encoders of a worker are at work. */
+export interface EncodingCount {
+  inUse: number
+}
+
+/** What a route has to say to the bodies of answers. */
+export interface ResponseEncoding {
+  /** What the client of this request takes; empty: nothing that could be given. */
+  codingFor(request: HeadParser): string
+  /** Null: the body goes as it is. `edit`, which says what the answer depends on, may be needed even then. */
+  begin(coding: string, response: HeadParser, owner: EncoderOwner, count: EncodingCount): ResponseEncoder | null
+  /** Of an answer that goes as it is. */
+  plainEdit(response: HeadParser): CompiledEdit | null
+}
