@@ -115,7 +115,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
     'clock.ts',
     'cron.ts',
     'drivers/driver.ts',
-    'drivers/process/launcher.ts',
+    'drivers/process/exit-code.ts',
     'events/events.ts',
     'reconciler/state.ts',
     'store/store.ts',

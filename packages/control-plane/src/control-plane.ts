@@ -23,6 +23,7 @@ import { gatewayConfigOf } from './desired/gateway-config.js'
 import { withKeys } from './desired/with-keys.js'
 import type { InstanceReport } from './drivers/driver.js'
 import { DriverRouter } from './drivers/driver-router.js'
+import { ExitKeeper } from './drivers/exit-keeper.js'
 import { ProcessDriver } from './drivers/process-driver.js'
 import { Events } from './events/events.js'
 import { adminRequest } from './gateway-process/admin-request.js'
@@ -144,7 +145,7 @@ export class ControlPlane {
     const emit = this.#events.emit.bind(this.#events)
     this.#registry = new Registry({ store, clock, random, emit, onReport: (report) => this.#noted(report) })
     this.#driver = new DriverRouter({
-      processes: new ProcessDriver({ stateDir, clock }),
+      processes: new ExitKeeper({ driver: new ProcessDriver({ stateDir, clock }), folder: join(stateDir, 'exits') }),
       containers: {
         stateDir,
         clock,

@@ -48,6 +48,6 @@ describe('cronMistake', () => {
     ['0 0 30 2 *', null, 'such a time never comes'],
     ['0 3 * * *', 'Europe/Zurch', 'there is no time zone of that name'],
   ])('of %j in %j', (cron, zone, expected) => {
-    expect(cronMistake(cron, zone, Date.parse('2026-01-01T00:00:00Z'))).toBe(expected)
+    expect(cronMistake(cron, zone)).toBe(expected)
   })
 })

@@ -9,13 +9,16 @@ export function nextTime(cron: string, after: number, timeZone: string | null): 
   return cronOf(cron, timeZone).nextRun(new Date(after))?.getTime() ?? null
 }
 
-/** What is wrong with it, in words; null when it can be used. `now`: Unix time, ms. */
-export function cronMistake(cron: string, timeZone: string | null, now: number): string | null {
+/** An expression names no year, so what comes after it comes after any time. */
+const anyTime = Date.UTC(2000, 0, 1)
+
+/** What is wrong with it, in words; null when it can be used. The same whenever it is asked. */
+export function cronMistake(cron: string, timeZone: string | null): string | null {
   if (timeZone !== null && !isZone(timeZone)) return 'there is no time zone of that name'
   const fields = cron.trim().split(/\s+/).length
   if (!cron.startsWith('@') && fields !== 5 && fields !== 6) return `it has ${fields} fields instead of five`
   try {
-    return nextTime(cron, now, timeZone) === null ? 'such a time never comes' : null
+    return nextTime(cron, anyTime, timeZone) === null ? 'such a time never comes' : null
   } catch (error) {
     return error instanceof Error ? error.message.replace(/^\w+: /, '') : String(error)
   }

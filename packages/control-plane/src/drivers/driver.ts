@@ -70,6 +70,8 @@ export interface StartOrder {
   readonly spec: RevisionSpec
   /** Where it shall listen; null for protocol `none`. */
   readonly address: Address | null
+  /** What it ends with decides what becomes of its service, and shall be known though nobody watched. */
+  readonly isExitKept?: boolean
   /** What the build says to run, and adds to the environment. */
   readonly program: Program
   /** All of the instance's environment; nothing of ours leaks in beside it. */

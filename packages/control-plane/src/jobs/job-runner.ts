@@ -12,11 +12,11 @@ import { buildOrderOf, type Builder } from '../build/builder.js'
 import type { Clock } from '../clock.js'
 import { nextTime } from '../cron.js'
 import type { Driver, InstanceReport } from '../drivers/driver.js'
+import { ExitCodes } from '../drivers/process/exit-code.js'
 import type { NewEvent } from '../events/events.js'
 import type { Desired, DesiredService } from '../reconciler/state.js'
 import type { Store } from '../store/store.js'
 import { decide, retryDelayMs } from './decide.js'
-import { ExitCodes } from './exit-code.js'
 import { JobRecords } from './job-records.js'
 
 /** Schedules are looked at at least so often, whatever the clock does meanwhile. */

@@ -11,7 +11,7 @@ export function readSchedule(input: ServiceInput, context: ServiceContext): Sche
   const isShort = typeof schedule === 'string'
   const written: Exclude<typeof schedule, string> = isShort ? { cron: schedule } : schedule
   const timeZone = written.time_zone ?? null
-  const message = cronMistake(written.cron, timeZone, Date.now())
+  const message = cronMistake(written.cron, timeZone)
   if (message !== null) {
     const isZone = message.includes('time zone')
     const path = isShort ? ['schedule'] : ['schedule', isZone ? 'time_zone' : 'cron']

@@ -159,7 +159,9 @@ export class Executor {
       const cancel = this.#options.clock.after(startDeadlineMs, () =>
         this.#refuse(run, `the driver has not answered in ${startDeadlineMs / 1000} s`),
       )
-      const order = { id, service: name, slot, revision, generation, spec, address, program, environment }
+      // Whether one that serves has ended well nobody asks: it is started again.
+      const isExitKept = service.restart !== 'always' && spec.protocol === 'none'
+      const order = { id, service: name, slot, revision, generation, spec, address, isExitKept, program, environment }
       this.#options.tasks.run(`start ${id}`, async () => {
         try {
           const report = await this.#options.driver.start(order)

@@ -7,10 +7,12 @@ import { World, type WorldOptions } from './simulation.suite.js'
 import type { Desired, DesiredService } from './state.js'
 
 const histories = Number(process.env.PANDO_ROLLOUT_SIMULATIONS ?? 500)
+/** Where to begin, to play one history again or a part of many. */
+const firstSeed = Number(process.env.PANDO_ROLLOUT_SEED ?? 1)
 
 /** The first that goes wrong, and how; null when none does. */
-async function firstViolation(limit: number, options: WorldOptions = {}): Promise<string | null> {
-  for (let seed = 1; seed <= limit; seed++) {
+async function firstViolation(limit: number, options: WorldOptions = {}, first = 1): Promise<string | null> {
+  for (let seed = first; seed < first + limit; seed++) {
     const world = new World(seed, options)
     const violation = await world.play(rolloutHistoryOf(seed))
     if (violation !== null) return [`history ${seed}: ${violation}`, ...world.log].join('\n')
@@ -18,8 +20,11 @@ async function firstViolation(limit: number, options: WorldOptions = {}): Promis
   return null
 }
 
-it(`histories of rollouts hold every invariant (${histories} of them)`, { timeout: 600_000 }, async () => {
-  expect(await firstViolation(histories)).toBeNull()
+// Each takes 4 ms of an idle processor, and many times that of one that others want as well.
+const timeout = Math.max(600_000, 300 * histories)
+
+it(`histories of rollouts hold every invariant (${histories} of them)`, { timeout }, async () => {
+  expect(await firstViolation(histories, {}, firstSeed)).toBeNull()
 })
 
 it('the histories meet every end of a rollout', { timeout: 120_000 }, async () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Program } from '../drivers/driver.js'
-import { shell } from '../drivers/process/launcher.js'
+import type { Program } from '../driver.js'
+import { shell } from './launcher.js'
 
 /**
  * Runs the program and writes what it ended with, beside and then renamed, whether or not anybody watches. The signals that stop
