@@ -21,7 +21,7 @@ beforeAll(async () => {
   app = await TemporaryApp.create('  none: { command: "true" }')
   const processed = `environment: { PROCESSED: ${app.file('processed')} }`
   app.writeManifest(
-    service('plain', 'ejection: { time: 1s, max_time: 1s }', 'method: GET') +
+    service('plain', 'ejection: { time: 2s, max_time: 2s }', 'method: GET') +
       service('retried', 'ejection: false', 'retry: { backoff: 0, attempts: 4 }') +
       service('keyed', `ejection: false\n    ${processed}`, 'retry: { backoff: 0, idempotency_key: true }') +
       service('hedged', 'retry_budget: { percent: 100 }', 'hedge: { delay: 50ms }'),
@@ -51,6 +51,13 @@ test('an instance that answers with errors is left alone, and comes back', async
   expect(failed).toBeGreaterThanOrEqual(5)
   expect(failed % 5).toBe(0)
   expect(failed).toBeLessThan(30 / 3)
+  const why = await until('pando why tells of it', async () => {
+    const { stdout } = await app.run('why', 'plain')
+    return stdout.includes('gets requests again') && stdout
+  })
+  expect(why).toContain(
+    `sends ${victim?.id} no requests for a while: too many errors in a row, the last one a status of 503`,
+  )
   await until('it answers again', async () => instanceOf(await app.fetch('/plain')) === victim?.id)
 }, 60_000)
 

@@ -465,10 +465,11 @@ export class ControlPlane {
   }
 
   #noted(report: GatewayReport): void {
-    const { isFirst, newErrors, newWarnings } = this.#view.noteReport(report)
+    const { isFirst, newErrors, newWarnings, ejections } = this.#view.noteReport(report)
     if (isFirst) this.#events.emit({ kind: 'gateway.ready', message: 'gateway is ready' })
     for (const error of newErrors) this.#events.emit({ kind: 'gateway.listener_failed', message: error })
     for (const warning of newWarnings) this.#events.emit({ kind: 'gateway.warning', message: warning })
+    for (const ejection of ejections) this.#events.emit(ejection)
     this.#autoscaler.noteHeld(report.held ?? {})
   }
 

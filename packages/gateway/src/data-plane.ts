@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import type { Listener, RoutingTable } from '@pando/model'
+import type { EjectedEndpoint, Listener, RoutingTable } from '@pando/model'
 import type { Taken } from './rate-limit/worker-shares.js'
 
 /**
@@ -24,6 +24,12 @@ export interface DataPlane {
 
   /** What waits for services that sleep, by service; only those that something waits for. */
   held?(): Readonly<Record<string, number>>
+
+  /** Endpoints that are left alone because of their answers, by id. */
+  ejected?(): Readonly<Record<string, EjectedEndpoint>>
+
+  /** Calls back when one more is. */
+  onEjected?(callback: () => void): void
 
   /** Calls back when something begins to wait for a service that sleeps. */
   onHeld?(callback: () => void): void

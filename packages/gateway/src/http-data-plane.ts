@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { type Listener, type ListenerTls, PandoError, type RoutingTable } from '@pando/model'
+import { type EjectedEndpoint, type Listener, type ListenerTls, PandoError, type RoutingTable } from '@pando/model'
 import { guardOf } from './listener-guard.js'
 import { AccessLog } from './access-log.js'
 import type { DataPlane, Listen, MetricsSnapshot } from './data-plane.js'
@@ -53,6 +53,7 @@ export class HttpDataPlane implements DataPlane {
   readonly #listeners = new Map<string, OpenListener>()
   readonly #drainCallbacks: ((endpoint: string) => void)[] = []
   #onHeld: () => void = () => {}
+  #onEjected: () => void = () => {}
   #onWarnings: () => void = () => {}
   readonly #tls: TlsListeners
   readonly #tunnels = new Set<TunnelConnection>()
@@ -87,6 +88,7 @@ export class HttpDataPlane implements DataPlane {
     if (this.#traffic === null) {
       this.#traffic = new Traffic(compiled, this.#wheel)
       this.#traffic.onHeld = () => this.#onHeld()
+      this.#traffic.onEjected = () => this.#onEjected()
       this.#traffic.onTrouble = (message) => this.#onTrouble(message)
       this.#traffic.onDrained = (endpoint) => {
         for (const callback of this.#drainCallbacks) callback(endpoint)
@@ -119,6 +121,14 @@ export class HttpDataPlane implements DataPlane {
 
   held(): Readonly<Record<string, number>> {
     return this.#traffic?.held() ?? {}
+  }
+
+  ejected(): Readonly<Record<string, EjectedEndpoint>> {
+    return this.#traffic?.ejected() ?? {}
+  }
+
+  onEjected(callback: () => void): void {
+    this.#onEjected = callback
   }
 
   onHeld(callback: () => void): void {

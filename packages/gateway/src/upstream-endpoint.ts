@@ -45,6 +45,8 @@ export class UpstreamEndpoint {
   ejections = 0
   /** It is ejected: it gets no new requests before, unless too many are. 0 when it never was. */
   ejectedUntil = 0
+  /** The last error before it was ejected, in a few words. */
+  ejectionError = ''
   /** Since when requests are shared out to it; -1 while they are not. */
   healthySince = -1
   /** Where it is, as its metadata says; empty when it does not. */

@@ -125,6 +125,8 @@ export const eventKinds = {
   'endpoint.registered': 'info',
   'endpoint.deregistered': 'info',
   'endpoint.expired': 'warn',
+  'endpoint.ejected': 'warn',
+  'endpoint.readmitted': 'info',
   'registry.eviction_paused': 'warn',
   'registry.eviction_resumed': 'info',
   'gateway.started': 'info',

@@ -38,6 +38,13 @@ export interface EjectionSpec {
   readonly maxPercent: number
 }
 
+/** An endpoint that some worker leaves alone at present. */
+export interface EjectedEndpoint {
+  readonly service: string
+  /** The last of its errors, a few words. */
+  readonly error: string
+}
+
 /** Of all tries of a service in the last ten seconds, how many may be further ones. */
 export interface RetryBudgetSpec {
   /** Percent of the requests. */

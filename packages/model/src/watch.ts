@@ -1,6 +1,6 @@
 import type { ApiKeySpec, AuthenticatorSpec } from './authentication.js'
 import type { Address, Endpoint } from './endpoint.js'
-import type { BalancerPolicy, ResilienceSpec } from './resilience.js'
+import type { BalancerPolicy, EjectedEndpoint, ResilienceSpec } from './resilience.js'
 import type { RouteSpec } from './route.js'
 import type { GatewayLimits, Protocol } from './service.js'
 import type { GatewayTraffic } from './traffic.js'
@@ -108,4 +108,6 @@ export interface GatewayReport {
   readonly listenerErrors: Readonly<Record<string, string>>
   /** What stops nothing and should be seen to, such as a certificate that has expired; by listener's name. An absent one has none. */
   readonly listenerWarnings?: Readonly<Record<string, readonly string[]>>
+  /** Endpoints that some worker has ejected, by id. An absent one is not. */
+  readonly ejected?: Readonly<Record<string, EjectedEndpoint>>
 }

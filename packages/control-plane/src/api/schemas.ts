@@ -190,5 +190,6 @@ export const gatewayReport = z
     held: z.record(z.string(), count()).optional(),
     listenerErrors: z.record(z.string(), z.string()),
     listenerWarnings: z.record(z.string(), z.array(z.string())).optional(),
+    ejected: z.record(z.string(), z.object({ service: z.string(), error: z.string() })).optional(),
   })
   .openapi('GatewayReport') satisfies z.ZodType<model.GatewayReport>

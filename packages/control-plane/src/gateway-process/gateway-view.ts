@@ -1,4 +1,5 @@
 import type { Address, GatewayReport, GatewayStatus } from '@pando/model'
+import { type EjectionEvent, ejectionEvents } from './ejection-events.js'
 
 /** Reports come every two seconds; a gateway that has been silent for this long is down as far as we know. */
 const silentAfterMs = 10_000
@@ -12,7 +13,12 @@ export class GatewayView {
   note(
     report: GatewayReport,
     now: number,
-  ): { readonly isFirst: boolean; readonly newErrors: readonly string[]; readonly newWarnings: readonly string[] } {
+  ): {
+    readonly isFirst: boolean
+    readonly newErrors: readonly string[]
+    readonly newWarnings: readonly string[]
+    readonly ejections: readonly EjectionEvent[]
+  } {
     const before = this.report
     const isFirst = before === null || before.pid !== report.pid
     const known = isFirst ? {} : before.listenerErrors
@@ -23,7 +29,7 @@ export class GatewayView {
       .filter(([name, error]) => known[name] !== error)
       .map(([name, error]) => `${name}: ${error}`)
     const newWarnings = warningsOf(report).filter((warning) => !knownWarnings.has(warning))
-    return { isFirst, newErrors, newWarnings }
+    return { isFirst, newErrors, newWarnings, ejections: ejectionEvents(before, report) }
   }
 
   status(options: {

@@ -17,10 +17,12 @@ export class Outcomes implements OutcomeObserver {
     const ms = service.noteOutcome(endpoint, outcome, now)
     if (ms === 0) return
     const traffic = this.#traffic
+    endpoint.ejectionError = describe(outcome)
     traffic.table.serviceMetrics(service).ejections.inc()
+    traffic.onEjected()
     traffic.onTrouble(
       `endpoint ${endpoint.id} (${endpoint.address}) of ${service.name} gets no requests for ${Math.round(ms / 1000)} s: ` +
-        `too many errors in a row, the last one ${describe(outcome)}`,
+        `too many errors in a row, the last one ${endpoint.ejectionError}`,
     )
   }
 }

@@ -1,4 +1,4 @@
-import type { GatewayLimits } from '@pando/model'
+import type { EjectedEndpoint, GatewayLimits } from '@pando/model'
 import type { AccessLog } from '../access-log.js'
 import { AccessRecord } from '../access-record.js'
 import { Http2UpstreamConnections } from '../http2/upstream/upstream-connections.js'
@@ -62,6 +62,8 @@ export class Traffic {
   onDrained: (endpoint: string) => void = () => {}
   /** A request or a tunnel waits for a service that sleeps. */
   onHeld: () => void = () => {}
+  /** An endpoint is ejected. */
+  onEjected: () => void = () => {}
   /** Something that stops nothing and that an operator should know. */
   onTrouble: (message: string) => void = () => {}
   readonly #heads: Buffer[] = []
@@ -149,6 +151,17 @@ export class Traffic {
       if (count > 0) counts[service.name] = count
     }
     return counts
+  }
+
+  /** Endpoints that get no requests because of what they answered, by id. */
+  ejected(): Record<string, EjectedEndpoint> {
+    const found: Record<string, EjectedEndpoint> = {}
+    for (const { name, endpoints } of this.table.services.values()) {
+      for (const { id, ejectedUntil, ejectionError } of endpoints) {
+        if (ejectedUntil > this.wheel.now) found[id] = { service: name, error: ejectionError }
+      }
+    }
+    return found
   }
 
   /** Brings the numbers up to date that are only added up when they are read. */

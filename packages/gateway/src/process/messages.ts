@@ -1,4 +1,4 @@
-import type { Listener, RoutingTable } from '@pando/model'
+import type { EjectedEndpoint, Listener, RoutingTable } from '@pando/model'
 import type { MetricsSnapshot } from '../data-plane.js'
 import type { Taken } from '../rate-limit/worker-shares.js'
 
@@ -44,6 +44,8 @@ export type ToPrimary =
       readonly leaving: Readonly<Record<string, number>>
       /** What waits for services that sleep, by service; only those that something waits for. */
       readonly held?: Readonly<Record<string, number>>
+      /** Endpoints that this worker has ejected, by id. */
+      readonly ejected?: Readonly<Record<string, EjectedEndpoint>>
       /** What stops nothing and should be seen to, by listener; only those that have anything. */
       readonly warnings?: Readonly<Record<string, readonly string[]>>
     }

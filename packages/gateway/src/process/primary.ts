@@ -236,6 +236,7 @@ export class GatewayPrimary {
     if (applied === null) return null
     const held = this.#pool.held()
     const warnings = this.#pool.listenerWarnings()
+    const ejected = this.#pool.ejected()
     return {
       gateway: this.#options.gateway,
       pid: process.pid,
@@ -244,6 +245,7 @@ export class GatewayPrimary {
       workers: this.#pool.serving,
       draining: this.#pool.leaving(),
       ...(Object.keys(held).length === 0 ? {} : { held }),
+      ...(Object.keys(ejected).length === 0 ? {} : { ejected }),
       listenerErrors: this.#pool.listenerErrors(),
       ...(Object.keys(warnings).length === 0 ? {} : { listenerWarnings: warnings }),
     }

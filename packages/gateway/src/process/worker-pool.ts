@@ -1,4 +1,4 @@
-import type { Listener, RoutingTable } from '@pando/model'
+import type { EjectedEndpoint, Listener, RoutingTable } from '@pando/model'
 import type { MetricsSnapshot } from '../data-plane.js'
 import { ConnectionDealer, type DealtConnection } from './connection-dealer.js'
 import type { ListeningSockets } from './listening-sockets.js'
@@ -160,6 +160,10 @@ export class WorkerPool {
       for (const [service, count] of Object.entries(status?.held ?? {})) sums[service] = (sums[service] ?? 0) + count
     }
     return sums
+  }
+
+  ejected(): Readonly<Record<string, EjectedEndpoint>> {
+    return Object.assign({}, ...Array.from(this.#members, ({ status }) => status?.ejected))
   }
 
   listenerErrors(): Record<string, string> {

@@ -71,6 +71,8 @@ class Worker {
   #hasLeaving = false
   /** Services that sleep and are waited for, as they were told last. */
   #toldHeld: readonly string[] = []
+  /** The last status had ejected endpoints. */
+  #toldEjected = false
   #toldConnections = 0
   #isDraining = false
 
@@ -79,12 +81,14 @@ class Worker {
     this.#plane = options.createPlane((server, listener) => this.#listen(server, listener))
     this.#plane.onDrained(() => this.#status())
     this.#plane.onHeld?.(() => this.#noteHeld())
+    this.#plane.onEjected?.(() => this.#status())
     this.#plane.onTaken?.((taken) => {
       if (this.#share.workers > 1) options.line.send({ type: 'taken', taken })
     })
     this.#plane.onWarnings?.(() => this.#status())
     setInterval(() => {
-      if (this.#hasLeaving || this.#toldHeld.length > 0) this.#status()
+      const hasEjected = Object.keys(this.#plane.ejected?.() ?? {}).length > 0
+      if (this.#hasLeaving || this.#toldHeld.length > 0 || hasEjected || this.#toldEjected) this.#status()
     }, statusPeriodMs).unref()
     setInterval(() => {
       const { connections } = this.#plane
@@ -210,6 +214,8 @@ class Worker {
     this.#toldHeld = Object.keys(held)
     const { epoch, version } = table
     const warnings = this.#plane.warnings?.() ?? {}
+    const ejected = this.#plane.ejected?.() ?? {}
+    this.#toldEjected = Object.keys(ejected).length > 0
     this.#options.line.send({
       type: 'status',
       epoch,
@@ -217,6 +223,7 @@ class Worker {
       listenerErrors: this.#listenerErrors,
       leaving,
       ...(this.#toldHeld.length === 0 ? {} : { held }),
+      ...(this.#toldEjected ? { ejected } : {}),
       ...(Object.keys(warnings).length === 0 ? {} : { warnings }),
     })
   }
