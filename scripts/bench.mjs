@@ -1,6 +1,6 @@
 // `npm run bench`: builds the product, installs the peers into bench/, names what the system lacks, and measures
 // the gateway. `npm run bench -- registry [endpoints] [watchers] [changes]` measures the registry instead,
-// `npm run bench -- scale-from-zero [rounds]` the first request to a service that sleeps.
+// `npm run bench -- scale-from-zero [rounds]` the first request to a service that sleeps, `npm run bench -- idle [connections]` what waits.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { requireNode } from './node-version.mjs'
@@ -11,7 +11,7 @@ const { build } = await import('./compile.mjs')
 const { root, run } = await import('./run.mjs')
 
 const [target, ...rest] = process.argv.slice(2)
-if (target === 'registry' || target === 'scale-from-zero') {
+if (target === 'registry' || target === 'scale-from-zero' || target === 'idle') {
   await ensureInstalled()
   if ((await build()) !== 0) process.exit(1)
   process.exit(await run(process.execPath, [join(root, `bench/${target}.mjs`), ...rest]))
