@@ -57,7 +57,7 @@ async function measure(count) {
     ]) {
       const gateway = spawn(
         process.execPath,
-        [join(root, gatewayEntry), '--table', join(folder, 'table.json'), '--workers', '1'],
+        [join(root, gatewayEntry), '--table', join(folder, 'table.json'), '--workers', '1', '--drain-timeout', '0'],
         {
           stdio: ['ignore', 'ignore', 'inherit'],
         },
@@ -75,7 +75,8 @@ async function measure(count) {
         console.log(`${kind} | ${kept} | ${answered} | ${Math.round((open - before) / count)}`)
         client.kill('SIGKILL')
       } finally {
-        gateway.kill('SIGKILL')
+        gateway.kill('SIGTERM')
+        await new Promise((done) => gateway.once('exit', done))
       }
     }
   } finally {
@@ -125,7 +126,11 @@ function open(kind, port) {
     const options = { host: '127.0.0.1', port }
     const isSecure = kind.startsWith('TLS')
     const socket = isSecure ? connectTls({ ...options, rejectUnauthorized: false }) : connect(options)
-    socket.on('error', () => done(null))
+    socket.on('error', (error) => {
+      console.error(error.code)
+      done(null)
+    })
+    socket.on('close', () => done(null))
     socket.on(isSecure ? 'secureConnect' : 'connect', () =>
       done({
         ask: () =>
