@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -18,10 +18,43 @@ export const scenarios = [
   { name: 'GET 200 B', method: 'GET', path: '/small', bodyBytes: 0 },
   { name: 'GET 10 KB', method: 'GET', path: '/ten-kilobytes.txt', bodyBytes: 0 },
   { name: 'POST 1 KB', method: 'POST', path: '/small', bodyBytes: 1_024 },
+  { name: 'HTTP/2 GET 200 B, 32 streams each', path: '/small', connections: 4, streams: 32 },
+  { name: 'HTTP/2 GET 10 KB, 32 streams each', path: '/ten-kilobytes.txt', connections: 4, streams: 32 },
+  { name: 'HTTP/2 GET 200 B, one stream each', path: '/small', streams: 1 },
 ]
 
+/** Connections of a scenario: its own number, else what was asked for. */
+export function connectionsOf(scenario, connections) {
+  return scenario.connections ?? connections
+}
+
 /** Puts load on `port` for `seconds` from one thread on one core. Latencies in milliseconds; `errors` counts all that was not a 2xx or 3xx. */
-export async function load({ scenario, port, connections, seconds, core, folder }) {
+export async function load(options) {
+  return options.scenario.streams === undefined ? loadHttp1(options) : loadHttp2(options)
+}
+
+async function loadHttp2({ scenario, port, connections, seconds, core, folder }) {
+  const log = join(folder, 'h2load.log')
+  rmSync(log, { force: true })
+  const fields = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
+  const clients = String(connectionsOf(scenario, connections))
+  const size = ['-c', clients, '-m', String(scenario.streams), '-D', String(seconds), '-t', '1']
+  const url = `http://127.0.0.1:${port}${scenario.path}`
+  const args = ['-c', String(core), 'h2load', ...size, `--log-file=${log}`, ...fields, url]
+  const { stdout } = await promisify(execFile)('taskset', args, { timeout: (seconds + 20) * 1_000 })
+  const counts = /(\d+) succeeded, (\d+) failed, (\d+) errored/.exec(stdout)?.slice(1).map(Number)
+  if (counts === undefined) throw new Error(`h2load printed no result: ${stdout}`)
+  const [requests, failed] = counts
+  // A request a line: when it began, its status, how long it took, in microseconds.
+  const times = Float64Array.from(readFileSync(log, 'utf8').trimEnd().split('\n'), (line) =>
+    Number(line.split('\t')[2]),
+  )
+  const sorted = times.toSorted()
+  const at = (share) => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0) / 1_000
+  return { requests, seconds, errors: failed, p50: at(0.5), p99: at(0.99) }
+}
+
+async function loadHttp1({ scenario, port, connections, seconds, core, folder }) {
   const script = join(folder, `${scenario.name.replaceAll(' ', '-')}.lua`)
   writeFileSync(script, lua(scenario))
   const url = `http://127.0.0.1:${port}${scenario.path}`

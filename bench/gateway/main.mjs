@@ -4,7 +4,7 @@ import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { load, scenarios } from './load.mjs'
+import { connectionsOf, load, scenarios } from './load.mjs'
 import { answers, freePort, startPinned, stopAll } from './processes.mjs'
 import { proxies, upstreamCommand } from './proxies.mjs'
 import { costTable, document, latencyTable } from './report.mjs'
@@ -19,6 +19,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '64' },
     only: { type: 'string' },
+    scenario: { type: 'string' },
     date: { type: 'string', default: new Date().toISOString().slice(0, 10) },
     write: { type: 'boolean', default: true },
   },
@@ -64,11 +65,13 @@ async function run() {
   const { contestants, missing } = await startProxies(upstream)
 
   const costs = []
-  for (const scenario of target === 'latency' ? [] : scenarios) {
-    await warmUp(contestants, scenario)
-    const samples = await measure({ ...settings(scenario), contestants, onSample: progress(scenario.name) })
-    costs.push({ scenario: scenario.name, text: costTable(samples) })
-    console.log(`\n${scenario.name}, ${options.connections} connections\n${costs.at(-1).text}\n`)
+  for (const scenario of target === 'latency' ? [] : wantedScenarios()) {
+    const able = contestantsOf(scenario, contestants)
+    await warmUp(able, scenario)
+    const samples = await measure({ ...settings(scenario), contestants: able, onSample: progress(scenario.name) })
+    const title = `${scenario.name}, ${connectionsOf(scenario, options.connections)} connections`
+    costs.push({ title, text: costTable(samples) })
+    console.log(`\n${title}\n${costs.at(-1).text}\n`)
   }
 
   let latency = ''
@@ -86,12 +89,24 @@ async function run() {
     console.log(`\nLatency, GET 200 B at 4 connections\n${latency}\n`)
   }
 
-  if (target !== 'all' || values.only !== undefined || !values.write) return
+  if (target !== 'all' || values.only !== undefined || values.scenario !== undefined || !values.write) return
   const file = join(root, 'docs/benchmarks/gateway.md')
   mkdirSync(dirname(file), { recursive: true })
   const versions = contestants.map(({ name, version }) => ({ name, version }))
   writeFileSync(file, document({ date: values.date, machine: machine(), versions, options, costs, latency, missing }))
   console.log(`Written to ${file}`)
+}
+
+/** All, or those whose names begin as was asked. */
+function wantedScenarios() {
+  const { scenario = '' } = values
+  return scenarios.filter(({ name }) => name.startsWith(scenario))
+}
+
+/** Who takes part in it: those of HTTP/2 are asked where they speak it. */
+function contestantsOf({ streams }, contestants) {
+  if (streams === undefined) return contestants
+  return contestants.flatMap((each) => (each.http2Port === null ? [] : [{ ...each, port: each.http2Port }]))
 }
 
 async function startProxies(upstream) {
@@ -107,15 +122,16 @@ async function startProxies(upstream) {
       continue
     }
     const port = await freePort()
+    const http2Port = proxy.hasHttp2 === 'same port' ? port : await freePort()
     const pid = await startPinned({
       name: proxy.name,
       core: options.proxyCore,
-      command: await proxy.command({ root, port, upstream, folder }),
+      command: await proxy.command({ root, port, http2Port, upstream, folder }),
       logFile: join(folder, `${proxy.name.replaceAll('/', '-')}.log`),
       ready: () => answers(`http://127.0.0.1:${port}/small`),
     })
     await requireFairness(proxy.name, port)
-    contestants.push({ name: proxy.name, version, pid, port })
+    contestants.push({ name: proxy.name, version, pid, port, http2Port: proxy.hasHttp2 === false ? null : http2Port })
   }
   return { contestants, missing }
 }

@@ -4,21 +4,23 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** Each: how it is called, its version (null when it is not here), and the command that runs it in the foreground. */
+/** Each: how it is called, its version (null when it is not here), whether it speaks HTTP/2 to clients, and the command that runs it in the foreground. */
 export const proxies = [
   {
     name: 'nginx',
     version: () => firstMatch('nginx', ['-v'], /nginx\/(\S+)/),
-    command({ port, upstream, folder }) {
+    hasHttp2: true,
+    command({ port, http2Port, upstream, folder }) {
       const file = join(folder, 'nginx-proxy.conf')
       writeFileSync(
         file,
         nginxConfig(
           join(folder, 'nginx-proxy'),
           `
-  upstream service { server 127.0.0.1:${upstream}; keepalive 64; keepalive_requests 1000000000; }
+  upstream service { server 127.0.0.1:${upstream}; keepalive 256; keepalive_requests 1000000000; }
   server {
     listen 127.0.0.1:${port};
+    listen 127.0.0.1:${http2Port} http2;
     location / {
       proxy_pass http://service;
       proxy_http_version 1.1;
@@ -36,7 +38,8 @@ export const proxies = [
   {
     name: 'HAProxy',
     version: () => firstMatch('haproxy', ['-v'], /version (\S+)/),
-    command({ port, upstream, folder }) {
+    hasHttp2: true,
+    command({ port, http2Port, upstream, folder }) {
       const file = join(folder, 'haproxy.cfg')
       writeFileSync(
         file,
@@ -50,6 +53,7 @@ defaults
   timeout server 60s
 frontend edge
   bind 127.0.0.1:${port}
+  bind 127.0.0.1:${http2Port} proto h2
   option forwardfor
   http-request set-header X-Request-Id %[uuid()]
   default_backend service
@@ -64,6 +68,8 @@ backend service
     name: 'Pando',
     version: ({ root }) =>
       existsSync(join(root, gatewayEntry)) ? packageVersion(join(root, 'packages/gateway/package.json')) : null,
+    // One port for both: the first bytes of a connection tell.
+    hasHttp2: 'same port',
     async command({ root, port, upstream, folder }) {
       const file = join(folder, 'table.json')
       writeFileSync(file, JSON.stringify(await routingTable(root, port, upstream)))
@@ -80,6 +86,7 @@ const manifestDefaults = 'packages/control-plane/dist/manifest/defaults.js'
 function peer(name, script) {
   return {
     name,
+    hasHttp2: false,
     version: ({ root }) => packageVersion(join(root, 'bench/node_modules', name, 'package.json')),
     command: ({ root, port, upstream }) => [
       process.execPath,

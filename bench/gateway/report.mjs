@@ -37,11 +37,11 @@ Written by \`npm run bench\` on ${date}. Trust the ratios: they compare runs of 
 
 - Machine: ${machine}
 - Versions: ${versions.map(({ name, version }) => `${name} ${version}`).join(', ')}, Node ${process.versions.node}
-${missing.length > 0 ? `- Not measured, as it was not there: ${missing.join(', ')}\n` : ''}- The proxy alone on core ${options.proxyCore}; the service behind it (nginx) and wrk on core ${options.loadCore}. ${options.rounds} rounds of ${options.seconds} s a proxy, in turn.
+${missing.length > 0 ? `- Not measured, as it was not there: ${missing.join(', ')}\n` : ''}- The proxy alone on core ${options.proxyCore}; the service behind it (nginx) and wrk (h2load for HTTP/2) on core ${options.loadCore}. ${options.rounds} rounds of ${options.seconds} s a proxy, in turn.
 - CPU µs: user and system time of all the proxy's processes (/proc/PID/stat) by requests answered; medians over rounds. A ratio is the median of the rounds' ratios.
 - Every request carries 8 headers. All proxies keep connections alive on both sides, add X-Forwarded-For and X-Request-Id, and write no access log; Pando has all its defaults on (limits, timeouts, metrics, traceparent).
 
-${costs.map(({ scenario, text }) => `## ${scenario}, ${options.connections} connections\n\n${text}`).join('\n\n')}
+${costs.map(({ title, text }) => `## ${title}\n\n${text}`).join('\n\n')}
 
 ## Latency, GET 200 B at 4 connections
 
@@ -52,9 +52,10 @@ ${latency}
 ## Again
 
 \`\`\`sh
-apt-get install nginx haproxy wrk     # what is missing is named and left out
+apt-get install nginx haproxy wrk nghttp2-client # what is missing is named and left out
 npm run bench                         # all of it; writes this file
 npm run bench -- --rounds 3 --seconds 1 --only nginx,Pando --no-write
+npm run bench -- cost --scenario HTTP/2  # only the scenarios whose names begin so
 npm run bench -- latency              # only the latency at 4 connections; writes nothing
 \`\`\`
 `

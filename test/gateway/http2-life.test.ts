@@ -27,9 +27,66 @@ async function has(program: string, ...version: string[]): Promise<boolean> {
   }
 }
 
+function noop(): void {}
+
+function same(bytes: Buffer): Buffer {
+  return bytes
+}
+
+/** A method of gRPC whose messages are bytes as they are. */
+function methodOf(path: string, requestStream: boolean, responseStream: boolean) {
+  return {
+    path,
+    requestStream,
+    responseStream,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  }
+}
+
+/** A masked text frame of RFC 6455 whose mask is zero. */
+function messageOf(text: string): Buffer {
+  return Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
+}
+
+/** A gateway before a service that sends WebSocket messages back. */
+async function webSockets() {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'chat' })
+  cleanUp(() => server.close())
+  await once(server, 'listening')
+  server.on('connection', (socket) => {
+    socket.on('message', (data: Buffer, isBinary) => socket.send(data, { binary: isBinary }))
+  })
+  return serve({ endpoints: [endpoint('web', (server.address() as AddressInfo).port)] })
+}
+
+/** A gateway that encrypts. */
+async function encrypted(handler: Parameters<typeof httpServer>[0]) {
+  const folder = await CertificateFolder.make()
+  cleanUp(() => folder.remove())
+  const certificates = [await folder.put('shop', ['localhost', '127.0.0.1'])]
+  const tls = { certificates, minVersion: '1.2', clientAuth: null, alpn: ['h2', 'http/1.1'] } as const
+  const listener: Listener = { kind: 'edge', name: 'tls', address: { host: '127.0.0.1', port: 0 }, tls }
+  const service = await httpServer(handler)
+  const { port } = await serve({ endpoints: [endpoint('web', service.port)], listeners: [listener] })
+  return { port, ca: folder.authority.cert }
+}
+
+function urlOf(port: number): string {
+  return `http://127.0.0.1:${port}/`
+}
+
+/** A gateway before a service that sends bodies back. */
+async function mirror() {
+  const { port } = await httpServer((request, response) => void request.pipe(response))
+  return serve({ endpoints: [endpoint('web', port)] })
+}
+
 describe('a drain', () => {
   it('says GOAWAY twice, serves what is on its way, and ends with the last stream (RFC 9113 section 6.8)', async () => {
-    let finish: () => void = () => {}
+    let finish = noop
     const { port: service } = await rawServer(
       answering((head, socket) => {
         if (!head.includes('/slow')) return ok
@@ -102,17 +159,12 @@ describe('services that speak HTTP/2 too', () => {
   })
 
   it('carry calls of gRPC: unary, both streams, errors, metadata behind them', async () => {
-    const same = (bytes: Buffer): Buffer => bytes
-    const method = (path: string, requestStream: boolean, responseStream: boolean) => ({
-      ...{ path, requestStream, responseStream },
-      ...{ requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same },
-    })
     const server = new Server()
     server.addService(
       {
-        echo: method('/test.Echo/Echo', false, false),
-        chat: method('/test.Echo/Chat', true, true),
-        fail: method('/test.Echo/Fail', false, false),
+        echo: methodOf('/test.Echo/Echo', false, false),
+        chat: methodOf('/test.Echo/Chat', true, true),
+        fail: methodOf('/test.Echo/Fail', false, false),
       },
       {
         echo: (call: { request: Buffer }, done: (error: null, value: Buffer) => void) => done(null, call.request),
@@ -162,16 +214,6 @@ describe('services that speak HTTP/2 too', () => {
 })
 
 describe('WebSockets by extended CONNECT (RFC 8441)', () => {
-  async function gateway() {
-    const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'chat' })
-    cleanUp(() => server.close())
-    await once(server, 'listening')
-    server.on('connection', (socket) => {
-      socket.on('message', (data: Buffer, isBinary) => socket.send(data, { binary: isBinary }))
-    })
-    return serve({ endpoints: [endpoint('web', (server.address() as AddressInfo).port)] })
-  }
-
   const fields = requestFields(
     'CONNECT',
     '/chat',
@@ -181,24 +223,20 @@ describe('WebSockets by extended CONNECT (RFC 8441)', () => {
     ] as const),
   )
   const connectFields = [[':protocol', 'websocket'], ...fields] as const
-  /** A masked text frame of RFC 6455 whose mask is zero. */
-  const message = (text: string): Buffer =>
-    Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)])
-
   it('are carried to a service that knows the upgrade of HTTP/1.1', async () => {
-    const { plane, port } = await gateway()
+    const { plane, port } = await webSockets()
     const client = new FrameClient(port)
     expect((await client.find(({ type, flags }) => type === 4 && flags === 0))?.payload.toString('hex')).toContain(
       '000800000001',
     )
     client.request(1, connectFields, false)
     // Before the answer: what comes early waits.
-    client.data(1, message('early'))
+    client.data(1, messageOf('early'))
     await client.find(({ stream }) => stream === 1)
     expect(client.sections[0]?.fields[0]).toBe(':status: 200')
     expect(client.sections[0]?.fields).toContain('sec-websocket-protocol: chat')
     expect(client.sections[0]?.fields.join()).not.toContain('upgrade')
-    client.data(1, message('late'))
+    client.data(1, messageOf('late'))
     await eventually(() => client.body(1).length === 2 + 5 + 2 + 4)
     expect(client.body(1).toString('latin1')).toBe('\u0081\u0005early\u0081\u0004late')
     expect([...plane.inFlight().values()]).toEqual([1])
@@ -211,7 +249,7 @@ describe('WebSockets by extended CONNECT (RFC 8441)', () => {
   })
 
   it('end at the service when the client resets the stream', async () => {
-    const { plane, port } = await gateway()
+    const { plane, port } = await webSockets()
     const client = new FrameClient(port)
     client.request(1, connectFields, false)
     await client.find(({ stream }) => stream === 1)
@@ -245,7 +283,7 @@ describe('WebSockets by extended CONNECT (RFC 8441)', () => {
   })
 
   it('are not the only protocol that can be asked for, but the only one that is served', async () => {
-    const { port } = await gateway()
+    const { port } = await webSockets()
     const client = new FrameClient(port)
     client.request(1, [[':protocol', 'connect-udp'], ...fields], false)
     expect((await client.response(1)).fields[0]).toBe(':status: 501')
@@ -253,19 +291,8 @@ describe('WebSockets by extended CONNECT (RFC 8441)', () => {
 })
 
 describe('over TLS', () => {
-  async function gateway(handler: Parameters<typeof httpServer>[0]) {
-    const folder = await CertificateFolder.make()
-    cleanUp(() => folder.remove())
-    const certificates = [await folder.put('shop', ['localhost', '127.0.0.1'])]
-    const tls = { certificates, minVersion: '1.2', clientAuth: null, alpn: ['h2', 'http/1.1'] } as const
-    const listener: Listener = { kind: 'edge', name: 'tls', address: { host: '127.0.0.1', port: 0 }, tls }
-    const service = await httpServer(handler)
-    const { port } = await serve({ endpoints: [endpoint('web', service.port)], listeners: [listener] })
-    return { port, ca: folder.authority.cert }
-  }
-
   it('is spoken with clients that choose it, and its requests say so', async () => {
-    const { port, ca } = await gateway((request, response) => response.end(request.headers['x-forwarded-proto']))
+    const { port, ca } = await encrypted((request, response) => response.end(request.headers['x-forwarded-proto']))
     const client = connectHttp2(`https://localhost:${port}`, { ca })
     cleanUp(() => client.destroy())
     const { body } = await ask(client, { ':path': '/' })
@@ -273,7 +300,7 @@ describe('over TLS', () => {
   })
 
   it('carries large bodies both ways', async () => {
-    const { port, ca } = await gateway((request, response) => void request.pipe(response))
+    const { port, ca } = await encrypted((request, response) => void request.pipe(response))
     const client = connectHttp2(`https://localhost:${port}`, { ca })
     cleanUp(() => client.destroy())
     const bytes = Buffer.alloc(3_000_000, 'abcdefg')
@@ -282,7 +309,7 @@ describe('over TLS', () => {
   })
 
   it('is not taken by prior knowledge from clients that chose HTTP/1.1', async () => {
-    const { port, ca } = await gateway((_, response) => response.end('ok'))
+    const { port, ca } = await encrypted((_, response) => response.end('ok'))
     const socket = connectTls({ port, host: '127.0.0.1', servername: 'localhost', ca, ALPNProtocols: ['http/1.1'] })
     let text = ''
     socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')))
@@ -293,7 +320,7 @@ describe('over TLS', () => {
 
   const browserPath = findBrowser()
   it.skipIf(browserPath === null)('is what a browser speaks', async () => {
-    const { port } = await gateway((request, response) => {
+    const { port } = await encrypted((request, response) => {
       response.setHeader('content-type', 'text/html')
       response.end(`<p>${request.url}</p>`)
     })
@@ -312,37 +339,30 @@ describe('over TLS', () => {
 })
 
 describe('clients of others', () => {
-  async function gateway() {
-    const { port } = await httpServer((request, response) => void request.pipe(response))
-    return serve({ endpoints: [endpoint('web', port)] })
-  }
-
   it('curl', async (context) => {
     context.skip(!(await has('curl', '--version')), 'curl is not installed')
-    const { port } = await gateway()
-    const { stdout } = await run('curl', [
-      ...['-s', '--http2-prior-knowledge', '-w', ' %{http_version} %{http_code}', '-d', 'hello'],
-      `http://127.0.0.1:${port}/`,
-    ])
+    const { port } = await mirror()
+    const format = ' %{http_version} %{http_code}'
+    const { stdout } = await run('curl', ['-s', '--http2-prior-knowledge', '-w', format, '-d', 'hello', urlOf(port)])
     expect(stdout).toBe('hello 2 200')
   })
 
   it('nghttp, with padding and priorities', async (context) => {
     context.skip(!(await has('nghttp', '--version')), 'nghttp is not installed')
-    const { port } = await gateway()
-    const { stdout } = await run('nghttp', [...['-b', '100', '-n', '-s', '-m', '20'], `http://127.0.0.1:${port}/`])
+    const { port } = await mirror()
+    const { stdout } = await run('nghttp', ['-b', '100', '-n', '-s', '-m', '20', urlOf(port)])
     expect(stdout.match(/ 200 /g)?.length).toBe(20)
   })
 
   it('h2load, many streams on few connections', async (context) => {
     context.skip(!(await has('h2load', '--version')), 'h2load is not installed')
-    const { port } = await gateway()
-    const { stdout } = await run('h2load', ['-n', '2000', '-c', '4', '-m', '50', `http://127.0.0.1:${port}/`])
+    const { port } = await mirror()
+    const { stdout } = await run('h2load', ['-n', '2000', '-c', '4', '-m', '50', urlOf(port)])
     expect(stdout).toContain('2000 succeeded, 0 failed, 0 errored')
   })
 })
 
 // Sections are written by hand above; this one keeps them honest.
 it('sections by hand are what they say', () => {
-  expect(sectionOf([['a', 'b']]).toString('hex')).toBe('000161' + '0162')
+  expect(sectionOf([['a', 'b']]).toString('hex')).toBe('0001610162')
 })

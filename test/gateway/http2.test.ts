@@ -102,6 +102,22 @@ describe('HTTP/2 with prior knowledge', () => {
     expect((await ask(client, { ':path': '/end' })).body.toString()).toBe('to the end')
   })
 
+  it('carries heads that need more than one frame, and what behind them is small', async () => {
+    const lines = Array.from({ length: 60 }, (_, index) => `X-Large-${index}: ${String(index).repeat(400)}\r\n`).join(
+      '',
+    )
+    const { port: service } = await rawServer(answering(() => `HTTP/1.1 200 OK\r\n${lines}Content-Length: 2\r\n\r\nok`))
+    const { port } = await serve({ endpoints: [endpoint('web', service)] })
+    const client = new FrameClient(port)
+    for (const stream of [1, 3]) {
+      client.request(stream, requestFields('GET', '/'))
+      const { fields, body } = await client.response(stream)
+      expect(fields).toContain(`x-large-59: ${'59'.repeat(400)}`)
+      expect([fields.length, body]).toEqual([63, 'ok'])
+    }
+    expect(client.frames.filter(({ type }) => type === 9).length).toBeGreaterThanOrEqual(2)
+  })
+
   it('passes interim answers', async () => {
     const { port: service } = await rawServer(
       answering(() => `HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n${ok}`),
