@@ -34,6 +34,7 @@ const seen: Parameters<typeof outcomeOf>[0] = {
   tookMs: 1,
   done: nothingDone(),
   load,
+  overHttp2: 1,
   messages,
   processed: ['1', '2'],
   taken: ['0-1', '0-2'],

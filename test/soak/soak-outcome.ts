@@ -39,6 +39,8 @@ interface Seen {
   readonly tookMs: number
   readonly done: Readonly<Record<SoakStep, readonly Taken[]>>
   readonly load: LoadResult
+  /** Of the answered requests. */
+  readonly overHttp2: number
   readonly messages: MessageResult
   readonly processed: readonly string[]
   readonly taken: readonly string[]
@@ -87,6 +89,7 @@ export function outcomeOf(seen: Seen): SoakOutcome {
       ...kindsOf(done[step]),
     ]),
     ['requests answered', String(load.succeeded)],
+    ['of them over HTTP/2', String(seen.overHttp2)],
     ['GETs that failed', String(failed.length)],
     ['POSTs processed twice', String(duplicates.length)],
     ['POSTs acknowledged and lost', String(lost.length)],

@@ -1,12 +1,13 @@
 import { until } from '../support/condition.js'
-import { NumberedLoad } from '../support/numbered-load.js'
+import { Http2Transport } from '../support/http2-transport.js'
+import { NumberedLoad, togetherOf, type LoadResult } from '../support/numbered-load.js'
 import { MessageLoad } from './message-load.js'
 import { isSettled, replicas, type SoakApp, type Version } from './soak-app.js'
 import { soakSteps, stepsOf, type SoakOptions, type SoakStep } from './soak-options.js'
 import { footprintOf, isOfBadCanary, outcomeOf, type Footprint, type SoakOutcome } from './soak-outcome.js'
 import { steps, type Scene, type Taken } from './soak-steps.js'
 
-/** Each has one request under way at the most. */
+/** Of HTTP/1.1, and as many streams of HTTP/2: each has one request under way at the most. */
 const connections = 4
 
 export const nothingDone = (): Record<SoakStep, Taken[]> =>
@@ -20,7 +21,7 @@ export class SoakRun {
   readonly #scene: Scene
   readonly #done = nothingDone()
   readonly #violations: string[] = []
-  readonly #load: NumberedLoad
+  readonly #loads: readonly NumberedLoad[]
   readonly #messages: MessageLoad
   /** Which of its kinds a step begins with: a short soak does not have all of them. */
   readonly #offset: number
@@ -35,16 +36,13 @@ export class SoakRun {
     this.#say = say
     this.#offset = Math.floor(random() * 60)
     const port = soak.app.gatewayPort
-    const pauseMs = (1000 * connections) / options.rate
-    this.#load = new NumberedLoad({
-      port,
-      path: '/work',
-      connections,
-      postEvery: 4,
-      maxRequests: 20_000_000,
-      pauseMs,
-    })
-    this.#messages = new MessageLoad({ url: `ws://127.0.0.1:${port}/work`, clients: connections, pauseMs })
+    const pauseMs = (2 * 1000 * connections) / options.rate
+    const load = { port, path: '/work', connections, postEvery: 4, maxRequests: 20_000_000, pauseMs }
+    this.#loads = [
+      new NumberedLoad(load),
+      new NumberedLoad({ ...load, prefix: 'h2-', transport: new Http2Transport(port) }),
+    ]
+    this.#messages = new MessageLoad({ url: `ws://127.0.0.1:${port}/work`, clients: connections, pauseMs: pauseMs / 2 })
     this.#scene = {
       soak,
       random,
@@ -79,7 +77,7 @@ export class SoakRun {
   /** A step that does not come to its end ends the run, and so rejects. */
   async #take(step: SoakStep): Promise<void> {
     const startedAt = Date.now()
-    const failuresBefore = this.#load.failures.failedOther.length
+    const failedBefore = new Set(this.#failures().failedOther)
     const { deaths = 0, ...taken } = await steps[step](this.#scene, this.#offset + this.#done[step].length)
     this.#done[step].push({ ...taken, deaths, tookMs: Date.now() - startedAt })
     this.#serving = taken.serves
@@ -87,11 +85,19 @@ export class SoakRun {
     const answer = await this.#soak.app.fetch('/work')
     const version = answer.status === 200 ? (JSON.parse(answer.body) as { version: string }).version : answer.body
     if (version !== taken.serves) this.#violations.push(`after ${name} ${version} serves and not ${taken.serves}`)
-    const failed = this.#load.failures.failedOther.slice(failuresBefore).filter((each) => !isOfBadCanary(each))
+    const failed = this.#failures().failedOther.filter((each) => !failedBefore.has(each) && !isOfBadCanary(each))
     // Nobody may send a POST twice: one that an instance had begun when it died is lost, and its client is told.
-    const mayFail = deaths * connections
+    const mayFail = deaths * connections * this.#loads.length
     const wrong = [...failed.slice(mayFail), ...failed.slice(0, mayFail).filter((each) => !isLostWithAnInstance(each))]
     this.#wrongPosts.push(...wrong.map((failure) => `${failure} in ${name}`))
+  }
+
+  #failures(): Pick<LoadResult, 'failedIdempotent' | 'failedOther'> {
+    const failures = this.#loads.map((load) => load.failures)
+    return {
+      failedIdempotent: failures.flatMap(({ failedIdempotent }) => failedIdempotent),
+      failedOther: failures.flatMap(({ failedOther }) => failedOther),
+    }
   }
 
   async #explain(broke: string): Promise<void> {
@@ -108,21 +114,23 @@ export class SoakRun {
   }
 
   #progress(done: number, of: number, startedAt: number): void {
-    const { failedIdempotent, failedOther } = this.#load.failures
+    const { failedIdempotent, failedOther } = this.#failures()
+    const answered = this.#loads.reduce((sum, { count }) => sum + count, 0)
     const seconds = Math.round((Date.now() - startedAt) / 1000)
     const counts = soakSteps.map((step) => `${this.#done[step].length} × ${step}`).join(', ')
     const gets = failedIdempotent.filter((failure) => !isOfBadCanary(failure)).length
     const posts = failedOther.filter((failure) => !isOfBadCanary(failure)).length
     const wrong = this.#messages.wrong.length + this.#violations.length + this.#wrongPosts.length
     this.#say(
-      `${seconds} s: ${done}/${of} (${counts}); ${this.#load.count} answered, failed ${gets} GET, ${posts} POST; ` +
+      `${seconds} s: ${done}/${of} (${counts}); ${answered} answered, failed ${gets} GET, ${posts} POST; ` +
         `${this.#messages.count} messages; ${wrong} wrong`,
     )
   }
 
   async #end(before: Footprint, startedAt: number, isCutShort: boolean): Promise<SoakOutcome> {
     const { app, control } = this.#soak
-    const load = await this.#load.stop()
+    const loads = await Promise.all(this.#loads.map((one) => one.stop()))
+    const load = togetherOf(loads)
     const messages = await this.#messages.stop()
     const status = await control.status()
     const wanted = 1 + 1 + 2 + replicas
@@ -141,6 +149,7 @@ export class SoakRun {
       tookMs: Date.now() - startedAt,
       done: this.#done,
       load,
+      overHttp2: loads[1]?.succeeded ?? 0,
       messages,
       processed: this.#soak.taken('processed'),
       taken: this.#soak.taken('messages'),
