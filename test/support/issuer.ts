@@ -1,5 +1,6 @@
+import { createHash, randomUUID } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 
@@ -12,6 +13,9 @@ export class Issuer {
   /** It takes connections and answers nobody. */
   isAway = false
   #held: Promise<void> = Promise.resolve()
+  /** What the ID token says instead of what it should. */
+  idToken: JWTPayload = {}
+  readonly #codes = new Map<string, URLSearchParams>()
   readonly #keys = new Map<string, KeyPair>()
   readonly #server: Server
 
@@ -23,7 +27,22 @@ export class Issuer {
       }
       response.setHeader('content-type', 'application/json')
       if (request.url === '/.well-known/openid-configuration') {
-        response.end(JSON.stringify({ issuer: this.url, jwks_uri: `${this.url}/keys` }))
+        response.end(
+          JSON.stringify({
+            issuer: this.url,
+            jwks_uri: `${this.url}/keys`,
+            authorization_endpoint: `${this.url}/authorize`,
+            token_endpoint: `${this.url}/token`,
+          }),
+        )
+        return
+      }
+      if (request.url?.startsWith('/authorize?') === true) {
+        this.#authorize(new URL(request.url, this.url).searchParams, response)
+        return
+      }
+      if (request.url === '/token') {
+        void this.#redeem(request, response)
         return
       }
       this.asked++
@@ -58,7 +77,7 @@ export class Issuer {
     return new SignJWT({ sub: 'alice', scope: 'read', ...claims })
       .setProtectedHeader({ alg: 'ES256', kid })
       .setIssuer(this.url)
-      .setAudience('shop')
+      .setAudience(claims.aud ?? 'shop')
       .setExpirationTime('5m')
       .sign(pair.privateKey)
   }
@@ -73,6 +92,41 @@ export class Issuer {
   async close(): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  /** Everybody is let in at once, as alice. */
+  #authorize(query: URLSearchParams, response: ServerResponse): void {
+    const code = randomUUID()
+    this.#codes.set(code, query)
+    const back = new URL(query.get('redirect_uri') ?? '')
+    back.searchParams.set('code', code)
+    back.searchParams.set('state', query.get('state') ?? '')
+    back.searchParams.set('iss', this.url)
+    response.writeHead(302, { location: back.href }).end()
+  }
+
+  /** RFC 6749 section 4.1.3 with RFC 7636 section 4.6: a code is good once, for who asked for it. */
+  async #redeem(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const form = new URLSearchParams(Buffer.concat(await request.toArray()).toString())
+    const code = form.get('code') ?? ''
+    const asked = this.#codes.get(code)
+    this.#codes.delete(code)
+    const challenge = createHash('sha256')
+      .update(form.get('code_verifier') ?? '')
+      .digest('base64url')
+    const isRight =
+      form.get('grant_type') === 'authorization_code' &&
+      asked?.get('code_challenge_method') === 'S256' &&
+      asked.get('code_challenge') === challenge &&
+      asked.get('redirect_uri') === form.get('redirect_uri') &&
+      request.headers.authorization === `Basic ${Buffer.from('shop:client-secret').toString('base64')}`
+    if (!isRight) {
+      response.writeHead(400).end(JSON.stringify({ error: 'invalid_grant' }))
+      return
+    }
+    const [kid = ''] = this.#keys.keys()
+    const claims = { nonce: asked.get('nonce') ?? '', email: 'alice@shop.test', ...this.idToken }
+    response.end(JSON.stringify({ access_token: 'a', token_type: 'Bearer', id_token: await this.token(kid, claims) }))
   }
 
   #publicKeys(): Promise<object[]> {

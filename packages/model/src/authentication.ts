@@ -7,6 +7,7 @@ export type AuthenticatorSpec =
   | ApiKeysAuthenticatorSpec
   | BasicAuthenticatorSpec
   | ExternalAuthenticatorSpec
+  | LoginAuthenticatorSpec
 
 /** What all have that find out who it is by themselves. */
 interface FindsIdentity {
@@ -122,6 +123,24 @@ export interface RouteAuth {
   readonly scopes: readonly string[]
   /** Each must have one of its values. */
   readonly claims: readonly { readonly claim: string; readonly values: readonly string[] }[]
+}
+
+/** Login for browsers: OpenID Connect, code flow with PKCE. */
+export interface LoginAuthenticatorSpec extends FindsIdentity {
+  readonly kind: 'login'
+  readonly issuer: string
+  readonly isInsecure: boolean
+  readonly clientId: string
+  /** The file with the client's secret; null: it has none. */
+  readonly clientSecretPath: string | null
+  /** The file with the secrets that cookies are sealed by, a line each, the newest first. */
+  readonly cookieSecretPath: string
+  readonly scopes: readonly string[]
+  readonly sessionMs: number
+  /** `callback` and `logout` are below it. */
+  readonly path: string
+  /** Scheme, host and port as browsers see them; null: as the request says. */
+  readonly origin: string | null
 }
 
 /** With this begins every key that Pando makes, so that it is found where it should not be. */

@@ -7,6 +7,7 @@ import {
   type GatewayTraffic,
   type Listener,
 } from '@pando/model'
+import { loginRoutes } from './login-routes.js'
 import { withAuth } from './route-auth.js'
 import { edgeListenersOf } from './edge-listeners.js'
 
@@ -45,10 +46,11 @@ export function gatewayConfigOf(
       { ...own, name, address: { ...address, host: containers.gateway }, from: containers.subnet },
     ]
   })
+  const routes = services.flatMap((service) => service.routes.map((route) => withAuth(route, app.gateway)))
   return {
     app: app.name,
     listeners: [...edgeListenersOf(app, files.localCertificate), ...listeners],
-    routes: services.flatMap((service) => service.routes.map((route) => withAuth(route, app.gateway))),
+    routes: [...routes, ...loginRoutes(app.gateway.authenticators ?? {}, routes)],
     ...(app.gateway.authenticators === undefined ? {} : { authenticators: app.gateway.authenticators }),
     services: services.map(({ name, revision, balancer, resilience, autoscale }) => ({
       name,

@@ -1,4 +1,5 @@
 import type { AuthenticatorSpec, ClaimHeader, GatewaySpec, JwtKeySource, RouteAuth } from '@pando/model'
+import { renderLogin } from './login.js'
 import { formatDuration, formatSize } from './units.js'
 
 /** As it would be written; `plain` keeps text from being taken for a variable. */
@@ -47,6 +48,8 @@ function renderOne(spec: AuthenticatorSpec, plain: (text: string) => string): ob
       }
     case 'basic':
       return { file: plain(spec.path), ...renderIdentity(spec, plain) }
+    case 'login':
+      return { ...renderLogin(spec, plain), ...renderIdentity(spec, plain) }
     case 'external':
       return {
         url: plain(spec.url),

@@ -92,6 +92,34 @@ const external = z.strictObject({
   allow_http: allowHttp(),
 })
 
+const login = z.strictObject({
+  issuer: filled('an issuer').describe('The OpenID provider; it says by discovery where everything is.'),
+  client_id: filled('the id of a client').describe('What the provider knows this app as.'),
+  client_secret: filled('a file')
+    .optional()
+    .describe('A file with the secret that goes with it. Default: the client has none.'),
+  cookie_secret: filled('a file').describe(
+    'A file with a secret of 32 bytes or more that cookies are encrypted with. Several: a line each, the newest first.',
+  ),
+  scopes: z
+    .array(filled('a scope'))
+    .min(1)
+    .max(50)
+    .optional()
+    .describe('What is asked of the provider. Default: openid.'),
+  session: durationOfAtLeast(60_000).optional().describe('How long a login lasts. Default: 8h.'),
+  path: filled('a path')
+    .optional()
+    .describe('callback and logout are below it. Default: /_pando/login/ and the name of the authenticator.'),
+  origin: filled('an address')
+    .optional()
+    .describe(
+      'Scheme, host and port that browsers see, where something stands before the gateway. Default: those of the request.',
+    ),
+  ...identityFields,
+  allow_http: allowHttp(),
+})
+
 const authenticator = z
   .strictObject({
     jwt: jwt.optional().describe('Signed tokens.'),
@@ -100,6 +128,7 @@ const authenticator = z
       .optional()
       .describe('Keys that pando key create makes.'),
     basic: basic.optional().describe('Names and passwords.'),
+    login: login.optional().describe('Login for browsers, by OpenID Connect.'),
     external: external.optional().describe('Somebody else decides, asked over HTTP.'),
   })
   .meta({ id: 'authenticator', description: 'One way to find out who a request comes from: just one of these.' })
@@ -150,3 +179,4 @@ export type AuthenticatorInput = z.infer<typeof authenticator>
 export type RouteAuthInput = z.infer<typeof routeAuth>
 export type IdentityInput = Pick<z.infer<typeof jwt>, 'headers' | 'forward'>
 export type JwtInput = z.infer<typeof jwt>
+export type LoginInput = z.infer<typeof login>

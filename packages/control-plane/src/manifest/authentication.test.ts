@@ -121,11 +121,54 @@ describe('authenticators', () => {
     ['{ api_keys: { header: ^"a b" } }', '.api_keys.header', 'not the name of a header'],
     ['{ external: { url: ^"ftp://a" } }', '.external.url', 'https'],
     ['{ external: { url: "https://a", to_client: [^Content-Length] } }', '.external.to_client[0]', 'connection'],
+    ['{ login: { issuer: "https://a", client_id: c, cookie_secret: k, scopes: ^[email] } }', '.login.scopes', 'openid'],
+    ['{ login: { issuer: "https://a", client_id: c, cookie_secret: k, path: ^/../x } }', '.login.path', 'plain path'],
+    [
+      '{ login: { issuer: "https://a", client_id: c, cookie_secret: k, origin: ^"https://a/b" } }',
+      '.login.origin',
+      'origin',
+    ],
+    ['{ ^login: { issuer: "https://a", client_id: c } }', '.login.cookie_secret', 'missing'],
   ])('has a mistake at the mark: %s', (marked, path, message) => {
     const found = mistakes(marked.replace('^', ''))
     expect(found).toHaveLength(1)
     expect(found[0]).toContain(`8:${'    x: '.length + marked.indexOf('^') + 1} gateway.authenticators.x${path}: `)
     expect(found[0]).toContain(message)
+  })
+
+  it('login, with a route of its own on the hosts that ask for it', () => {
+    const login = '{ login: { issuer: "https://i.test", client_id: shop, cookie_secret: ./secret } }'
+    expect(readOne(login)).toEqual({
+      kind: 'login',
+      name: 'x',
+      issuer: 'https://i.test',
+      isInsecure: false,
+      clientId: 'shop',
+      clientSecretPath: null,
+      cookieSecretPath: '/app/secret',
+      scopes: ['openid'],
+      sessionMs: 28_800_000,
+      path: '/_pando/login/x',
+      origin: null,
+      claimHeaders: [],
+      forwardsCredential: false,
+    })
+    const routesOf = (routes: string): readonly object[] =>
+      gatewayConfigOf(appOf(gateway(login, routes)), new Map(), {
+        accessLog: '',
+        localCertificate: { cert: '', key: '' },
+      }).routes.slice(1)
+    expect(routesOf('[{ host: a.test, path: /, auth: x }]')).toMatchObject([
+      {
+        name: 'login/x',
+        hosts: ['a.test'],
+        matches: [{ path: { type: 'prefix', value: '/_pando/login/x' } }],
+        backends: [],
+        auth: { anyOf: ['x'] },
+      },
+    ])
+    expect(routesOf('[{ path: /, auth: x }]')).toMatchObject([{ hosts: [] }])
+    expect(routesOf('[/]')).toEqual([])
   })
 
   it('cannot be called none', () => {
@@ -209,6 +252,8 @@ gateway:
     k: { jwt: { keys: k, audience: "*", cookie: c, forward: false } }
     s: { jwt: { secret: k, audience: a } }
     u: { jwt: { issuer: i, audience: a, jwks: "https://i.test/k", max_token: 4K } }
+    l: { login: { issuer: "https://i.test", client_id: c, client_secret: s, cookie_secret: k, scopes: [openid, email], session: 1h, path: /l, origin: "https://a.test", headers: { X-U: sub } } }
+    m: { login: { issuer: "https://i.test", client_id: c, cookie_secret: k } }
     e: { external: { url: "https://e.test/$$x", send: [A], to_service: [B], to_client: [C], subject: B, fail_open: true } }
 `
   const app = appOf(text)

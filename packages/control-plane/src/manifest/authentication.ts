@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import {
   type AuthenticatorSpec,
-  type ClaimHeader,
   type JwtAlgorithm,
   type JwtKeySource,
   publicKeyAlgorithms,
@@ -9,15 +8,13 @@ import {
   sharedSecretAlgorithms,
   whyFixed,
 } from '@pando/model'
-import type { AuthenticatorInput, IdentityInput, JwtInput, RouteAuthInput } from './authentication-schema.js'
-import type { Path } from './source.js'
-import { isMistake, parseDuration, parseSize, quote } from './units.js'
-
-type Report = (path: Path, message: string, hint?: string) => void
+import type { AuthenticatorInput, JwtInput, RouteAuthInput } from './authentication-schema.js'
+import { checkAddress, ms, readIdentity, type Report } from './authentication-values.js'
+import { readLogin } from './login.js'
+import { isMistake, parseSize, quote } from './units.js'
 
 const longestSkewMs = 300_000
-const mostHyphens = 5
-const kinds = ['jwt', 'api_keys', 'basic', 'external'] as const
+const kinds = ['jwt', 'api_keys', 'basic', 'external', 'login'] as const
 
 /** Authenticators as written, made whole; their files are seen from `folder`. Mistakes are reported. */
 export function readAuthenticators(
@@ -70,6 +67,8 @@ function readAuthenticator(
       const basic = written.basic ?? { file: '' }
       return { kind, name, path: resolve(folder, basic.file), ...readIdentity(basic, false, report) }
     }
+    case 'login':
+      return readLogin(name, written.login, folder, report)
     case 'external': {
       const external = written.external ?? { url: '' }
       const isInsecure = String(external.allow_http) === 'true'
@@ -159,47 +158,6 @@ function readKeys(input: JwtInput, folder: string, report: Report): JwtKeySource
   return { from: 'discovery', issuer: input.issuer ?? '', ...remote }
 }
 
-function readIdentity(
-  { headers, forward }: IdentityInput,
-  forwards: boolean,
-  report: Report,
-): { readonly claimHeaders: readonly ClaimHeader[]; readonly forwardsCredential: boolean } {
-  for (const header of Object.keys(headers ?? {})) {
-    const lower = header.toLowerCase()
-    const fixed =
-      whyFixed(header, 'request') ??
-      (lower === 'authorization' || lower === 'cookie' ? 'it has the credential of the client' : null) ??
-      (header.split('-').length > mostHyphens + 1 ? `a name has at most ${mostHyphens} hyphens` : null)
-    if (fixed !== null) report(['headers', header], `${quote(header)} cannot tell who it is: ${fixed}`)
-  }
-  return {
-    claimHeaders: Object.entries(headers ?? {}).map(([header, claim]) => ({ claim, header })),
-    forwardsCredential: forward === undefined ? forwards : String(forward) === 'true',
-  }
-}
-
-/** Whoever is between could decide who gets in. */
-function checkAddress(text: string, isInsecure: boolean, report: (message: string, hint?: string) => void): void {
-  let url: URL
-  try {
-    url = new URL(text)
-  } catch {
-    report(`${quote(text)} is not an address`, 'write for example https://issuer.example.org')
-    return
-  }
-  if (url.username !== '' || url.password !== '') report('an address has no password in it here')
-  if (url.protocol === 'https:') return
-  if (url.protocol !== 'http:') report(`${quote(text)} is not an address of https`)
-  else if (!isInsecure && !/^(localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname)) {
-    report('plain http is for this machine only', 'write https, or allow_http: true where the network is trusted')
-  }
-}
-
 function listOf(value: string | readonly string[]): readonly string[] {
   return typeof value === 'string' ? [value] : value
-}
-
-function ms(value: string | number | undefined, fallback: number): number {
-  const parsed = value === undefined ? fallback : parseDuration(value)
-  return isMistake(parsed) ? fallback : parsed
 }

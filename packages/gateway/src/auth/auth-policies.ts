@@ -11,6 +11,7 @@ import { ExternalAuthenticator } from './external.js'
 import { strippingEdit } from './identity-edit.js'
 import { JwtAuthenticator } from './jwt-authenticator.js'
 import { openKeys } from './keys/open-keys.js'
+import { LoginAuthenticator } from './login/login-authenticator.js'
 
 /** The authenticators of a worker, and who gets in by them. One whose description did not change keeps its keys and what it remembers. */
 export class AuthPolicies implements PolicyKind {
@@ -81,6 +82,8 @@ export class AuthPolicies implements PolicyKind {
         return new BasicAuthenticator(spec, context)
       case 'external':
         return new ExternalAuthenticator(spec, context)
+      case 'login':
+        return new LoginAuthenticator(spec, context)
       default:
         throw new Error('it is of a kind that this gateway does not know')
     }

@@ -10,11 +10,17 @@ export interface FetchLimits {
   readonly isInsecure: boolean
 }
 
+export interface Posted {
+  /** Form-encoded. */
+  readonly form: string
+  readonly authorization: string | null
+}
+
 /**
- * Gets a small document: one request on a connection of its own, and 200 is the only answer that counts. Redirects are not followed, as
+ * Gets a small document, or what a form is answered with: one request on a connection of its own, and 200 is the only answer that counts. Redirects are not followed, as
  * who may redirect may choose the keys. Rejects with a sentence.
  */
-export function fetchDocument(address: string, limits: FetchLimits): Promise<Buffer> {
+export function fetchDocument(address: string, limits: FetchLimits, posted: Posted | null = null): Promise<Buffer> {
   const wrong = whyNotFetched(address, limits.isInsecure)
   if (wrong !== null) return Promise.reject(new Error(wrong))
   const url = new URL(address)
@@ -22,7 +28,18 @@ export function fetchDocument(address: string, limits: FetchLimits): Promise<Buf
   return new Promise((resolve, reject) => {
     const request = send(url, {
       agent: false,
-      headers: { accept: 'application/json', connection: 'close' },
+      method: posted === null ? 'GET' : 'POST',
+      headers: {
+        accept: 'application/json',
+        connection: 'close',
+        ...(posted === null
+          ? {}
+          : {
+              'content-type': 'application/x-www-form-urlencoded',
+              'content-length': Buffer.byteLength(posted.form),
+              ...(posted.authorization === null ? {} : { authorization: posted.authorization }),
+            }),
+      },
       signal: AbortSignal.timeout(limits.timeoutMs),
     })
     const fail = (reason: string): void => {
@@ -51,7 +68,7 @@ export function fetchDocument(address: string, limits: FetchLimits): Promise<Buf
         else fail('the answer ended too early')
       })
     })
-    request.end()
+    request.end(posted?.form)
   })
 }
 

@@ -1,0 +1,296 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto'
+import type { LoginAuthenticatorSpec } from '@pando/model'
+import type { OwnAnswer } from '../../http1/own-answer.js'
+import type { PolicyRequest } from '../../policy/route-policy.js'
+import type { Authenticator, AuthenticatorContext, Identified, Outcome } from '../authenticator.js'
+import { cookieLineWithout, cookiesOf } from '../credentials.js'
+import { identityLines, strippingEdit } from '../identity-edit.js'
+import { claimAt, type Claims, scopesOf } from '../jwt/claims.js'
+import { WatchedFile } from '../keys/watched-file.js'
+import { Recent } from '../recent.js'
+import { CookieSeal } from './cookie-seal.js'
+import { type LoginAttempt, Provider } from './provider.js'
+
+/** A login that takes longer begins anew. */
+const attemptMs = 600_000
+const mostAttempts = 5
+const longestReturn = 2_000
+/** What browsers keep of one cookie, with its name and attributes (RFC 6265 section 6.1). */
+const longestCookie = 3_800
+const rememberedSessions = 1_024
+/** Of the token itself, not of who it is about. */
+const protocolClaims = new Set([
+  'iss',
+  'aud',
+  'exp',
+  'iat',
+  'nbf',
+  'nonce',
+  'azp',
+  'at_hash',
+  'c_hash',
+  's_hash',
+  'jti',
+])
+
+interface Attempt extends LoginAttempt {
+  readonly returnTo: string
+  readonly expiresAt: number
+}
+
+interface Session {
+  readonly claims: Claims
+  readonly expiresAt: number
+}
+
+/**
+ * Login for browsers by OpenID Connect. Everything that is remembered of a login is in cookies which only the gateway can read, so that every worker
+ * knows it and a restart loses nothing:
+ *
+ *   page ─ no session ─▶ provider, with state, nonce and PKCE; a cookie keeps them ─▶ callback ─ cookie and state agree ─▶ session cookie, back to the page
+ */
+export class LoginAuthenticator implements Authenticator {
+  readonly name: string
+  readonly challenge = null
+  readonly #spec: LoginAuthenticatorSpec
+  readonly #context: AuthenticatorContext
+  readonly #provider: Provider
+  readonly #files: readonly WatchedFile[]
+  readonly #sessions = new Recent<Session>(rememberedSessions)
+  #seal: CookieSeal | null = null
+  #clientSecret: string | null = null
+
+  constructor(spec: LoginAuthenticatorSpec, context: AuthenticatorContext) {
+    this.name = spec.name
+    this.#spec = spec
+    this.#context = context
+    const files = [
+      new WatchedFile(
+        spec.cookieSecretPath,
+        (bytes) => {
+          this.#seal = new CookieSeal(bytes, `pando login ${context.realm} ${spec.name}`)
+          this.#sessions.clear()
+        },
+        context.onTrouble,
+      ),
+    ]
+    if (spec.clientSecretPath !== null) {
+      const take = (bytes: Buffer): void => {
+        this.#clientSecret = bytes.toString('utf8').trim()
+      }
+      files.push(new WatchedFile(spec.clientSecretPath, take, context.onTrouble))
+    }
+    this.#files = files
+    this.#provider = new Provider(spec, {
+      secret: () => this.#clientSecret,
+      now: context.now,
+      onTrouble: context.onTrouble,
+    })
+  }
+
+  authenticate(request: PolicyRequest): Outcome | Promise<Outcome> {
+    const { path } = this.#spec
+    const here = request.path
+    if (here === `${path}/callback`) return this.#finish(request)
+    if (here === `${path}/logout`) return { kind: 'answered', answer: this.#logout(request) }
+    // Nothing else of that path is a service's.
+    if (here === path || here.startsWith(`${path}/`))
+      return { kind: 'answered', answer: problem(404, 'no_route', 'There is nothing here.') }
+    const session = this.#sessionOf(request)
+    if (session !== null) return this.#identify(session, request)
+    if (this.#provider.metadata !== null) return null
+    return this.#provider.refresh()?.then(() => null) ?? null
+  }
+
+  /** A page is sent to the provider; what a program asks for gets 401, as it could do nothing with a login page. */
+  invite(request: PolicyRequest): OwnAnswer | null {
+    const isPage =
+      request.method === 'GET' &&
+      (request.header('sec-fetch-mode') ?? 'navigate') === 'navigate' &&
+      (request.header('accept') ?? '').includes('text/html')
+    if (!isPage) return null
+    const origin = this.#originOf(request)
+    const attempt: Attempt = {
+      state: randomBytes(32).toString('base64url'),
+      nonce: randomBytes(32).toString('base64url'),
+      verifier: randomBytes(32).toString('base64url'),
+      redirectUri: `${origin}${this.#spec.path}/callback`,
+      returnTo: returnPath(request),
+      expiresAt: this.#context.now() + attemptMs,
+    }
+    const location = this.#provider.authorizationUrl(attempt)
+    const name = this.#attemptName(request, attempt.state)
+    const value = this.#sealOrThrow().seal(name, attempt)
+    const cookies = [...this.#spareAttempts(request), this.#cookie(request, name, value, attemptMs)]
+    return redirect(location, cookies)
+  }
+
+  close(): void {
+    this.#provider.close()
+    for (const file of this.#files) file.close()
+  }
+
+  async #finish(request: PolicyRequest): Promise<Outcome> {
+    const query = new URLSearchParams(request.query)
+    const state = query.get('state') ?? ''
+    const name = this.#attemptName(request, state)
+    const attempt = this.#attemptOf(request, name, state)
+    const clear = this.#cookie(request, name, '', 0)
+    if (attempt === null) {
+      const detail = 'This login was not begun in this browser, or took too long. Go back to the page and begin again.'
+      return { kind: 'answered', answer: problem(400, 'bad_request', detail) }
+    }
+    const issuer = query.get('iss')
+    const error = query.get('error')
+    const code = query.get('code')
+    // RFC 9207: an answer of another provider.
+    if ((issuer !== null && issuer !== this.#spec.issuer) || (error === null && code === null)) {
+      return {
+        kind: 'answered',
+        answer: problem(400, 'bad_request', 'The answer is not that of the provider.', [clear]),
+      }
+    }
+    if (error !== null) {
+      const detail = `The provider did not let you in: ${error.slice(0, 100)}`
+      return { kind: 'answered', answer: problem(403, 'forbidden', detail, [clear]) }
+    }
+    if (this.#provider.metadata === null) await this.#provider.refresh()
+    const claims = await this.#provider.redeem(code ?? '', attempt)
+    const session: Session = { claims: this.#kept(claims), expiresAt: this.#context.now() + this.#spec.sessionMs }
+    const sessionName = this.#sessionName(request)
+    const value = this.#sealOrThrow().seal(sessionName, session)
+    if (value.length > longestCookie) throw new Error('what the provider says of them does not fit into a cookie')
+    const cookies = [clear, this.#cookie(request, sessionName, value, this.#spec.sessionMs)]
+    return { kind: 'answered', answer: redirect(attempt.returnTo, cookies) }
+  }
+
+  #logout(request: PolicyRequest): OwnAnswer {
+    // Another site's page could log somebody out.
+    if (request.header('sec-fetch-site') === 'cross-site') return problem(403, 'forbidden', 'Another site asks for it.')
+    const end = this.#provider.metadata?.endSessionEndpoint ?? null
+    let location = '/'
+    if (end !== null) {
+      const url = new URL(end)
+      url.searchParams.set('client_id', this.#spec.clientId)
+      location = url.href
+    }
+    return redirect(location, [this.#cookie(request, this.#sessionName(request), '', 0)])
+  }
+
+  #sessionOf(request: PolicyRequest): Session | null {
+    const name = this.#sessionName(request)
+    const cookies = cookiesOf(request, name)
+    // A second one is somebody's who could set cookies for this name: neither is believed.
+    if (cookies.length !== 1) return null
+    const [value] = cookies
+    let session = this.#sessions.get(value)
+    if (session === undefined) {
+      const opened = this.#sealOrThrow().open(name, value)
+      if (opened === null) return null
+      session = opened as unknown as Session
+      this.#sessions.set(value, session)
+    }
+    return this.#context.now() < session.expiresAt ? session : null
+  }
+
+  #identify({ claims }: Session, request: PolicyRequest): Identified {
+    const { claimHeaders, forwardsCredential } = this.#spec
+    const prefix = this.#prefix(request)
+    const cookies = forwardsCredential ? '' : cookieLineWithout(request, (name) => name.startsWith(prefix))
+    const stripped = forwardsCredential ? this.#context.stripped : [...this.#context.stripped, 'cookie']
+    return {
+      kind: 'identified',
+      identity: { kind: 'login', subject: String(claims['sub']), claims },
+      scopes: scopesOf(claims),
+      request: strippingEdit(stripped, cookies + identityLines(claimHeaders, claims)),
+    }
+  }
+
+  /** As much as fits into a cookie: all that is said of them, else what services are told. */
+  #kept(claims: Claims): Claims {
+    const all = Object.fromEntries(Object.entries(claims).filter(([name]) => !protocolClaims.has(name)))
+    if (JSON.stringify(all).length * 1.4 < longestCookie) return all
+    const told = this.#spec.claimHeaders.map(({ claim }) => [claim, claimAt(claims, claim)])
+    return { ...Object.fromEntries(told), sub: claims['sub'] }
+  }
+
+  #attemptOf(request: PolicyRequest, name: string, state: string): Attempt | null {
+    const cookies = cookiesOf(request, name)
+    if (cookies.length !== 1 || state === '') return null
+    const attempt = this.#sealOrThrow().open(name, cookies[0]) as unknown as Attempt | null
+    if (attempt === null || this.#context.now() >= attempt.expiresAt) return null
+    const [a, b] = [Buffer.from(attempt.state), Buffer.from(state)]
+    return a.length === b.length && timingSafeEqual(a, b) ? attempt : null
+  }
+
+  /** Each tab has its own; when there are too many, those that were left go. */
+  #spareAttempts(request: PolicyRequest): string[] {
+    const prefix = `${this.#prefix(request)}-`
+    const names = (request.header('cookie') ?? '').split(/[;,]/).map((pair) => pair.split('=', 1)[0].trim())
+    const attempts = names.filter((name) => name.startsWith(prefix) && /^[\w-]+$/.test(name))
+    return attempts.length < mostAttempts ? [] : attempts.slice(0, 20).map((name) => this.#cookie(request, name, '', 0))
+  }
+
+  #originOf(request: PolicyRequest): string {
+    if (this.#spec.origin !== null) return this.#spec.origin
+    const host = request.header('host') ?? ''
+    if (!/^[A-Za-z0-9.-]+(:\d{1,5})?$|^\[[0-9A-Fa-f:.]+\](:\d{1,5})?$/.test(host))
+      throw new Error('the request has no host to come back to')
+    return `${request.listener.isSecure ? 'https' : 'http'}://${host}`
+  }
+
+  #isSecure(request: PolicyRequest): boolean {
+    return this.#spec.origin === null ? request.listener.isSecure : this.#spec.origin.startsWith('https:')
+  }
+
+  /** `__Host-`: the browser takes it over TLS from this very host only (RFC 6265bis section 4.1.3.2). */
+  #prefix(request: PolicyRequest): string {
+    return `${this.#isSecure(request) ? '__Host-' : ''}pando-${this.name}`
+  }
+
+  #sessionName(request: PolicyRequest): string {
+    return this.#prefix(request)
+  }
+
+  #attemptName(request: PolicyRequest, state: string): string {
+    return `${this.#prefix(request)}-${state.replace(/[^\w-]/g, '').slice(0, 12)}`
+  }
+
+  /** Of no age: taken back. */
+  #cookie(request: PolicyRequest, name: string, value: string, ageMs: number): string {
+    const secure = this.#isSecure(request) ? '; Secure' : ''
+    return `${name}=${value}; Path=/; Max-Age=${Math.floor(ageMs / 1000)}; HttpOnly; SameSite=Lax${secure}`
+  }
+
+  #sealOrThrow(): CookieSeal {
+    if (this.#seal === null) throw new Error(`there is no secret for cookies: ${this.#files[0].trouble ?? ''}`)
+    return this.#seal
+  }
+}
+
+/** Where they wanted to go, on this very origin: `//host` and `/\host` would lead elsewhere. */
+function returnPath({ path, query }: PolicyRequest): string {
+  const target = query === '' ? path : `${path}?${query}`
+  return /^\/(?![/\\])[\u0021-\u007e]*$/.test(target) && target.length <= longestReturn ? target : '/'
+}
+
+function redirect(location: string, cookies: readonly string[]): OwnAnswer {
+  return {
+    kind: 'response',
+    status: 303,
+    headers: [
+      ['Location', location],
+      ['Cache-Control', 'no-store'],
+      ...cookies.map((cookie) => ['Set-Cookie', cookie] as const),
+    ],
+  }
+}
+
+function problem(
+  status: number,
+  reason: 'bad_request' | 'forbidden' | 'no_route',
+  detail: string,
+  cookies: readonly string[] = [],
+): OwnAnswer {
+  return { kind: 'problem', reason, status, detail, headers: cookies.map((cookie) => ['Set-Cookie', cookie]) }
+}

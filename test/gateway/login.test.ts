@@ -1,0 +1,310 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LoginAuthenticatorSpec } from '@pando/model'
+import { describe, expect, it } from 'vitest'
+import { Issuer } from '../support/issuer.js'
+import { answering, cleanUp, endpoint, rawServer, route, serve } from './plane.js'
+
+interface Answer {
+  readonly status: number
+  readonly location: string
+  readonly body: string
+}
+
+/** As much of a browser as a login needs: it keeps cookies, and follows redirects when told to. */
+class Browser {
+  readonly cookies = new Map<string, string>()
+  /** What was set last, with its attributes. */
+  readonly set: string[] = []
+  readonly #port: number
+
+  constructor(port: number) {
+    this.#port = port
+  }
+
+  get(path: string, headers: Record<string, string> = { accept: 'text/html' }): Promise<Answer> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const url = new URL(path.startsWith('http') ? path : `http://127.0.0.1:${this.#port}`)
+    const isOurs = url.port === String(this.#port)
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          host: url.hostname,
+          port: url.port,
+          path: path.startsWith('http') ? url.pathname + url.search : path,
+          headers: { ...(isOurs && cookie !== '' ? { cookie } : {}), ...headers },
+          agent: false,
+        },
+        (response) => {
+          for (const line of response.headers['set-cookie'] ?? []) this.#keep(line)
+          let body = ''
+          response.setEncoding('utf8').on('data', (text: string) => (body += text))
+          response.on('end', () =>
+            resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? '', body }),
+          )
+        },
+      )
+      outgoing.on('error', reject)
+      outgoing.end()
+    })
+  }
+
+  /** To the provider and back, up to the page that was wanted. */
+  async follow(path: string): Promise<Answer> {
+    let answer = await this.get(path)
+    for (let hop = 0; hop < 4 && answer.location !== ''; hop++) answer = await this.get(answer.location)
+    return answer
+  }
+
+  #keep(line: string): void {
+    this.set.push(line)
+    const [pair = ''] = line.split(';', 1)
+    const [name = '', value = ''] = pair.split('=')
+    if (line.includes('Max-Age=0;')) this.cookies.delete(name)
+    else this.cookies.set(name, value)
+  }
+}
+
+async function start(more: Partial<LoginAuthenticatorSpec> = {}) {
+  const issuer = await Issuer.start()
+  cleanUp(() => issuer.close())
+  const folder = mkdtempSync(join(tmpdir(), 'pando-login-'))
+  cleanUp(() => rmSync(folder, { recursive: true }))
+  const cookieSecretPath = join(folder, 'cookie-secret')
+  const clientSecretPath = join(folder, 'client-secret')
+  writeFileSync(cookieSecretPath, `${'c'.repeat(40)}\n`)
+  writeFileSync(clientSecretPath, 'client-secret\n')
+  const heads: string[] = []
+  const upstream = await rawServer(
+    answering((head) => {
+      heads.push(head)
+      return 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+    }),
+  )
+  const spec: LoginAuthenticatorSpec = {
+    kind: 'login',
+    name: 'web',
+    issuer: issuer.url,
+    isInsecure: false,
+    clientId: 'shop',
+    clientSecretPath,
+    cookieSecretPath,
+    scopes: ['openid', 'email'],
+    sessionMs: 60_000,
+    path: '/_pando/login/web',
+    origin: null,
+    claimHeaders: [
+      { claim: 'sub', header: 'X-User' },
+      { claim: 'email', header: 'X-Email' },
+    ],
+    forwardsCredential: false,
+    ...more,
+  }
+  const auth = { anyOf: ['web'], scopes: [], claims: [] }
+  const { port } = await serve({
+    endpoints: [endpoint('web', upstream.port)],
+    routes: [route('web/0', 'web', '/', { auth }), { ...route('login/web', 'web', spec.path, { auth }), backends: [] }],
+    config: { authenticators: { web: spec } },
+  })
+  return { issuer, port, heads, cookieSecretPath, browser: new Browser(port) }
+}
+
+describe('login', () => {
+  it('sends a page to the provider and back, and tells the service who it is', async () => {
+    const { browser, heads } = await start()
+    browser.cookies.set('theme', 'dark')
+    const first = await browser.get('/orders?page=2')
+    expect(first.status).toBe(303)
+    const { searchParams } = new URL(first.location)
+    expect(Object.fromEntries(searchParams)).toMatchObject({
+      response_type: 'code',
+      client_id: 'shop',
+      scope: 'openid email',
+      code_challenge_method: 'S256',
+    })
+    expect(browser.set[0]).toMatch(/^pando-web-[\w-]{12}=[\w-]+; Path=\/; Max-Age=600; HttpOnly; SameSite=Lax$/)
+    // Nobody can read in the cookie what is sealed in it.
+    expect(Buffer.from(browser.set[0]?.split(/[=;]/)[1] ?? '', 'base64url').toString('latin1')).not.toContain('orders')
+    const back = await browser.get(first.location)
+    const done = await browser.get(back.location)
+    expect(done.location).toBe('/orders?page=2')
+    expect([...browser.cookies.keys()]).toEqual(['theme', 'pando-web'])
+    expect((await browser.get(done.location)).body).toBe('ok')
+    expect(heads).toHaveLength(1)
+    expect(heads[0]).toContain('\r\nX-User: alice\r\nX-Email: alice@shop.test\r\n')
+    expect(heads[0]).toMatch(/\r\nCookie: theme=dark\r\n/)
+    expect(heads[0]).not.toContain('pando-web')
+  })
+
+  it('is nothing for programs: they get 401', async () => {
+    const { browser } = await start()
+    for (const headers of [{ accept: 'application/json' }, {}, { accept: 'text/html', 'sec-fetch-mode': 'cors' }]) {
+      expect((await browser.get('/', headers as Record<string, string>)).status).toBe(401)
+    }
+    expect(browser.set).toEqual([])
+  })
+
+  it('ends with a logout, which no other site can ask for', async () => {
+    const { browser } = await start()
+    expect((await browser.follow('/')).body).toBe('ok')
+    expect((await browser.get('/_pando/login/web/logout', { 'sec-fetch-site': 'cross-site' })).status).toBe(403)
+    expect((await browser.get('/', {})).body).toBe('ok')
+    expect(await browser.get('/_pando/login/web/logout')).toMatchObject({ status: 303, location: '/' })
+    expect((await browser.get('/', {})).status).toBe(401)
+  })
+
+  it('goes on when the secret is turned over, and ends when the old one is gone', async () => {
+    const { browser, cookieSecretPath } = await start()
+    await browser.follow('/')
+    const write = (...secrets: string[]): void => {
+      writeFileSync(`${cookieSecretPath}.new`, secrets.map((one) => one.repeat(40)).join('\n'))
+      renameSync(`${cookieSecretPath}.new`, cookieSecretPath)
+    }
+    write('d', 'c')
+    const other = new Map(browser.cookies)
+    await expect
+      .poll(
+        async () => {
+          // A login that begins now is sealed by the new one: seen by what remains when the old one goes.
+          browser.cookies.clear()
+          return (await browser.follow('/')).body
+        },
+        { timeout: 5_000 },
+      )
+      .toBe('ok')
+    browser.cookies.clear()
+    for (const [name, value] of other) browser.cookies.set(name, value)
+    expect((await browser.get('/', {})).body).toBe('ok')
+    write('d')
+    await expect.poll(async () => (await browser.get('/', {})).status, { timeout: 5_000 }).toBe(401)
+  }, 20_000)
+
+  it('lasts as long as it may', async () => {
+    const { browser } = await start({ sessionMs: 1 })
+    await browser.get((await browser.get((await browser.get('/')).location)).location)
+    expect((await browser.get('/', {})).status).toBe(401)
+  })
+
+  it('over TLS, has cookies that only this very host gets', async () => {
+    const { browser } = await start({ origin: 'https://shop.test' })
+    const { location } = await browser.get('/')
+    expect(new URL(location).searchParams.get('redirect_uri')).toBe('https://shop.test/_pando/login/web/callback')
+    expect(browser.set[0]).toMatch(/^__Host-pando-web-[\w-]+=[\w-]+; Path=\/; .*; Secure$/)
+  })
+})
+
+describe('attacks on a login', () => {
+  const callback = '/_pando/login/web/callback'
+
+  it('somebody else’s answer of the provider (login CSRF): nothing was begun in this browser', async () => {
+    const { browser, port } = await start()
+    const attacker = new Browser(port)
+    const { location } = await attacker.get((await attacker.get('/')).location)
+    const answer = await browser.get(location)
+    expect(answer.status).toBe(400)
+    expect(browser.set).toEqual([])
+  })
+
+  it('another state than the one that was begun with', async () => {
+    const { browser } = await start()
+    const { location } = await browser.get((await browser.get('/')).location)
+    const url = new URL(location)
+    const state = url.searchParams.get('state') ?? ''
+    for (const wrong of [
+      '',
+      state.slice(0, 12),
+      `${state}x`,
+      `${state.slice(0, -1)}${state.endsWith('A') ? 'B' : 'A'}`,
+    ]) {
+      url.searchParams.set('state', wrong)
+      expect((await browser.get(url.href)).status).toBe(400)
+    }
+  })
+
+  it('a code a second time, or one of somebody else’s', async () => {
+    const { browser, port } = await start()
+    const { location } = await browser.get((await browser.get('/')).location)
+    const attempt = new Map(browser.cookies)
+    expect((await browser.get(location)).status).toBe(303)
+    for (const [name, value] of attempt) browser.cookies.set(name, value)
+    expect((await browser.get(location)).status).toBe(503)
+    // The verifier does not go with a code that another browser was given.
+    const other = new Browser(port)
+    const stolen = new URL((await other.get((await other.get('/')).location)).location)
+    const mine = new URL(
+      (await browser.get((await browser.get('/', { accept: 'text/html', cookie: '' })).location)).location,
+    )
+    mine.searchParams.set('code', stolen.searchParams.get('code') ?? '')
+    expect((await browser.get(mine.href)).status).not.toBe(303)
+  })
+
+  it.each([
+    ['another nonce', { nonce: 'x' }],
+    ['another audience', { aud: 'other' }],
+    ['another party', { azp: 'other' }],
+    ['nobody', { sub: '' }],
+  ])('an ID token with %s', async (_name, claims) => {
+    const { browser, issuer } = await start()
+    issuer.idToken = { ...claims }
+    const { location } = await browser.get((await browser.get('/')).location)
+    const answer = await browser.get(location)
+    expect([503, 400]).toContain(answer.status)
+    expect(browser.cookies.has('pando-web')).toBe(false)
+  })
+
+  it('an answer of another provider, an error, and one without a code', async () => {
+    const { browser, issuer } = await start()
+    for (const [change, status] of [
+      [(url: URL) => url.searchParams.set('iss', 'https://evil.test'), 400],
+      [(url: URL) => url.searchParams.set('error', 'access_denied'), 403],
+      [(url: URL) => url.searchParams.delete('code'), 400],
+    ] as const) {
+      browser.cookies.clear()
+      const url = new URL((await browser.get((await browser.get('/')).location)).location)
+      change(url)
+      expect((await browser.get(url.href)).status).toBe(status)
+      // It is over: it cannot be tried again.
+      expect(browser.cookies.size).toBe(0)
+    }
+    expect(issuer.url).toMatch(/^http/)
+  })
+
+  it.each(['//evil.test/', String.raw`/\evil.test/`, '/%2fevil.test'])(
+    'a way back to another site: %s',
+    async (path) => {
+      const { browser } = await start()
+      const first = await browser.get(path)
+      if (first.location === '') return
+      const { location } = await browser.get((await browser.get(first.location)).location)
+      expect(location).toMatch(/^\/(?![/\\])/)
+    },
+  )
+
+  it('a cookie that was changed, is of another name, or comes twice', async () => {
+    const { browser } = await start()
+    await browser.follow('/')
+    const session = browser.cookies.get('pando-web') ?? ''
+    const changed = `${session.slice(0, 30)}${session[30] === 'A' ? 'B' : 'A'}${session.slice(31)}`
+    for (const cookie of [
+      `pando-web=${changed}`,
+      `pando-web=${session.slice(0, 20)}`,
+      'pando-web=',
+      `__Host-pando-web=${session}`,
+      `pando-other=${session}`,
+      `pando-web=${session}; pando-web=${session}`,
+    ]) {
+      expect((await browser.get('/', { cookie })).status).toBe(401)
+    }
+    await browser.get('/', { accept: 'text/html' })
+    expect((await browser.get(callback)).status).toBe(400)
+    expect((await browser.get('/_pando/login/web/other')).status).toBe(404)
+  })
+
+  it('logins begun and never ended leave only a few cookies', async () => {
+    const { browser } = await start()
+    for (let index = 0; index < 20; index++) await browser.get('/')
+    expect(browser.cookies.size).toBeLessThanOrEqual(6)
+  })
+})
