@@ -277,6 +277,26 @@ describe('a circuit breaker', () => {
     expect(server.sockets).toHaveLength(1)
   })
 
+  it('lets nobody wait long in a queue that has stood for a second', async () => {
+    const silent = await scripted(() => '')
+    const { port, plane } = await serve(
+      options(
+        [silent.port],
+        { resilience: { queueMs: 100, circuitBreaker: { ...limits, maxConnections: 1 } } },
+        { limits: { pendingTimeoutMs: 60_000 } },
+      ),
+    )
+    const [first, second] = [new Client(port), new Client(port)]
+    first.send(request())
+    await eventually(() => silent.heads.length === 1)
+    second.send(request())
+    await eventually(() => metric(plane, 'pando_gateway_requests_pending') === 1)
+    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    // Were it to wait for as long as the second one, the test would not end.
+    expect(await exchange(port, request())).toMatch(/^HTTP\/1\.1 503 [^]*"reason":"overloaded"/)
+    expect(second.received).toBe('')
+  })
+
   it('rests a service that fails too often, and sees whether it is well again', async () => {
     let isWell = false
     const only = await scripted(() => (isWell ? ok : answer(503)))

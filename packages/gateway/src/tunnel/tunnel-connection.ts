@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import type { Affinity } from '../balancer/affinity.js'
 import { adopt, sharedReadOptions } from '../http1/shared-read.js'
 import type { Traffic } from '../http1/traffic.js'
 import { Wire, type WireOwner } from '../http1/wire.js'
@@ -19,6 +20,8 @@ export class TunnelConnection implements WireOwner {
   readonly #timer: WheelTimer<TunnelConnection>
   readonly #deadline: number
   #tried: UpstreamEndpoint[] = []
+  /** What binds the connection to an endpoint: all that is known of it is where it comes from. */
+  readonly #affinity: Affinity | null
   #endpoint: UpstreamEndpoint | null = null
   #upstream: Wire | null = null
   #opening: Socket | null = null
@@ -32,6 +35,8 @@ export class TunnelConnection implements WireOwner {
     this.#onOver = onOver
     this.#timer = new WheelTimer<TunnelConnection>(this, expire)
     const { limits, wheel, metrics } = traffic
+    const clientAddress = accepted.remoteAddress ?? ''
+    this.#affinity = service.looksAtRequests ? service.affinityOf({ clientAddress, header: () => null }) : null
     const socket = adopt(accepted, traffic.readBuffer, (length, bytes) => {
       this.#relay?.onBytes(this.#client, bytes, length)
     })
@@ -81,7 +86,7 @@ export class TunnelConnection implements WireOwner {
       this.#end()
       return
     }
-    const endpoint = this.#service.pick(this.#tried, wheel.now)
+    const endpoint = this.#service.pick(this.#tried, wheel.now, Math.random, this.#affinity)
     if (endpoint === null) {
       this.#tried = []
       this.#wait(true)
@@ -125,6 +130,7 @@ export class TunnelConnection implements WireOwner {
     this.#opening = null
     this.#traffic.wheel.cancel(this.#timer)
     if (endpoint.failures > 0) endpoint.noteSuccess()
+    endpoint.errors = 0
     const upstream = new Wire(socket, this.#traffic.outputs, this)
     this.#upstream = upstream
     socket.setKeepAlive(true, 60_000)
@@ -144,6 +150,7 @@ export class TunnelConnection implements WireOwner {
     this.#endpoint = null
     if (endpoint !== null) {
       if (endpoint.suspectUntil <= wheel.now) endpoint.noteConnectFailure(wheel.now)
+      this.#service.observer?.onOutcome(endpoint, 'connect_failed', 0, wheel.now)
       this.#tried.push(endpoint)
       table.serviceMetrics(this.#service).connectFailures.inc()
       this.#traffic.release(endpoint)
