@@ -2,19 +2,15 @@ import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, wri
 import { dirname } from 'node:path'
 import type { Clock } from '../../clock.js'
 import type { EngineClient } from './engine-client.js'
+import { LogWindow, type LogMark } from './log-window.js'
 import { OutputFrames, parseEntry, sinceOf, type OutputEntry } from './output-frames.js'
 
 /** How far the log file holds the container's output. */
-interface LogPosition {
-  /** Of the latest entry that was written; output and errors reach the engine by two ways, so the last one may be a little older. */
-  readonly at: string
-  /** Bytes written of entries with that very time. */
-  readonly bytesAt: number
+interface LogPosition extends LogMark {
   /** Of the log file, when this was written down. */
   readonly size: number
 }
 
-const start: LogPosition = { at: '', bytesAt: 0, size: 0 }
 const saveIntervalMs = 200
 const againAfterMs = 500
 /** For the last lines of an ended container. */
@@ -24,19 +20,22 @@ const lastPassMs = 5000
  * Copies a container's output from the engine into its log file, so that logs look the same whatever an instance runs on.
  *
  * Nothing is lost and nothing doubled, whenever this process dies: the engine keeps the output too, each entry with its time. The
- * position says up to which time the file goes; what the file holds beyond (written, and not yet noted) is what the engine
- * will give again first, byte for byte, so that many bytes are skipped. Only output that the engine itself has rotated away is lost.
+ * position says how many bytes the file has of the last two seconds; they, and what the file holds beyond (written, and not yet noted),
+ * are what the engine gives again first, byte for byte, so that many bytes are skipped. It is asked for so much again because it may write
+ * down late what is a little older than the latest. Only output that the engine itself has rotated away is lost.
  */
 export class LogCopy {
   readonly #options: LogCopyOptions
   readonly #abort = new AbortController()
   #descriptor: number | null = null
   #noted: LogPosition | null = null
-  /** Of this pass: bytes still to come that the file has, and up to where the engine's output has been read. */
+  /** Of this pass: bytes still to come that the file has, the file's bytes beyond the note, and what has been read. */
   #skip = 0
-  #at = ''
-  #bytesAt = 0
+  #beyond = 0
+  #window = new LogWindow('')
   #isFirst = true
+  /** Older entries are the file's already: the engine has rotated away what would tell exactly. */
+  #from = ''
   #isEnded = false
   #cancelSave: (() => void) | null = null
   #cancelPause: (() => void) | null = null
@@ -90,7 +89,7 @@ export class LogCopy {
       stderr: '1',
       timestamps: '1',
       follow: isFollowing ? '1' : '0',
-      ...(this.#noted === null ? {} : { since: sinceOf(this.#noted.at) }),
+      ...(this.#noted === null || this.#noted.since === '' ? {} : { since: sinceOf(this.#noted.since) }),
     }
     const { signal } = this.#abort
     const stream = await engine.stream('GET', `/containers/${container}/logs`, { query, signal })
@@ -111,25 +110,23 @@ export class LogCopy {
       this.#noted = readPosition(this.#options.positionFile)
     }
     const size = sizeOf(logFile)
-    const { at, bytesAt, size: noted } = this.#noted ?? start
+    const noted = this.#noted
+    const notedSize = noted?.size ?? 0
     // When the file was put aside since, what was noted of it is in the one before.
-    const beyond = size >= noted ? size - noted : size + Math.max(0, sizeOf(`${logFile}.1`) - noted)
-    this.#skip = bytesAt + beyond
-    this.#at = at
-    this.#bytesAt = 0
+    this.#beyond = size >= notedSize ? size - notedSize : size + Math.max(0, sizeOf(`${logFile}.1`) - notedSize)
+    this.#skip = (noted?.bytes ?? 0) + this.#beyond
+    this.#window = new LogWindow(noted?.since ?? '')
     this.#isFirst = true
+    this.#from = ''
   }
 
   #write(entries: readonly OutputEntry[]): void {
     const fresh: Buffer[] = []
     for (const { at, bytes } of entries) {
-      // The engine no longer has what was noted, so nothing that it gives is in the file.
-      if (this.#isFirst && this.#at !== '' && at !== this.#at) this.#skip = 0
+      if (this.#isFirst) this.#begin(at)
       this.#isFirst = false
-      if (at > this.#at) {
-        this.#at = at
-        this.#bytesAt = bytes.length
-      } else if (at === this.#at) this.#bytesAt += bytes.length
+      this.#window.add(at, bytes.length)
+      if (at < this.#from) continue
       const skipped = Math.min(this.#skip, bytes.length)
       this.#skip -= skipped
       if (skipped < bytes.length) fresh.push(bytes.subarray(skipped))
@@ -140,13 +137,23 @@ export class LogCopy {
     this.#cancelSave ??= this.#options.clock.after(saveIntervalMs, () => this.#save())
   }
 
+  /** What the engine gives first shall be what was noted; otherwise it has rotated that away. */
+  #begin(at: string): void {
+    const noted = this.#noted
+    if (noted === null || noted.first === at) return
+    this.#from = noted.latest
+    // Either it has the latest still, or nothing of what was noted.
+    this.#skip = at <= noted.latest ? noted.latestBytes + this.#beyond : 0
+  }
+
   /** While something is still to be skipped the last note stays the true one. */
   #save(): void {
     this.#cancelSave?.()
     this.#cancelSave = null
-    if (this.#descriptor === null || this.#skip > 0 || this.#at === '') return
+    const mark = this.#window.mark()
+    if (this.#descriptor === null || this.#skip > 0 || mark === null) return
     const { logFile, positionFile } = this.#options
-    const noted = { at: this.#at, bytesAt: this.#bytesAt, size: sizeOf(logFile) }
+    const noted = { ...mark, size: sizeOf(logFile) }
     try {
       writeFileSync(`${positionFile}.new`, JSON.stringify(noted), { mode: 0o600 })
       renameSync(`${positionFile}.new`, positionFile)
