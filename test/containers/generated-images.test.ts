@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { TarEntry } from '../../packages/control-plane/src/build/tar.js'
@@ -59,10 +59,16 @@ describe.skipIf(!hasEngine || !hasPython)('an app whose images Pando writes the 
     writeFileSync(app.file('stock/requirements.txt'), '')
   })
 
-  const built = async (): Promise<{ service: string; id: string; isCached: boolean }[]> => {
+  interface Built {
+    readonly service: string
+    readonly id: string
+    readonly isCached: boolean
+    readonly isSteady: boolean
+  }
+  const built = async (): Promise<Built[]> => {
     const { stdout, stderr } = await app.run('build', '--json', 'web', 'stock')
     expect(stderr).not.toContain('error')
-    return JSON.parse(stdout) as { service: string; id: string; isCached: boolean }[]
+    return JSON.parse(stdout) as Built[]
   }
 
   test('an image is built once of the same input, and again of another', async () => {
@@ -87,6 +93,22 @@ describe.skipIf(!hasEngine || !hasPython)('an app whose images Pando writes the 
     expect(await ask('/web/DESK_URL')).toBe('web calls: 200 desk')
     expect(await ask('/stock/user')).toBe('65532')
   }, 120_000)
+
+  test('all have the same digests when they are built again at another time, of nothing that was kept', async () => {
+    const before = await built()
+    expect(before.map(({ isCached, isSteady }) => `${isCached} ${isSteady}`)).toEqual(['true true', 'true true'])
+    for (const args of [['down'], ['prune', '--all']]) expect((await app.run(...args)).code).toBe(0)
+    expect(await engine.json('GET', '/images/json?all=true')).toHaveLength(1)
+    expect(readdirSync(join(app.stateDir, 'images'))).toEqual([])
+    for (const file of ['web', 'web/relay.mjs', 'web/more.txt', 'stock/main.py']) utimesSync(app.file(file), 1e9, 1e9)
+    const after = await built()
+    expect(after.map(({ id, isCached }) => `${id} ${isCached}`)).toEqual(before.map(({ id }) => `${id} false`))
+    const history = await engine.json<{ Created: number }[]>('GET', `/images/${after[0]!.id}/history`)
+    expect(history.every(({ Created }) => Created === 0)).toBe(true)
+    // They run as they did.
+    expect((await app.run('up', '-d', '--driver', 'container')).code).toBe(0)
+    expect((await app.fetch('/stock/WEB_URL')).body).toBe('stock calls: web')
+  }, 240_000)
 })
 
 /** busybox, Node and Python of this machine: nothing can be fetched, and a base is whatever the manifest says. */

@@ -9,9 +9,11 @@ import { outputOf } from './build-output.js'
 import type { BuildOrder, Builder } from './builder.js'
 import { imagePrefix } from './built-images.js'
 import { recipeFor } from './dockerfile/folder-recipe.js'
+import { lastBase } from './dockerfile/recipe.js'
 import { parseImageName } from './image-name.js'
 import { ImageRecords } from './image-records.js'
 import { registryLogin } from './registry-login.js'
+import { isSteady, makeSteady } from './steady-image.js'
 import { tarOf } from './tar.js'
 
 /** The builder of one state directory's images. */
@@ -27,6 +29,7 @@ export function imageBuilderFor(options: {
 interface Image {
   readonly Id: string
   readonly Size: number
+  readonly Created: string
 }
 
 /** An image that the engine has. */
@@ -37,6 +40,8 @@ export interface BuiltImage {
   readonly bytes: number
   /** It was there: nothing was built. */
   readonly isCached: boolean
+  /** What is built of the same input elsewhere, with the same base, has the same digest, unless what the build runs makes other bytes. */
+  readonly isSteady: boolean
 }
 
 /** Gets a service's image ready: the one that it names, fetched when the engine does not have it, or one built from its Dockerfile. */
@@ -123,7 +128,9 @@ class ImageBuilder implements Builder {
     // Before it is there: what nobody has noted is taken for old.
     this.#note(order, tag)
     const there = await this.#find(tag)
-    if (there !== null) return { tag, id: there.Id, bytes: there.Size, isCached: true }
+    if (there !== null) {
+      return { tag, id: there.Id, bytes: there.Size, isCached: true, isSteady: isSteady(there) }
+    }
     const query = {
       t: tag,
       dockerfile: context.dockerfile,
@@ -140,7 +147,28 @@ class ImageBuilder implements Builder {
     this.#records.noteStages(service, tag, stages)
     const made = await this.#find(tag)
     if (made === null) throw new EngineError(404, 'the engine says that it built it, and does not have it')
-    return { tag, id: made.Id, bytes: made.Size, isCached: false }
+    return { tag, id: made.Id, bytes: made.Size, isCached: false, isSteady: false }
+  }
+
+  /**
+   * As `image`, and without a time in it where Pando writes the Dockerfile. It takes as long as to write the image to the disk, so what is
+   * only to be run here is left as it is. Where the engine cannot, the image stays what it was, and that is said.
+   */
+  async steadyImage(order: BuildOrder, onOutput: (line: string) => void, signal: AbortSignal): Promise<BuiltImage> {
+    const image = await this.image(order, onOutput, signal)
+    const recipe = recipeFor(order.spec, order.service, this.#folderOf(order))
+    if (image.isSteady || recipe === null) return image
+    try {
+      const id = await makeSteady(this.#engine, { tag: image.tag, base: lastBase(recipe), signal })
+      // It has no name any more, and is what the next build takes its steps from.
+      const { service } = order
+      this.#records.noteStages(service, image.tag, [...this.#records.stages(service, image.tag), image.id])
+      return { ...image, id, isSteady: true }
+    } catch (error) {
+      if (signal.aborted) throw new PandoError('build_failed', `${image.tag} was called off`, { cause: error })
+      onOutput(`its digest is this engine's own: ${(error as Error).message}`)
+      return image
+    }
   }
 
   #note({ service, source = null, spec }: BuildOrder, tag: string): void {

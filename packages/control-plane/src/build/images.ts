@@ -15,7 +15,7 @@ export function generatedRecipe({
   return dockerfile === null ? null : { dockerfile, ignore: `${generatedIgnore}\n` }
 }
 
-/** Makes the image that `pando up` would run the service in, from a snapshot as that does, so that neither builds it twice. */
+/** Makes the image that `pando up` would run the service in, from a snapshot as that does, so that neither builds it twice; and steady. */
 export async function buildImage(
   revision: RevisionSpec,
   options: {
@@ -29,5 +29,5 @@ export async function buildImage(
   const { appName, stateDir, environment, onOutput, signal } = options
   const source = await new Snapshots({ stateDir, clock: systemClock }).take(revision.service, revision.build)
   const builder = imageBuilderFor({ stateDir, clock: systemClock, environment, appName: () => appName })
-  return builder.image(buildOrderOf(revision, source), onOutput, signal)
+  return builder.steadyImage(buildOrderOf(revision, source), onOutput, signal)
 }

@@ -60,7 +60,7 @@ export function mavenLines(order: RecipeOrder): string[] {
     'COPY pom.xml ./',
     'RUN mvn -q -B dependency:go-offline',
     'COPY . ./',
-    `RUN mvn -q -B package -DskipTests && cp "$(${choose})" /app.jar`,
+    `RUN mvn -q -B package -DskipTests -Dproject.build.outputTimestamp=1980-01-01T00:00:02Z && cp "$(${choose})" /app.jar`,
     '',
     `FROM ${runtime}`,
     `WORKDIR ${imageFolder}`,

@@ -51,11 +51,13 @@ it('asks npm for nothing where nothing is needed, in the image that the manifest
 it('installs what Python requires before the sources are copied', () => {
   const lines = generate('python', { 'requirements.txt': '# web\nflask\n', 'app.py': '' })
   const at = (start: string) => lines.findIndex((line) => line.startsWith(start))
-  expect(at('RUN pip install')).toBeGreaterThan(at('COPY *requirements*.txt'))
-  expect(at('COPY . ')).toBeGreaterThan(at('RUN pip install'))
+  expect(at('RUN SOURCE_DATE_EPOCH')).toBeGreaterThan(at('COPY *requirements*.txt'))
+  expect(at('COPY . ')).toBeGreaterThan(at('RUN SOURCE_DATE_EPOCH'))
   expect(lines.at(-1)).toBe('CMD ["python","app.py"]')
   expect(generate('python', { 'requirements.txt': '# none\n' }).join('\n')).not.toContain('pip')
-  expect(generate('python', { 'pyproject.toml': '[project]\nname = "x"\n' }).join('\n')).toMatch(/pip install .* \.\n/)
+  expect(generate('python', { 'pyproject.toml': '[project]\nname = "x"\n' }).join('\n')).toMatch(
+    /RUN SOURCE_DATE_EPOCH=\d+ pip install .* \.\n/,
+  )
 })
 
 it('takes of a compiled program only the program along', () => {

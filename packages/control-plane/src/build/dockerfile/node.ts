@@ -26,7 +26,8 @@ export function nodeLines({ folder, base = 'node:22-slim', runtime = base, fail 
   const end = ending(startCommand(file, folder))
   if (!hasBuild) {
     const head = [`FROM ${base}`, 'ENV NODE_ENV=production', `WORKDIR ${imageFolder}`]
-    return [...head, ...installing(' --omit=dev'), 'COPY . ./', ...end]
+    // What npm remembers of it is neither needed in the image nor the same twice.
+    return [...head, ...installing(' --omit=dev --cache /tmp/npm && rm -rf /tmp/npm'), 'COPY . ./', ...end]
   }
   return [
     `FROM ${base} AS build`,

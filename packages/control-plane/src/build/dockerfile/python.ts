@@ -1,4 +1,4 @@
-import { ending, imageFolder, type RecipeOrder } from './recipe.js'
+import { ending, imageFolder, sourceDate, type RecipeOrder } from './recipe.js'
 
 /** Requirements first: they change seldom, and what is installed of them stays in the engine's cache. */
 export function pythonLines({ folder, base = 'python:3-slim' }: RecipeOrder): string[] {
@@ -7,7 +7,8 @@ export function pythonLines({ folder, base = 'python:3-slim' }: RecipeOrder): st
     requirements === null && /^\s*\[(?:project|build-system)\]/m.test(folder.text('pyproject.toml') ?? '')
   const isAnyRequired = /^\s*[^#\s]/m.test(requirements ?? '')
   const main = ['main.py', 'app.py', '__main__.py'].find((name) => folder.has(name))
-  const pip = 'RUN pip install --no-cache-dir --disable-pip-version-check'
+  // Compiled modules then say which source they are of by its contents, not by its time.
+  const pip = `RUN ${sourceDate} pip install --no-cache-dir --disable-pip-version-check`
   return [
     `FROM ${base}`,
     'ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1',

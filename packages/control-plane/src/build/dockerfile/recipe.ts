@@ -26,3 +26,12 @@ export const imageFolder = '/app'
 export function ending(command: readonly string[] | null): string[] {
   return [`USER ${imageUser}`, ...(command === null ? [] : [`CMD ${JSON.stringify(command)}`])]
 }
+
+/** For tools that write times into what they make: the first day that all of their formats can hold. Seconds since 1970. */
+export const sourceDate = 'SOURCE_DATE_EPOCH=315532800'
+
+/** The image that the last stage of a written recipe begins with. */
+export function lastBase(recipe: string): string {
+  const names = [...recipe.matchAll(/^FROM (\S+)/gm)].map(([, name = '']) => name)
+  return names.at(-1) ?? ''
+}
