@@ -27,7 +27,7 @@ export function nodeLines({ folder, base = 'node:22-slim', runtime = base, fail 
   if (!hasBuild) {
     const head = [`FROM ${base}`, 'ENV NODE_ENV=production', `WORKDIR ${imageFolder}`]
     // What npm remembers of it is neither needed in the image nor the same twice.
-    return [...head, ...installing(' --omit=dev --cache /tmp/npm && rm -rf /tmp/npm'), 'COPY . ./', ...end]
+    return [...head, ...installing(' --omit=dev && rm -rf /root/.npm'), 'COPY . ./', ...end]
   }
   return [
     `FROM ${base} AS build`,
