@@ -1,5 +1,6 @@
 import type { ScaledService } from './autoscale/autoscaler.js'
 import type { Reconciler } from './reconciler/loop.js'
+import { waitsForPromote } from './reconciler/rollout-state.js'
 import { isHealthy, viewServices } from './reconciler/service-view.js'
 
 /** The services whose count follows their load, as the reconciler wants and sees them; not those that were stopped. */
@@ -9,8 +10,9 @@ export function scaledServices(reconciler: Pick<Reconciler, 'desired' | 'observe
   if (![...desired.values()].some(({ autoscale }) => autoscale !== undefined)) return []
   const observed = reconciler.observed()
   const views = viewServices(desired, observed)
-  return [...desired.values()].flatMap(({ name, autoscale, replicas, isStopped, spec }) =>
-    autoscale === undefined || isStopped
+  return [...desired.values()].flatMap((service) => {
+    const { name, autoscale, replicas, isStopped, spec } = service
+    return autoscale === undefined || isStopped
       ? []
       : [
           {
@@ -18,9 +20,10 @@ export function scaledServices(reconciler: Pick<Reconciler, 'desired' | 'observe
             spec: autoscale,
             replicas,
             isRolling: observed.rollouts?.get(name)?.state === 'progressing',
+            isHeld: waitsForPromote(service, observed.rollouts?.get(name)),
             limits: spec.resources,
             healthy: (views.get(name)?.current ?? []).filter(isHealthy).map(({ id }) => id),
           },
-        ],
-  )
+        ]
+  })
 }

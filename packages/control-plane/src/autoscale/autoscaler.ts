@@ -14,6 +14,7 @@ export interface ScaledService {
   /** The count that is wanted. */
   readonly replicas: number
   readonly isRolling: boolean
+  readonly isHeld: boolean
   readonly limits: Limits
   /** Healthy instances of the wanted revision, by id. */
   readonly healthy: readonly string[]
@@ -108,13 +109,13 @@ export class Autoscaler {
   }
 
   #decide(service: ScaledService): void {
-    const { name, spec, replicas, isRolling, limits } = service
+    const { name, spec, replicas, isRolling, isHeld, limits } = service
     if (this.#isClosed || this.#moving.has(name)) return
     const now = this.#options.clock.now()
     const memory = this.#memoryOf(service)
     const held = now - this.#heldAt > heldMs ? 0 : (this.#held[name] ?? 0)
     const load = memory.load(limits, now)
-    const decision = decide({ spec, present: replicas, load, past: memory.past, held, isRolling, now })
+    const decision = decide({ spec, present: replicas, load, past: memory.past, held, isRolling, isHeld, now })
     memory.remember(decision.asked, spec, now)
     if (decision.replicas === replicas) return
     this.#moving.add(name)

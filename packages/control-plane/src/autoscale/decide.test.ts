@@ -83,6 +83,7 @@ describe('decide', () => {
     expect(replicasOf({ ...sleepy, past: idleSince(700_000) })).toBe(0)
     expect(replicasOf({ ...sleepy, past: idleSince(700_001) })).toBe(1)
     expect(replicasOf({ ...sleepy, past: idleSince(0), isRolling: true })).toBe(1)
+    expect(replicasOf({ ...sleepy, past: idleSince(0), isRolling: true, isHeld: true })).toBe(1)
     expect(replicasOf({ ...sleepy, past: idleSince(0), held: 1 })).toBe(1)
     expect(replicasOf({ load: { inFlight: 0 }, past: idleSince(0) })).toBe(1)
   })
@@ -96,6 +97,7 @@ describe('decide', () => {
   it('takes no instance away while one revision replaces another, and may add some', () => {
     expect(replicasOf({ present: 4, isRolling: true, load: { inFlight: 1 } })).toBe(4)
     expect(replicasOf({ present: 4, isRolling: true, load: { inFlight: 60 } })).toBe(6)
+    expect(replicasOf({ present: 4, isRolling: true, isHeld: true, load: { inFlight: 1 } })).toBe(1)
   })
 
   it('brings a count from outside the bounds back inside at once', () => {

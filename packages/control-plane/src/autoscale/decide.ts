@@ -38,6 +38,8 @@ export interface Situation {
   readonly held: number
   /** One revision is replacing another: that takes instances away by itself. */
   readonly isRolling: boolean
+  /** The rollout waits for somebody's word, however long that takes. */
+  readonly isHeld?: boolean
   /** Unix time, ms. */
   readonly now: number
 }
@@ -55,7 +57,7 @@ export interface Decision {
  * counts; stabilisation windows; steps in a period). Sleeping and waking go before it and know no windows.
  */
 export function decide(situation: Situation): Decision {
-  const { spec, present, past, held, isRolling, now } = situation
+  const { spec, present, past, held, isRolling, isHeld = false, now } = situation
   const stay: Decision = { replicas: present, why: '', asked: null }
   if (present === 0) {
     if (spec.min > 0) return { ...stay, replicas: spec.min, why: `min is ${spec.min}` }
@@ -72,7 +74,7 @@ export function decide(situation: Situation): Decision {
   const asked = Math.min(spec.max, Math.max(spec.min, 1, wish.replicas))
   const steady = stabilised(asked, situation)
   const replicas = paced(steady, situation)
-  if (replicas === present || (replicas < present && isRolling)) return { ...stay, asked }
+  if (replicas === present || (replicas < present && isRolling && !isHeld)) return { ...stay, asked }
   return { replicas, why: wish.why, asked }
 }
 

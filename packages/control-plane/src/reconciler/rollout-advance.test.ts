@@ -6,6 +6,7 @@ import { desiredOf, desiredService, instance, observedOf } from './fixtures.suit
 import type { Comparison } from './judge.js'
 import { plan } from './plan.js'
 import { aborted, advance, promoted, type Advance } from './rollout-advance.js'
+import { waitsForPromote } from './rollout-state.js'
 import { viewServices } from './service-view.js'
 import type { DesiredService, ObservedInstance, Rollout, SlotHistory } from './state.js'
 
@@ -194,6 +195,23 @@ describe('a canary', () => {
   it('takes nothing old down and starts no more than its step needs', () => {
     const rollouts = new Map([['web', begunFrom(canary, one)]])
     expect(plan(desiredOf(wanted(canary)), observedOf(one, { rollouts }), 20_000).steps).toEqual([])
+  })
+
+  it('that waits for promote lets go of old ones that are not wanted any more, and of no others', () => {
+    const manual: RolloutSpec = { ...canary, steps: [{ weight: 10, pauseMs: null }] }
+    const rollout = settle(wanted(manual), begunFrom(manual, one), one, 12_000).rollout
+    expect(waitsForPromote(wanted(manual), rollout)).toBe(true)
+    expect(waitsForPromote(wanted(canary), begunFrom(canary, one))).toBe(false)
+    const rollouts = new Map([['web', rollout]])
+    const drained = (replicas: number, instances = one): string[] =>
+      plan(desiredOf({ ...wanted(manual), replicas }), observedOf(instances, { rollouts }), 20_000).steps.flatMap(
+        (step) => (step.kind === 'drain' ? [step.instance] : []),
+      )
+    expect(drained(3)).toEqual([])
+    expect(drained(1)).toEqual(['web/2@A', 'web/1@A'])
+    const sick = [instance('web/0@A', { health: 'unhealthy' }), ...one.slice(1)]
+    expect(drained(2, sick)).toEqual(['web/0@A'])
+    expect(drained(3, sick)).toEqual([])
   })
 
   it('goes back as soon as it is judged worse, with the numbers', () => {

@@ -21,6 +21,15 @@ export function isStaged(service: DesiredService, rollout: Rollout | undefined):
   )
 }
 
+/** Its step is reached, and only somebody's word leads on. That may take days. */
+export function waitsForPromote(service: DesiredService, rollout: Rollout | undefined): boolean {
+  if (rollout === undefined || rollout.stepSince === null || rollout.switchedAt !== null) return false
+  if (!isStaged(service, rollout) || rollout.state !== 'progressing') return false
+  const { steps, autoPromote } = rolloutSpecOf(service)
+  const step = steps[rollout.step]
+  return step === undefined ? !(autoPromote || rollout.isPromoted) : step.pauseMs === null
+}
+
 /** Percent of the traffic that the new revision is to have; null: instances share alike. */
 export function shareOf(service: DesiredService, rollout: Rollout | undefined): number | null {
   if (rollout === undefined) return null

@@ -85,7 +85,10 @@ function outdated(view: ServiceView, rollout: Rollout | undefined, isReady: bool
   return isSettled && view.active.length >= wanted ? old.slice(0, 1) : []
 }
 
-/** Of a staged rollout. What is left of an earlier, unfinished one goes as soon as the good revision does without it. */
+/**
+ * Of a staged rollout. What is left of an earlier, unfinished one goes as soon as the good revision does without it, and so do
+ * those of the good one that are more than wanted by now.
+ */
 function released(view: ServiceView, rollout: Rollout, old: ObservedInstance[], alarm: Alarm): ObservedInstance[] {
   const { desired, wanted, current } = view
   if (rollout.switchedAt !== null) {
@@ -93,8 +96,9 @@ function released(view: ServiceView, rollout: Rollout, old: ObservedInstance[], 
     return isWhole && alarm.passed(rollout.switchedAt, keptAfterSwitchMs) ? old : []
   }
   const good = old.filter((i) => i.revision === rollout.good?.revision)
-  const isEnough = good.filter(isHealthy).length >= wanted
-  return isEnough ? old.filter((i) => i.revision !== rollout.good?.revision) : []
+  if (good.filter(isHealthy).length < wanted) return []
+  const surplus = good.slice(0, Math.max(0, good.length - wanted))
+  return [...old.filter((i) => i.revision !== rollout.good?.revision), ...surplus]
 }
 
 /** The order in which instances are given up: not healthy, older generation, highest slot. */

@@ -485,7 +485,8 @@ export class World {
     }
     const rollout = this.store.get('rollout', name)
     const isHeld = rollout?.revision === desired.revision && isStaged(desired, rollout) && rollout.switchedAt === null
-    if (isHeld && drained?.revision === rollout.good?.revision) {
+    const good = left.filter((order) => order.revision === rollout?.good?.revision)
+    if (isHeld && drained?.revision === rollout.good?.revision && good.length < desired.replicas) {
       this.violations.push(`${id} was good and drained before the traffic had gone from it`)
     }
   }

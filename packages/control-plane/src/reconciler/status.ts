@@ -1,7 +1,7 @@
 import { describeExit, type Address, type InstancePhase, type InstanceStatus, type ServiceStatus } from '@pando/model'
 import { isAsleep } from './dependencies.js'
 import { failuresOwed } from './backoff.js'
-import { isStaged, rolloutSpecOf, shareOf } from './rollout-state.js'
+import { isStaged, rolloutSpecOf, shareOf, waitsForPromote } from './rollout-state.js'
 import { isHealthy, slotKey, viewServices, type ServiceView } from './service-view.js'
 import type { Desired, DesiredService, Observed, ObservedInstance, Rollout, SlotHistory } from './state.js'
 import type { Plan } from './step.js'
@@ -74,12 +74,11 @@ function rolloutStatus({ name, desired }: ServiceView, { observed }: StatusInput
 
 /** What a rollout waits for, or why it ended as it did. */
 function rolloutReason(desired: DesiredService, rollout: Rollout): string {
-  const { steps, autoPromote } = rolloutSpecOf(desired)
   if (rollout.switchedAt !== null && rollout.state === 'progressing') return 'the old instances finish what they have'
   if (rollout.stepSince === null || !isStaged(desired, rollout)) return rollout.reason
-  const step = steps[rollout.step]
-  const isManual = step === undefined ? !(autoPromote || rollout.isPromoted) : step.pauseMs === null
-  return isManual ? 'it waits for pando promote' : 'it is looked at before it gets more requests'
+  return waitsForPromote(desired, rollout)
+    ? 'it waits for pando promote'
+    : 'it is looked at before it gets more requests'
 }
 
 function stateOf(
