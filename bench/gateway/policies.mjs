@@ -10,6 +10,7 @@ const { HeadParser } = await dist('http1/head-parser.js')
 const { askPolicies } = await dist('policy/ask.js')
 const { HeadRequest } = await dist('policy/head-request.js')
 const { gatewayPolicies } = await dist('policy/gateway-policies.js')
+const { GatewayMetrics } = await dist('metrics/gateway-metrics.js')
 const { RateLimits } = await dist('rate-limit/rate-limits.js')
 
 const head = Buffer.from(
@@ -25,7 +26,7 @@ const requests = 200_000
 
 for (const [name, { route = {}, config = {} }] of Object.entries(features)) {
   const limits = new RateLimits({ now: () => Math.floor(performance.now()), seed: () => 1, onTrouble: () => {} })
-  const kinds = gatewayPolicies(limits, () => {})
+  const kinds = gatewayPolicies(limits, new GatewayMetrics(), () => {})
   kinds.configure({ app: 'bench', ...config })
   const policies = kinds.of({ name: 'up/0', ...route }, [])
   const ask = (count) => {

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest'
+import type { PolicyRequest } from '../policy/route-policy.js'
+import { cookieLineWithout, cookiesOf, credentialsOf, quoted } from './credentials.js'
+
+const request = (headers: Record<string, string>): PolicyRequest => ({
+  method: 'GET',
+  host: '',
+  path: '/',
+  query: '',
+  listener: { name: 'edge', port: 1, isMesh: false, isSecure: false, redirectPort: null },
+  clientAddress: '',
+  identity: null,
+  header: (name) => headers[name] ?? null,
+  headerCount: (name) => (headers[name] === undefined ? 0 : 1),
+  headers: () => Object.entries(headers),
+})
+
+describe('credentials', () => {
+  it('stand behind the name of their scheme', () => {
+    const of = (authorization: string): string | null => credentialsOf(request({ authorization }), 'bearer')
+    expect(of('Bearer abc')).toBe('abc')
+    expect(of('bEARER   abc')).toBe('abc')
+    for (const other of ['', 'Bearer', 'Bearerabc', 'Bearer\tabc', 'Basic abc', ' Bearer abc', 'abc']) {
+      expect(of(other)).toBeNull()
+    }
+    expect(credentialsOf(request({}), 'bearer')).toBeNull()
+  })
+
+  it('are found among cookies, all of one name', () => {
+    const cookie = 'a=1; token=x.y; tokens=no; b; token=z=; =e, token=w'
+    expect(cookiesOf(request({ cookie }), 'token')).toEqual(['x.y', 'z=', 'w'])
+    expect(cookiesOf(request({}), 'token')).toEqual([])
+    expect(cookieLineWithout(request({ cookie }), (name) => name === 'token')).toBe('Cookie: a=1; tokens=no; b; =e\r\n')
+    expect(cookieLineWithout(request({ cookie: 'token=x' }), () => true)).toBe('')
+  })
+
+  it('are described in challenges without breaking out of the quotes', () => {
+    expect(quoted('a "b" \\ c\r\nX: é')).toBe(String.raw`"a \"b\" \\ c??X: ?"`)
+  })
+})
