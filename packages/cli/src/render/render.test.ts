@@ -127,6 +127,22 @@ describe('renderRoutes', () => {
     expect(renderRoutes([{ route, healthy: 4 }], { paint: noPaint }).split('\n')[1]).toBe(
       'users/0  a.example.org  GET /users/{id} x-beta:* ?q=1 or /*  users 75% canary 25%  4',
     )
+    const guarded: RouteStatus['route'] = {
+      ...route,
+      auth: { anyOf: ['users', 'keys'], scopes: [], claims: [] },
+      fault: { byHeader: false },
+      securityHeaders: null,
+    }
+    const lines = renderRoutes(
+      [
+        { route, healthy: 4 },
+        { route: guarded, healthy: 4 },
+      ],
+      { paint: noPaint },
+    ).split('\n')
+    expect(lines[0]).toMatch(/ POLICIES$/)
+    expect(lines[1]).toMatch(/ 4$/)
+    expect(lines[2]).toMatch(/ auth users\|keys, fault$/)
   })
 })
 

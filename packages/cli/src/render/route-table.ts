@@ -1,19 +1,42 @@
-import type { PathMatch, RouteMatch, RouteStatus } from '@pando/model'
+import type { PathMatch, RouteMatch, RouteSpec, RouteStatus } from '@pando/model'
 import { renderTable, type TableOptions } from './table.js'
 
 export function renderRoutes(routes: readonly RouteStatus[], options: TableOptions): string {
   const { paint } = options
+  const hasPolicies = routes.some(({ route }) => policiesOf(route) !== '')
   return renderTable(
-    ['ROUTE', 'HOST', 'MATCH', 'TO', 'HEALTHY'],
+    ['ROUTE', 'HOST', 'MATCH', 'TO', 'HEALTHY', ...(hasPolicies ? ['POLICIES'] : [])],
     routes.map(({ route, healthy }) => [
       route.name,
       route.hosts.length === 0 ? '*' : route.hosts.join(' '),
       route.matches.length === 0 ? '/*' : route.matches.map(renderMatch).join(' or '),
       targetOf(route),
       healthy === 0 && route.backends.length > 0 ? paint.red('0') : String(healthy),
+      ...(hasPolicies ? [policiesOf(route)] : []),
     ]),
     options,
   )
+}
+
+/** In the manifest's words, in the order in which the gateway asks them. */
+const policies: readonly (readonly [key: keyof RouteSpec, word: string])[] = [
+  ['ip', 'ip'],
+  ['cors', 'cors'],
+  ['fault', 'fault'],
+  ['rateLimit', 'rate_limit'],
+  ['mirror', 'mirror'],
+  ['sizes', 'limits'],
+  ['compress', 'compress'],
+  ['securityHeaders', 'security_headers'],
+  ['retry', 'retry'],
+  ['hedge', 'hedge'],
+]
+
+function policiesOf(route: RouteSpec): string {
+  const { auth } = route
+  const who = auth === undefined || auth === null ? [] : [`auth ${auth.anyOf.join('|')}`]
+  const others = policies.filter(([key]) => route[key] !== undefined && route[key] !== null).map(([, word]) => word)
+  return [...who, ...others].join(', ')
 }
 
 function renderMatch(match: RouteMatch): string {
