@@ -125,6 +125,18 @@ describe('a drain', () => {
     expect(plane.connections).toBe(0)
   })
 
+  it('answers a client that has ended its sending, where its request is whole', async () => {
+    const service = await rawServer(answering((head) => (head.includes('/whole') ? ok : '')))
+    const { port } = await serve({ endpoints: [endpoint('web', service.port)] })
+    const client = new FrameClient(port)
+    client.request(1, requestFields('POST', '/half'), false)
+    client.request(3, requestFields('GET', '/whole'))
+    client.socket.end()
+    expect((await client.response(3)).body).toBe('ok')
+    await client.find(() => false)
+    expect(client.sections.map(({ stream }) => stream)).toEqual([3])
+  })
+
   it('lets a client that says GOAWAY have its answers, and ends', async () => {
     const { port: service } = await rawServer(answering(() => ok))
     const { port } = await serve({ endpoints: [endpoint('web', service)] })

@@ -1,6 +1,6 @@
 import { constants } from 'node:http2'
 import { describe, expect, it } from 'vitest'
-import { ask, FrameClient, requestFields, session } from './http2-client.js'
+import { ask, FrameClient, frameOf, requestFields, session } from './http2-client.js'
 import { answering, endpoint, eventually, httpServer, ok, rawServer, serve } from './plane.js'
 
 /** A gateway before a server of node:http that answers with what it was asked. */
@@ -52,6 +52,32 @@ describe('HTTP/2 with prior knowledge', () => {
     const seen = JSON.parse(body.toString()) as { headers: Record<string, string>; body: string }
     expect(seen.headers[name]).toBe(value)
     expect(seen.body === text).toBe(true)
+  })
+
+  it('puts small pieces of a body together, which come in one read, in their order', async () => {
+    const bodies: Buffer[] = []
+    const { port: service } = await rawServer((socket) => {
+      socket.on('data', (chunk: Buffer) => {
+        bodies.push(chunk)
+        if (chunk.toString('latin1').includes('\r\n\r\n')) return
+        if (Buffer.concat(bodies.slice(1)).length === 3_010) socket.write(ok)
+      })
+    })
+    const { port } = await serve({ endpoints: [endpoint('web', service)] })
+    const client = new FrameClient(port)
+    client.request(1, requestFields('POST', '/', ['content-length', '3010']), false)
+    await eventually(() => bodies.length === 1)
+    const pieces = Array.from('0123456789', (digit) => frameOf(0, 0, 1, Buffer.from(digit)))
+    client.send(...pieces.slice(0, 5), frameOf(0, 0, 1, Buffer.alloc(3_000, 'x')), ...pieces.slice(5), frameOf(0, 1, 1))
+    expect((await client.response(1)).fields[0]).toBe(':status: 200')
+    expect(Buffer.concat(bodies.slice(1)).toString()).toBe(`01234${'x'.repeat(3_000)}56789`)
+    expect(bodies.length).toBe(2)
+  })
+
+  it('says that there is no body where a service may expect one', async () => {
+    const { port } = await echo()
+    const { body } = await ask(session(port), { ':path': '/', ':method': 'POST' })
+    expect(JSON.parse(body.toString())).toMatchObject({ headers: { 'content-length': '0' } })
   })
 
   it('carries many requests at the same time, bodies both ways', async () => {

@@ -90,6 +90,7 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     traffic.clients.add(this)
     traffic.wheel.schedule(this.#timer, traffic.limits.headTimeoutMs)
     this.#session.greet()
+    if (traffic.isClosing) this.drain()
     if (options.isHandedOver === true) return
     traffic.metrics.connections.inc()
     traffic.metrics.connectionsTotal.inc()
@@ -213,11 +214,12 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     this.#session.scheduler.send()
   }
 
-  /** The client sends nothing more, so that no window will open: it has gone. */
+  /** The client sends nothing more, and no window will open. */
   #onEnd(): void {
     if (this.#state >= lingering) return
+    this.#session.endRequests()
     if (this.#session.size === 0) this.#finish()
-    else this.cut()
+    else this.close()
   }
 
   #onClose(): void {

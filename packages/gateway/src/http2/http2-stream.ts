@@ -13,6 +13,10 @@ import { SendQueue } from './send-queue.js'
 import type { StreamOwner } from './stream-owner.js'
 import { accepts } from './web-socket-handshake.js'
 
+/** Data that comes in smaller pieces is put together. */
+const smallPiece = 1024
+const noBytes = Buffer.alloc(0)
+
 /** What we let a client send on one stream before it is passed on; a slow service makes it wait there. */
 export const streamWindow = 128 * 1024
 
@@ -45,7 +49,11 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
   /** `Content-Length` of the request, -1 when it has none, and how much of it has come (RFC 9113 section 8.1.1). */
   declaredLength = -1
   receivedLength = 0
+  /** Its request has been sent on, or waits to be. */
+  isDispatched = false
   #credit = 0
+  #gathered: Buffer = noBytes
+  #gatheredLength = 0
   #relay: Relay | null = null
   /** What a WebSocket's client sent before it was accepted. */
   readonly #early: Buffer[] = []
@@ -85,20 +93,24 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
 
   /** The client has sent so much of the request's body. */
   onData(bytes: Uint8Array, start: number, end: number): void {
-    this.receivedLength += end - start
-    if (this.#relay !== null) {
-      this.#relay.onBytes(this, bytes.subarray(start, end), end - start)
-    } else if (this.webSocketKey !== '') {
-      // At most the window, as none of it is given back.
-      this.#early.push(Buffer.from(bytes.subarray(start, end)))
-    } else if (this.exchange.isActive) {
-      this.exchange.takeBody(bytes, start, end)
-    }
-    this.giveBack(end - start)
+    const length = end - start
+    this.receivedLength += length
+    if (this.#gatheredLength > 0 || (length < smallPiece && this.isDispatched)) this.#gather(bytes, start, end)
+    else this.#pass(bytes, start, end)
+    this.giveBack(length)
+  }
+
+  /** Passes on what small pieces have come in one read. */
+  passGathered(): void {
+    const length = this.#gatheredLength
+    this.#gatheredLength = 0
+    if (length > 0 && !this.isOver) this.#pass(this.#gathered, 0, length)
   }
 
   /** The client has sent END_STREAM. */
   onEnd(): void {
+    this.passGathered()
+    if (this.isOver) return
     this.hasEnded = true
     if (this.#relay !== null) {
       this.#relay.onEnd(this)
@@ -252,6 +264,30 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     if (this.isOver) return
     this.owner.sendReset(this.id, errorCode)
     this.#leave(true)
+  }
+
+  /** A frame of few bytes shall not cost a write to the service: those of one read go together. */
+  #gather(bytes: Uint8Array, start: number, end: number): void {
+    const length = this.#gatheredLength + end - start
+    if (this.#gatheredLength === 0) this.owner.gather(this)
+    if (length > this.#gathered.length) {
+      const larger = Buffer.allocUnsafe(Math.max(smallPiece, length * 2))
+      larger.set(this.#gathered.subarray(0, this.#gatheredLength))
+      this.#gathered = larger
+    }
+    this.#gathered.set(bytes.subarray(start, end), this.#gatheredLength)
+    this.#gatheredLength = length
+  }
+
+  #pass(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#relay !== null) {
+      this.#relay.onBytes(this, bytes.subarray(start, end), end - start)
+    } else if (this.webSocketKey !== '') {
+      // At most the window, as none of it is given back.
+      this.#early.push(Buffer.from(bytes.subarray(start, end)))
+    } else if (this.exchange.isActive) {
+      this.exchange.takeBody(bytes, start, end)
+    }
   }
 
   #leaveIfDone(): void {

@@ -13,6 +13,7 @@ const connectMethod = ascii('CONNECT')
 const http = ascii('http')
 const https = ascii('https')
 const webSocket = ascii('websocket')
+const noContent = ascii('content-length: 0\r\n')
 const upgradeLines = ascii('connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ')
 const pseudoCount = 6
 
@@ -117,6 +118,9 @@ export class RequestSection implements FieldSink {
       to = put(out, to, crlf)
     } else if (!isEndStream && !this.#hasLength) {
       to = put(out, to, chunkedLine)
+    } else if (isEndStream && !this.#hasLength && out[this.start] === 0x50) {
+      // POST, PUT, PATCH: RFC 9110 section 8.6 wants it said that there is no content.
+      to = put(out, to, noContent)
     }
     lines.length = put(out, to, crlf)
   }

@@ -72,10 +72,12 @@ export class ServerSession implements FrameSink, StreamOwner {
   readonly #streams = new Map<number, Http2Stream>()
   readonly #resets = new ResetStreams()
   readonly #undispatched: Http2Stream[] = []
+  readonly #gathering: Http2Stream[] = []
   #receiveWindow = defaultWindow
   #isGone = false
   /** The stream whose DATA frame is being read; null when what comes is dropped. */
   #dataStream: Http2Stream | null = null
+  #isDataEmpty = false
 
   constructor(owner: SessionOwner, traffic: Traffic, worker: Http2Worker) {
     this.#owner = owner
@@ -109,8 +111,18 @@ export class ServerSession implements FrameSink, StreamOwner {
 
   /** Sends on what one read has brought: so a request's head and body leave together, and one that was reset at once never leaves. */
   dispatch(): void {
-    for (const stream of this.#undispatched) if (!stream.isOver && stream.exchange.isActive) stream.exchange.dispatch()
+    for (const stream of this.#gathering) stream.passGathered()
+    this.#gathering.length = 0
+    for (const stream of this.#undispatched) {
+      stream.isDispatched = true
+      if (!stream.isOver && stream.exchange.isActive) stream.exchange.dispatch()
+    }
     this.#undispatched.length = 0
+  }
+
+  /** The client sends nothing more. Whose request is whole gets its answer, as far as the windows let it. */
+  endRequests(): void {
+    for (const stream of Array.from(this.#streams.values())) if (!stream.hasEnded) stream.onGone()
   }
 
   /** The connection has gone. */
@@ -143,7 +155,7 @@ export class ServerSession implements FrameSink, StreamOwner {
       return
     }
     if (this.#receiveWindow < connectionWindow / 2) this.#giveBack(connectionWindow - this.#receiveWindow)
-    if (length === 0 && !this.#spend(cost.emptyData)) return
+    this.#isDataEmpty = dataLength === 0
     const stream = this.#streams.get(id)
     if (stream === undefined) {
       if (this.#isIdle(id)) this.#owner.fail(code.protocolError, 'DATA on a stream that is not open.')
@@ -169,6 +181,7 @@ export class ServerSession implements FrameSink, StreamOwner {
   onDataEnd(_id: number, isEndStream: boolean): void {
     const stream = this.#dataStream
     this.#dataStream = null
+    if (!isEndStream && this.#isDataEmpty && !this.#spend(cost.emptyData)) return
     if (isEndStream && stream !== null && !stream.isOver) this.#endRequest(stream)
   }
 
@@ -265,6 +278,10 @@ export class ServerSession implements FrameSink, StreamOwner {
     this.scheduler.send()
   }
 
+  gather(stream: Http2Stream): void {
+    this.#gathering.push(stream)
+  }
+
   onAnswered(): void {
     this.#guard.onAnswered()
   }
@@ -288,8 +305,12 @@ export class ServerSession implements FrameSink, StreamOwner {
       this.#add(id, flags.isEndStream).refuse({ status: 431, detail })
     } else {
       section.finish(flags.isEndStream)
-      if (section.fault === '') this.#begin(id, flags.isEndStream)
-      else this.onStreamError(id, code.protocolError)
+      if (section.fault === '') {
+        this.#begin(id, flags.isEndStream)
+      } else {
+        this.#traffic.metrics.refused.bad_request.inc()
+        this.onStreamError(id, code.protocolError)
+      }
     }
   }
 

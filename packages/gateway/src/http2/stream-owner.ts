@@ -16,6 +16,8 @@ export interface StreamOwner {
   sendReset(stream: number, errorCode: number): void
   /** The stream has something to send that it cannot send now. */
   wait(stream: Http2Stream): void
+  /** The stream keeps small pieces of data back until the end of the read. */
+  gather(stream: Http2Stream): void
   /** A request has its answer. */
   onAnswered(): void
   /** The stream is closed. */
