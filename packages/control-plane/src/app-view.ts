@@ -12,6 +12,7 @@ import type { Clock } from './clock.js'
 import type { UsageReporter } from './drivers/driver.js'
 import { withSchedule } from './jobs/schedules.js'
 import { adminRequest } from './gateway-process/admin-request.js'
+import { routesOf, routesTo } from './desired/routes.js'
 import { GatewayView } from './gateway-process/gateway-view.js'
 import { ownMetrics } from './own-metrics.js'
 import type { Reconciler } from './reconciler/loop.js'
@@ -77,13 +78,11 @@ export class AppView {
 
   routes(): RouteStatus[] {
     const healthy = new Map(this.#services().map((service) => [service.name, service.healthy]))
-    const services = Object.values(this.#options.now().app?.services ?? {})
-    return services.flatMap((service) =>
-      service.routes.map((route) => ({
-        route,
-        healthy: route.backends.reduce((sum, backend) => sum + (healthy.get(backend.service) ?? 0), 0),
-      })),
-    )
+    const { app } = this.#options.now()
+    return (app === null ? [] : routesOf(app)).map((route) => ({
+      route,
+      healthy: route.backends.reduce((sum, backend) => sum + (healthy.get(backend.service) ?? 0), 0),
+    }))
   }
 
   /** Prometheus text: the gateway's numbers, when it answers, and our own. */
@@ -108,7 +107,7 @@ export class AppView {
       now: clock.now(),
       facts: (name) => ({
         address: mesh.get(name) ?? null,
-        routes: [...new Set(app?.services[name]?.routes.flatMap(pathsOf) ?? [])],
+        routes: app === null ? [] : [...new Set(routesTo(app, name).flatMap(pathsOf))],
       }),
       usage: (instance) => usage?.get(instance) ?? null,
     })

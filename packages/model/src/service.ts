@@ -132,6 +132,10 @@ export interface GatewaySpec extends GatewayTraffic {
   /** Worker processes; null takes one a processor. */
   readonly workers: number | null
   readonly accessLog: boolean
+  /** Absolute paths of files with routes in the Gateway API's form. Absent: there are none. */
+  readonly routeFiles?: readonly string[]
+  /** What those files say: routes of the app rather than of one service. Absent: none. */
+  readonly routes?: readonly RouteSpec[]
   /** A second port that is encrypted. Absent: there is none. */
   readonly tls?: TlsSpec
   readonly limits: GatewayLimits

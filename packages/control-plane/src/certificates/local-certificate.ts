@@ -26,7 +26,8 @@ export function localCertificateFiles(stateDir: string): CertificateFiles {
  */
 export function namesOf(app: AppSpec): CertificateNames {
   const services = Object.values(app.services).filter(({ routes }) => routes.length > 0)
-  const hosts = services.flatMap(({ name, routes }) => [`${name}.localhost`, ...routes.flatMap((route) => route.hosts)])
+  const routes = [...services.flatMap((service) => service.routes), ...(app.gateway.routes ?? [])]
+  const hosts = [...services.map(({ name }) => `${name}.localhost`), ...routes.flatMap((route) => route.hosts)]
   // A name in a certificate has no underscore, and a wildcard needs two labels behind it.
   const fit = hosts.filter((host) => /^(\*\.[a-z0-9-]+\.)?[a-z0-9.-]+$/.test(host) && !/^[\d.]+$/.test(host))
   const { host } = app.gateway

@@ -9,6 +9,7 @@ import {
 } from '@pando/model'
 import { loginRoutes } from './login-routes.js'
 import { withAuth } from './route-auth.js'
+import { routesOf } from './routes.js'
 import { edgeListenersOf } from './edge-listeners.js'
 
 /** Where the app's containers find this machine, and which addresses are theirs (in CIDR notation). */
@@ -46,7 +47,7 @@ export function gatewayConfigOf(
       { ...own, name, address: { ...address, host: containers.gateway }, from: containers.subnet },
     ]
   })
-  const routes = services.flatMap((service) => service.routes.map((route) => withAuth(route, app.gateway)))
+  const routes = routesOf(app).map((route) => withAuth(route, app.gateway))
   return {
     app: app.name,
     listeners: [...edgeListenersOf(app, files.localCertificate), ...listeners],

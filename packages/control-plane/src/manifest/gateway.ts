@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { AppSpec, GatewayLimits, GatewaySpec } from '@pando/model'
 import { defaultApi, defaultGateway, defaultLimits } from './defaults.js'
 import { readAuthenticators, readRouteAuth } from './authentication.js'
@@ -17,6 +18,7 @@ export function readGateway(input: Partial<GatewayInput>, check: Check, folder: 
     workers: input.workers === undefined ? defaultGateway.workers : Number(input.workers),
     accessLog: input.access_log === undefined ? defaultGateway.accessLog : String(input.access_log) === 'true',
     ...readTls(input.tls, folder),
+    ...(input.route_files === undefined ? {} : { routeFiles: input.route_files.map((file) => resolve(folder, file)) }),
     limits: readLimits(input.limits ?? {}),
     ...readGatewayTraffic(input, folder, check),
     ...readAuthentication(input, check, folder),

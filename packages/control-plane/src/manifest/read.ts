@@ -20,6 +20,7 @@ import {
 import { servicePath, type ServiceContext } from './service-context.js'
 import { readService } from './service.js'
 import { mostDiagnostics, type Path, type Source } from './source.js'
+import { checkReferences, readRouteFiles } from './gateway-api/route-files.js'
 import { checkTls } from './tls-checks.js'
 import { quote } from './units.js'
 import { describe, validate } from './validation.js'
@@ -79,6 +80,7 @@ export function readManifest(request: ReadRequest): ReadResult {
     readGateway,
   )
   checkTls(gateway, gatewaySource, facts, report)
+  const documents = readRouteFiles(gateway.routeFiles ?? [], gatewaySource, { facts, report })
   const [api, apiSource] = readPart<ApiInput, AppSpec['api']>('api', apiSchema, files, report, readApi)
 
   const written = collectServices(files, report)
@@ -147,14 +149,17 @@ export function readManifest(request: ReadRequest): ReadResult {
     warn,
   )
 
+  checkReferences(documents, new Map([...present, ...services].map((service) => [service.name, service])), report)
+
   if (facts.missingFiles.size > 0 || facts.missingFolders.size > 0) {
     return { kind: 'needs', files: [...facts.missingFiles], folders: [...facts.missingFolders] }
   }
   if (diagnostics.length > 0) return { kind: 'mistaken', diagnostics: inFileOrder(diagnostics, files) }
+  const served = documents.routes.length === 0 ? gateway : { ...gateway, routes: documents.routes }
   const specs = services.flatMap(({ spec }): [string, ServiceSpec][] => (spec === null ? [] : [[spec.name, spec]]))
   return {
     kind: 'read',
-    app: { name, manifest: request.path, services: Object.fromEntries(specs), gateway, api },
+    app: { name, manifest: request.path, services: Object.fromEntries(specs), gateway: served, api },
     usedVariables: {
       ...usedOf(used, request.variables),
       ...(asked.size === 0 ? {} : { [profilesVariable]: [...asked].join(',') }),

@@ -49,6 +49,7 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
       access_log: app.gateway.accessLog,
       ...renderGatewayTraffic(app.gateway),
       ...renderTls(app.gateway.tls, plain),
+      ...(app.gateway.routeFiles === undefined ? {} : { route_files: app.gateway.routeFiles.map(plain) }),
       limits: renderLimits(app.gateway.limits),
       ...renderAuthentication(app.gateway, plain),
     },

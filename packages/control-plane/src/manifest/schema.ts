@@ -299,6 +299,12 @@ export const gatewaySchema = z
     access_log: flag().optional().describe('Writes a line a request. Default: false.'),
     ...gatewayTrafficFields,
     ...tlsFields,
+    route_files: z
+      .array(filled('a file'), { error: 'expected a list of files' })
+      .min(1, { error: 'expected at least one file' })
+      .max(100)
+      .optional()
+      .describe('Files with HTTPRoute and GRPCRoute documents of the Gateway API, which are taken as they are.'),
     limits: limitsSchema.optional().describe('All are on by default.'),
     ...authenticationFields,
   })
