@@ -5,7 +5,7 @@ import type { AppSpec } from '@pando/model'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Deployer, type Wish } from './deployer.js'
 import { Ledger } from './reconciler/ledger.js'
-import { desiredOf, desiredService, rolloutOf } from './reconciler/fixtures.suite.js'
+import { autoscale, desiredOf, desiredService, rolloutOf } from './reconciler/fixtures.suite.js'
 import { ManualClock } from './registry/manual-clock.suite.js'
 import { FullDisk } from './store/full-disk.suite.js'
 
@@ -188,4 +188,17 @@ it('a guest that the manifest of the app names itself is a guest no more, until 
   expect(services()).toEqual(['api', 'web'])
   expect(await isGuest()).toBe(true)
   expect(services()).toEqual(['web'])
+})
+
+it('a service that a request wakes while a wish for it is read stays awake', async () => {
+  const { ledger, deployer } = open()
+  const sleeping = (replicas: number): Wish => ({
+    ...wish('aa'),
+    desired: desiredOf(desiredService('web', { revision: 'aa', source: null, replicas, autoscale })),
+  })
+  await deployer.want(sleeping(0), 'up')
+  expect(ledger.desired.get('web')?.replicas).toBe(0)
+  ledger.setDesired(sleeping(1).desired)
+  await deployer.want(sleeping(0), 'up')
+  expect(ledger.desired.get('web')?.replicas).toBe(1)
 })

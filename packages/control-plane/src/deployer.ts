@@ -154,8 +154,9 @@ export class Deployer {
    */
   async want(wish: Wish, by: DeploymentCause, driver?: string): Promise<void> {
     const { reconciler, store } = this.#options
-    const { app, desired, joined } = wish
+    const { app, joined } = wish
     const before = reconciler.desired()
+    const desired = wokenMeanwhile(wish.desired, before)
     const changed = [...desired.values()].filter(({ name, revision }) => before.get(name)?.revision !== revision)
     const isNews = changed.length > 0 || [...before.keys()].some((name) => !desired.has(name))
     const past = isNews ? this.#pastWithPresent() : this.#past()
@@ -337,6 +338,16 @@ function pastStates(store: Pick<Store, 'get'>): readonly PastState[] {
 /** The services of all states of the app that can be gone back to, as they were wanted then. */
 export function pastServices(store: Pick<Store, 'get'>): DesiredService[] {
   return pastStates(store).flatMap(({ desired }) => desired)
+}
+
+/** A request may have woken a service while the wish for it was read. */
+function wokenMeanwhile(wish: Desired, now: Desired): Desired {
+  return new Map(
+    [...wish].map(([name, service]) => {
+      const woken = service.autoscale === undefined || service.replicas > 0 ? 0 : (now.get(name)?.replicas ?? 0)
+      return [name, woken === 0 ? service : { ...service, replicas: Math.min(woken, service.autoscale?.max ?? woken) }]
+    }),
+  )
 }
 
 /** What going back takes nothing away from: restarts, and a count that follows the load. */

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
 import type { NewEvent } from './events/events.js'
-import { desiredOf, desiredService } from './reconciler/fixtures.suite.js'
-import type { Desired } from './reconciler/state.js'
+import { autoscale, desiredOf, desiredService } from './reconciler/fixtures.suite.js'
+import type { Desired, DesiredService } from './reconciler/state.js'
 import { ServiceOrders } from './service-orders.js'
 
-function open() {
-  let desired: Desired = desiredOf(desiredService('web', { replicas: 2 }))
+function open(changes: Partial<DesiredService> = {}, inTurn = <T>(work: () => Promise<T>): Promise<T> => work()) {
+  let desired: Desired = desiredOf(desiredService('web', { replicas: 2, ...changes }))
   const events: NewEvent[] = []
   const orders = new ServiceOrders({
     reconciler: {
@@ -16,7 +16,7 @@ function open() {
     },
     deployer: {} as never,
     emit: (event) => void events.push(event),
-    inTurn: (work) => work(),
+    inTurn,
     connect: async () => {},
     serve: () => {},
     app: () => null,
@@ -42,4 +42,20 @@ it('orders nothing of a service that is not there, and says which is near', asyn
   const { orders } = open()
   await expect(orders.stop('wep')).rejects.toMatchObject({ code: 'not_found', hint: expect.stringContaining('web') })
   await expect(orders.promote('web')).rejects.toMatchObject({ code: 'conflict' })
+})
+
+it('wakes a service beside an order that takes long, and moves its count after it', async () => {
+  let end = (): void => {}
+  const busy = new Promise<void>((resolve) => (end = resolve))
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => busy.then(work)
+  const { orders, web } = open({ replicas: 0, autoscale }, inTurn)
+  await orders.follow('web', { from: 0, to: 1, why: 'a request waits for it' })
+  expect(web().replicas).toBe(1)
+  const more = orders.follow('web', { from: 1, to: 3, why: 'load' })
+  expect(web().replicas).toBe(1)
+  end()
+  await more
+  expect(web().replicas).toBe(3)
+  await orders.follow('web', { from: 0, to: 1, why: 'old news' })
+  expect(web().replicas).toBe(3)
 })

@@ -22,6 +22,12 @@ export interface ServiceOrdersOptions {
   readonly app: () => AppSpec | null
 }
 
+interface Move {
+  readonly from: number
+  readonly to: number
+  readonly why: string
+}
+
 /** What becomes of a service, and what is told of it once that is durable. */
 interface Change {
   readonly service: DesiredService
@@ -140,20 +146,22 @@ export class ServiceOrders {
     }))
   }
 
-  /** The load asks for another count. Nothing happens when somebody has ordered something else meanwhile. */
-  async follow(
-    name: string,
-    move: { readonly from: number; readonly to: number; readonly why: string },
-  ): Promise<void> {
-    const { emit, inTurn, reconciler } = this.#options
-    await inTurn(async () => {
-      const desired = reconciler.desired()
-      const service = desired.get(name)
-      if (service?.autoscale === undefined || service.isStopped || service.replicas !== move.from) return
-      reconciler.setDesired(withService(desired, name, () => ({ ...service, replicas: move.to })))
-      const message = `${name}: ${move.from} → ${move.to} replicas (${move.why})`
-      emit({ kind: 'service.scaled', service: name, message })
-    })
+  /**
+   * The load asks for another count. Nothing happens when somebody has ordered something else meanwhile. One that sleeps is woken out
+   * of turn: a request waits for it, and an order before it may read folders or speak with an engine for long.
+   */
+  async follow(name: string, move: Move): Promise<void> {
+    if (move.from === 0) return this.#move(name, move)
+    await this.#options.inTurn(async () => this.#move(name, move))
+  }
+
+  #move(name: string, { from, to, why }: Move): void {
+    const { emit, reconciler } = this.#options
+    const desired = reconciler.desired()
+    const service = desired.get(name)
+    if (service?.autoscale === undefined || service.isStopped || service.replicas !== from) return
+    reconciler.setDesired(withService(desired, name, () => ({ ...service, replicas: to })))
+    emit({ kind: 'service.scaled', service: name, message: `${name}: ${from} → ${to} replicas (${why})` })
   }
 
   promote(name: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { HealthCheck, RevisionSpec } from '@pando/model'
+import { defaultAutoscale, type AutoscaleSpec, type HealthCheck, type RevisionSpec } from '@pando/model'
 import type { Desired, DesiredService, InstanceHealthRecord, Observed, ObservedInstance, Rollout } from './state.js'
 
 /** Small states for tests: everything has a default that is well, and a test names what differs. */
@@ -10,6 +10,17 @@ export const healthcheck: HealthCheck = {
   rise: 2,
   fall: 3,
   startupMs: 20_000,
+}
+
+/** One that may sleep. */
+export const autoscale: AutoscaleSpec = {
+  ...defaultAutoscale,
+  min: 0,
+  max: 10,
+  concurrency: 10,
+  rps: null,
+  cpuPercent: null,
+  memoryPercent: null,
 }
 
 export function revisionSpec(service: string, changes: Partial<RevisionSpec> = {}): RevisionSpec {
