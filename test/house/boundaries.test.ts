@@ -154,6 +154,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
   ],
   'gateway/auth': ['http1/own-answer.ts', 'metrics/', 'policy/', 'route-table/header-edit.ts'],
   'gateway/balancer': ['upstream-endpoint.ts'],
+  'gateway/cache': ['http1/', 'metrics/gateway-metrics.ts', 'policy/', 'route-table/header-edit.ts'],
   'gateway/client-address': ['policy/', 'route-table/header-edit.ts'],
   'gateway/compression': [
     'http1/head-parser.ts',
@@ -168,6 +169,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/mirror': ['metrics/', 'upstream.ts'],
   'gateway/policy': [
     'auth/',
+    'cache/',
     'client-address/',
     'cors/',
     'fault/',

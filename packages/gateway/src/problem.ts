@@ -173,6 +173,12 @@ export const reasons = {
     title: 'The service took too long to answer',
     hint: 'Run "pando logs SERVICE", or raise the timeout of the route.',
   },
+  not_cached: {
+    status: 504,
+    code: 'not_found',
+    title: 'No fresh answer is kept',
+    hint: 'Leave "only-if-cached" out to let the service be asked.',
+  },
   version_unsupported: {
     status: 505,
     code: 'unsupported',

@@ -1,6 +1,7 @@
 export * from './api.js'
 export * from './authentication.js'
 export * from './autoscale.js'
+export * from './cache.js'
 export * from './compression.js'
 export * from './container-extras.js'
 export * from './container-network.js'

@@ -1,3 +1,4 @@
+import type { CacheSpec } from './cache.js'
 import type { CompressionSpec } from './compression.js'
 import type { RateLimitStoreSpec, RouteRateLimit } from './rate-limit.js'
 
@@ -12,6 +13,7 @@ export interface RouteTraffic {
   readonly securityHeaders?: SecurityHeaders | null
   readonly sizes?: MessageSizes
   readonly compress?: CompressionSpec
+  readonly cache?: CacheSpec
 }
 
 /** What the gateway as a whole may ask. Absent: off. */

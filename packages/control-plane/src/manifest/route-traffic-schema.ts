@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { cacheField } from './cache-schema.js'
 import { compressionField } from './compression-schema.js'
 import { corsField } from './cors-schema.js'
 import { rateLimitField, rateLimitStoreField } from './rate-limit-schema.js'
@@ -114,6 +115,7 @@ export const routeTrafficFields = {
     ),
   limits: sizes.optional().describe('Sizes of messages.'),
   ...compressionField,
+  ...cacheField,
 }
 
 export const gatewayTrafficFields = {

@@ -1,5 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 import type { FaultSpec, GatewayTraffic, IpRules, MessageSizes, MirrorSpec, RouteTraffic } from '@pando/model'
+import { readCache, renderCache } from './cache.js'
 import { readCompression, renderCompression } from './compression.js'
 import { readCors, renderCors } from './cors.js'
 import type { GatewayInput } from './schema.js'
@@ -15,6 +16,7 @@ type Report = (path: Path, message: string, hint?: string) => void
 /** What a route asks beside where its requests go; what it does not ask is absent. */
 export function readRouteTraffic(route: RouteInput, report: Report): RouteTraffic {
   const { rate_limit, cors, ip, fault, mirror, security_headers, limits, compress } = route
+  const cache = route.cache === undefined ? null : readCache(route.cache, report)
   const compression = compress === undefined ? null : readCompression(compress, report)
   return {
     ...(rate_limit === undefined ? {} : { rateLimit: readRateLimit(rate_limit, report) }),
@@ -25,6 +27,7 @@ export function readRouteTraffic(route: RouteInput, report: Report): RouteTraffi
     ...(security_headers === undefined ? {} : { securityHeaders: readSecurityHeaders(security_headers, report) }),
     ...(limits === undefined ? {} : { sizes: readSizes(limits) }),
     ...(compression === null ? {} : { compress: compression }),
+    ...(cache === null ? {} : { cache }),
   }
 }
 
@@ -42,7 +45,7 @@ export function readGatewayTraffic(gateway: Partial<GatewayInput>, folder: strin
 
 /** As it would be written. */
 export function renderRouteTraffic(route: RouteTraffic): object {
-  const { rateLimit, cors, ip, fault, mirror, securityHeaders, sizes, compress } = route
+  const { rateLimit, cors, ip, fault, mirror, securityHeaders, sizes, compress, cache } = route
   return {
     ...(rateLimit === undefined ? {} : { rate_limit: renderRateLimit(rateLimit) }),
     ...(cors === undefined ? {} : { cors: renderCors(cors) }),
@@ -56,6 +59,7 @@ export function renderRouteTraffic(route: RouteTraffic): object {
     ...(securityHeaders === undefined ? {} : { security_headers: renderSecurityHeaders(securityHeaders) }),
     ...(sizes === undefined ? {} : { limits: renderSizes(sizes) }),
     ...(compress === undefined ? {} : { compress: renderCompression(compress) }),
+    ...(cache === undefined ? {} : { cache: renderCache(cache) }),
   }
 }
 

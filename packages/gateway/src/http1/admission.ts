@@ -52,7 +52,10 @@ export class RequestAdmission {
 
   async #decideLater(verdict: Promise<Admission>, kept: HeadParser, isRight: boolean): Promise<void> {
     const admission = await verdict
-    if (this.#isAbandoned) return
+    if (this.#isAbandoned) {
+      this.request.tap?.onClosed()
+      return
+    }
     this.verdict = isRight ? admission : this.#denied()
     this.#onDecided(this.verdict, kept)
   }

@@ -27,6 +27,9 @@ export class Body {
   refusal: Refusal | null = null
   /** Offset behind what the last `pass` took of its input. */
   consumed = 0
+  /** Where the last `pass` put data, without its framing. */
+  dataStart = 0
+  dataEnd = 0
   #decoder: ChunkDecoder | null = null
 
   begin(incoming: number, length: number, isOutChunked: boolean, decoder: ChunkDecoder | null): void {
@@ -48,10 +51,14 @@ export class Body {
       this.passed += length
       this.consumed = at + length
       if (this.remaining === 0) this.isDone = true
+      this.dataStart = to
+      this.dataEnd = to + length
       return copy(bytes, at, at + length, out, to)
     }
     if (this.incoming === noBody) {
       this.consumed = at
+      this.dataStart = to
+      this.dataEnd = to
       return to
     }
     // The chunk's size is written in front of its data when that is known, in a place of fixed width.
@@ -69,6 +76,8 @@ export class Body {
       this.consumed = end
     }
     const length = dataEnd - dataStart
+    this.dataStart = dataStart
+    this.dataEnd = dataEnd
     this.passed += length
     if (!this.isOutChunked) return dataEnd
     if (length > 0) {

@@ -24,9 +24,10 @@ import { ExchangeLog } from './exchange-log.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
 import { Hedge, type HedgedExchange } from './hedge.js'
 import { isHead, isIdempotent, isRead } from './methods.js'
-import { describeRequest, latin1, type OwnAnswer, redirectOf, secureRedirect, statusOf } from './own-answer.js'
+import { describeRequest, edited, latin1, type OwnAnswer, redirectOf, secureRedirect, statusOf } from './own-answer.js'
 import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
 import type { ResponseEncoder, ResponseEncoding } from './response-encoder.js'
+import type { ResponseTap } from './response-tap.js'
 import { responseHeadSize } from './response-writer.js'
 import { hasIdempotencyKey, pauseAskedFor } from './retriable-answer.js'
 import { lastChunk, put } from './text.js'
@@ -78,6 +79,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #coding = ''
   /** Of an answer whose body is encoded, until the client has all of it. */
   #encoded: EncodedBody | null = null
+  /** Sees the answer on its way; null when nobody does. */
+  #tap: ResponseTap | null = null
   /** Of a request that another service gets too; null when none does, or when it has been sent. */
   #copy: RequestCopy | null = null
   #endpoint: UpstreamEndpoint | null = null
@@ -148,6 +151,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#copy = null
     this.#coding = ''
     this.#encoded = null
+    this.#tap = null
     this.#endpoint = null
     this.#out = traffic.takeHead()
     this.#outLength = 0
@@ -298,6 +302,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     const body = this.responseBody
     if (this.#hasResponseHead && body.incoming === byClose && !body.isDone) {
       body.isDone = true
+      if (this.#service?.isFramed === true) this.#tap?.onEnd()
       if (this.#encoded !== null) {
         this.#encoded.end()
         return
@@ -518,6 +523,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       const detail = 'No backend of the route takes traffic.'
       this.#ownAnswer = { kind: 'problem', reason: 'no_healthy_endpoint', detail }
     }
+    this.#tap = this.#admission?.request.tap ?? null
     if (route.encoding !== null && !this.#isOldClient) this.#coding = route.encoding.codingFor(parser)
     // What the gateway answers by itself counts against no service.
     if (this.#ownAnswer !== null) this.#service = null
@@ -830,12 +836,16 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#noteOutcome(upstream.endpoint, status)
     // Each try is one of its revision's, or a canary's errors would be hidden by what mends them.
     upstream.endpoint.counts?.record(status, (this.#traffic.wheel.now - this.#triedAt) / 1000)
-    const length = this.#isHead ? 0 : parser.contentLength
-    const isWhole = end - at === length && parser.minorVersion === 1 && !parser.hasClose && this.requestBody.isDone
-    if (isWhole && this.#service?.isFramed === false && !upstream.wire.isBlocked) upstream.rest()
-    else upstream.destroy()
+    this.#letGo(upstream, parser, end - at === (this.#isHead ? 0 : parser.contentLength))
     this.#sendAgain(ms)
     return true
+  }
+
+  /** Of a connection whose answer is not wanted: it serves again when nothing of that answer can still come. */
+  #letGo(upstream: ExchangeUpstream, parser: HeadParser, hasAll: boolean): void {
+    const isClean = hasAll && parser.minorVersion === 1 && !parser.hasClose && this.requestBody.isDone
+    if (isClean && this.#service?.isFramed === false && !upstream.wire.isBlocked) upstream.rest()
+    else upstream.destroy()
   }
 
   #onUpstreamLost(connection: ExchangeUpstream, failure: string): void {
@@ -910,6 +920,12 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       this.refuse('response_too_large', excess)
       return
     }
+    const instead = this.#tap?.onHead(parser, incoming !== byClose || isFramed) ?? null
+    if (instead !== null) {
+      this.#letGo(this.#detach() as ExchangeUpstream, parser, end - at === 0)
+      this.#answer(instead)
+      return
+    }
     const { encoding } = this.#route as CompiledRoute
     const encoder = encoding === null || incoming === noBody || isFramed ? null : this.#beginEncoding(encoding, parser)
     const isEncoded = encoder !== null
@@ -963,6 +979,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     if (!body.isDone) {
       to = body.pass(bytes, at, end, out, to)
       consumed = body.consumed
+      this.#tap?.onBody(out, body.dataStart, body.dataEnd)
     }
     if (body.passed > (this.#route as CompiledRoute).sizes.responseBody) {
       this.#cut()
@@ -974,6 +991,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       this.#cut()
     } else if (body.isDone) {
       if (consumed !== end) this.#keepsUpstream = false
+      this.#tap?.onEnd()
       if (this.#client.isFramed) this.#client.endBody(null)
       this.#afterResponse()
     } else if (wire.isBlocked) {
@@ -1009,7 +1027,9 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       return
     }
     encoded.write(out.subarray(0, length))
+    this.#tap?.onBody(out, 0, length)
     if (body.isDone) {
+      this.#tap?.onEnd()
       if (body.consumed !== end) this.#keepsUpstream = false
       encoded.end()
     } else if (encoded.isFull) {
@@ -1078,8 +1098,10 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       this.#reason = answer.reason
       this.#traffic.metrics.refused[answer.reason].inc()
     }
-    const lines = this.#admission?.verdict?.response?.lines
-    this.#client.sendAnswer(this.#isGrpc ? grpcAnswer(answer) : answer, {
+    const isOfService = answer.kind === 'response' && answer.isOfService === true
+    const edit = isOfService ? this.#responseEdit() : (this.#admission?.verdict?.response ?? null)
+    const lines = edit?.lines
+    this.#client.sendAnswer(this.#isGrpc ? grpcAnswer(answer) : edited(answer, edit), {
       requestId: this.#requestId(),
       keepAlive,
       isHead: this.#isHead,
@@ -1150,6 +1172,9 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #close(): void {
     this.#encoded?.destroy()
     this.#encoded = null
+    const tap = this.#tap ?? this.#admission?.request.tap
+    this.#tap = null
+    tap?.onClosed()
     const traffic = this.#traffic
     const service = this.#service
     const durationMs = performance.now() - this.#startedAt

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { problemResponse, type Reason, reasons } from '../problem.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { redirectLocation } from '../route-table/rewrite.js'
+import type { CompiledEdit } from '../route-table/header-edit.js'
 import type { ListenerInfo } from './exchange-client.js'
 import type { HeadParser } from './head-parser.js'
 import type { Refusal } from './refusal.js'
@@ -10,6 +11,8 @@ import type { Refusal } from './refusal.js'
 export type OwnAnswer =
   | {
       readonly kind: 'response'
+      /** A service has given it, some time ago: the route edits it as any other. */
+      readonly isOfService?: true
       /** 200 to 599. */
       readonly status: number
       /** In their order; none that frames the message. */
@@ -68,9 +71,10 @@ export function answerBytes(answer: OwnAnswer, answered: Answered): Uint8Array {
   const headers = answer.kind === 'redirect' ? [['Location', answer.location] as const] : answer.headers
   const body = answer.kind === 'redirect' ? noLines : (answer.body ?? noLines)
   const title = answer.kind === 'redirect' ? 'Redirect' : (STATUS_CODES[answer.status] ?? '')
+  const hasDate = headers.some(([name]) => name.toLowerCase() === 'date')
   const framing = answer.status === 204 || answer.status === 304 ? '' : `Content-Length: ${body.length}\r\n`
   return Buffer.concat([
-    Buffer.from(`HTTP/1.1 ${answer.status} ${title}\r\nDate: ${new Date().toUTCString()}\r\n`),
+    Buffer.from(`HTTP/1.1 ${answer.status} ${title}\r\n${hasDate ? '' : `Date: ${new Date().toUTCString()}\r\n`}`),
     linesOf(headers),
     added,
     Buffer.from(`${framing}${answered.keepAlive ? '' : 'Connection: close\r\n'}\r\n`),
@@ -80,6 +84,16 @@ export function answerBytes(answer: OwnAnswer, answered: Answered): Uint8Array {
 
 // oxlint-disable-next-line no-control-regex -- control characters are what must not get through.
 const controls = /[\u0000-\u0008\u000a-\u001f\u007f]/g
+
+/** Without the headers that the edit drops; its lines are written with the answer. */
+export function edited(answer: OwnAnswer, edit: CompiledEdit | null): OwnAnswer {
+  if (answer.kind !== 'response' || edit === null) return answer
+  const headers = answer.headers.filter(([name]) => {
+    const bytes = Buffer.from(name)
+    return !edit.drops(bytes, 0, bytes.length)
+  })
+  return { ...answer, headers }
+}
 
 /** What would end the line early, or is no text of a header, is left out (RFC 9110 section 5.5). */
 function linesOf(headers: readonly (readonly [name: string, value: string])[]): Buffer {

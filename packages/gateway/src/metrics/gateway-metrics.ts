@@ -49,6 +49,14 @@ export interface ServiceMetrics {
   readonly waiting: Gauge
 }
 
+/** How often a route's cache could answer. */
+export interface CacheMetrics {
+  readonly hits: Counter
+  readonly misses: Counter
+  /** The service was asked whether a kept answer still holds, and it did. */
+  readonly validated: Counter
+}
+
 /** What became of the copies of one route's requests. */
 export interface MirrorMetrics {
   /** It was answered. */
@@ -216,6 +224,17 @@ export class GatewayMetrics {
     'Copies of requests, by route, by the service that they went to, and by what became of them.',
     ['route', 'service', 'outcome'],
   )
+
+  readonly #cached = this.#registry.counter(
+    'pando_gateway_cache_requests_total',
+    'Requests that a cache looked at, by route and by what it found.',
+    ['route', 'outcome'],
+  )
+
+  cache(route: string): CacheMetrics {
+    const outcome = (name: string): Counter => this.#cached.with(route, name)
+    return { hits: outcome('hit'), misses: outcome('miss'), validated: outcome('validated') }
+  }
 
   mirror(route: string, service: string): MirrorMetrics {
     const outcome = (name: string): Counter => this.#mirrored.with(route, service, name)

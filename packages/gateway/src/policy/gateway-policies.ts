@@ -1,4 +1,5 @@
 import { AuthPolicies } from '../auth/auth-policies.js'
+import { Caches } from '../cache/caches.js'
 import { IpAccess } from '../client-address/ip-access.js'
 import { TrustedProxies } from '../client-address/trusted-proxies.js'
 import { Cors } from '../cors/cors.js'
@@ -23,5 +24,6 @@ export function gatewayPolicies(
     // Before authentication, so that guessing is limited.
     rateLimits,
     new AuthPolicies(metrics, onTrouble),
+    new Caches({ metrics: (route) => metrics.cache(route), now: Date.now }),
   ])
 }

@@ -1,5 +1,6 @@
 import type { ListenerInfo } from '../http1/exchange-client.js'
 import type { RequestView } from '../http1/request-view.js'
+import type { ResponseTap } from '../http1/response-tap.js'
 import type { Identity, PolicyRequest } from './route-policy.js'
 
 /** A request whose head lies in a parser. Texts are made when they are asked for, as most policies want one or two of them. */
@@ -7,6 +8,7 @@ export class HeadRequest implements PolicyRequest {
   readonly listener: ListenerInfo
   clientAddress: string
   identity: Identity | null = null
+  tap: ResponseTap | null = null
   #view: RequestView
 
   constructor(view: RequestView, listener: ListenerInfo, clientAddress: string) {

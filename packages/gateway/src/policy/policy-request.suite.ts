@@ -30,6 +30,7 @@ export function requestOf(asked: AskedRequest = {}): PolicyRequest {
     },
     clientAddress: asked.clientAddress ?? '203.0.113.7',
     identity: asked.identity ?? null,
+    tap: null,
     header: (name) => lines.get(name)?.join(', ') ?? null,
     headerCount: (name) => lines.get(name)?.length ?? 0,
     headers: () => [...lines].flatMap(([name, values]) => values.map((value) => [name, value] as const)),

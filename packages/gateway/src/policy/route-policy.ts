@@ -1,5 +1,6 @@
 import type { OwnAnswer } from '../http1/own-answer.js'
 import type { ListenerInfo } from '../http1/exchange-client.js'
+import type { ResponseTap } from '../http1/response-tap.js'
 import type { CompiledEdit } from '../route-table/header-edit.js'
 
 /** Who a request comes from, as an authentication policy found out. */
@@ -26,6 +27,8 @@ export interface PolicyRequest {
   clientAddress: string
   /** Set in phase `authenticate`. */
   identity: Identity | null
+  /** Sees the service's answer; set in phase `copy`, closed whatever becomes of the request. */
+  tap: ResponseTap | null
   /** The header's value, several lines joined by `, `; null when there is none. The name is in lower case. */
   header(name: string): string | null
   /** In how many lines it comes. */
