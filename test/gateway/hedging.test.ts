@@ -148,6 +148,16 @@ describe('is not tried a second time', () => {
     expect(metric(plane, 'pando_gateway_hedges_total')).toBe(0)
   })
 
+  it('an upgrade', async () => {
+    const [one, other] = [await silent(), await silent()]
+    const { port } = await hedging([one, other])
+    const client = new Client(port)
+    client.send('GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    await eventually(() => one.heads.length === 1)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(other.heads).toEqual([])
+  })
+
   it('a read with a single endpoint', async () => {
     const only = await silent()
     const { port } = await hedging([only])

@@ -84,6 +84,34 @@ describe('an answer that may be had again', () => {
     },
   )
 
+  it('is counted once for the revision that gave it, so that a canary hides nothing', async () => {
+    const sick = await scripted(() => answer(503))
+    const well = await scripted(() => ok)
+    const { port, plane } = await serve(
+      options(
+        [],
+        { retry: retry() },
+        {
+          endpoints: [endpoint('web', sick.port, { revision: 'new' }), endpoint('web', well.port, { revision: 'old' })],
+        },
+      ),
+    )
+    for (let turn = 0; turn < 3; turn++) expect(await exchange(port, request())).toMatch(/ok$/)
+    const of = (name: string, revision: string): number[] =>
+      plane
+        .metrics()
+        .families.filter((family) => family.name === name)
+        .flatMap((family) => family.series)
+        .filter(({ labels }) => labels['revision'] === revision)
+        .map(({ values }) => values.at(-1) ?? 0)
+    const tries = sick.heads.length
+    expect(tries).toBeGreaterThanOrEqual(2)
+    expect(of('pando_gateway_revision_errors_total', 'new')).toEqual([tries])
+    expect(of('pando_gateway_revision_errors_total', 'old')).toEqual([0])
+    expect(of('pando_gateway_revision_request_duration_seconds', 'new').length).toBe(1)
+    expect(metric(plane, 'pando_gateway_requests_total')).toBe(3)
+  })
+
   it.each([500, 501, 404, 200])('%i is not', async (status) => {
     const only = await scripted(() => answer(status))
     const { port } = await serve(options([only.port], { retry: retry() }))

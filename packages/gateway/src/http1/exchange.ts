@@ -1,12 +1,11 @@
 import type { Reason } from '../problem.js'
 import { grpcAnswer } from '../grpc/grpc-answer.js'
-import { grpcTimeoutMs, isGrpc } from '../grpc/grpc-request.js'
+import { isGrpc } from '../grpc/grpc-request.js'
 import type { Admission } from '../policy/ask.js'
 import { HeadRequest } from '../policy/head-request.js'
 import type { CompiledMirror } from '../mirror/compiled-mirror.js'
 import type { RequestCopy } from '../mirror/request-copy.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
-import { remainingMs } from '../resilience/deadline.js'
 import { isFailure } from '../resilience/ejection.js'
 import { CompiledEdit, mergeEdits } from '../route-table/header-edit.js'
 import { responseExcess } from '../route-table/sizes.js'
@@ -17,12 +16,12 @@ import type { Outcome, UpstreamService } from '../upstream.js'
 import { RequestAdmission } from './admission.js'
 import { Body, bodyOverhead, byChunks, byClose, byLength, noBody } from './body.js'
 import { ChunkDecoder, copy } from './chunk-decoder.js'
-import { callersDeadline, deadlineEdit } from './deadline-line.js'
+import { deadlineEdit, deadlineOf, isOver } from './deadline-line.js'
 import { EncodedBody } from './encoded-body.js'
 import type { ExchangeClient } from './exchange-client.js'
 import { ExchangeLog } from './exchange-log.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
-import { Hedge, type HedgedExchange } from './hedge.js'
+import { type HedgedExchange, SecondTry } from './second-try.js'
 import { isHead, isIdempotent, isRead } from './methods.js'
 import { describeRequest, edited, latin1, type OwnAnswer, redirectOf, secureRedirect, statusOf } from './own-answer.js'
 import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
@@ -114,10 +113,9 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #hadConnectTimeout = false
   #failure = ''
   #tried: UpstreamEndpoint[] | null = null
-  readonly #tries = new Tries()
+  readonly #tries: Tries
   /** What is tried beside `upstream`, when that is slow. */
-  #hedge: Hedge | null = null
-  #isHedgeable = false
+  readonly #second: SecondTry
   /** Status sent to the client, 0 before. */
   #status = 0
   #reason: Reason | '' = ''
@@ -139,6 +137,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   constructor(client: ExchangeClient, traffic: Traffic) {
     this.#client = client
     this.#traffic = traffic
+    this.#tries = new Tries(traffic)
+    this.#second = new SecondTry(this, this.#tries, traffic)
   }
 
   /** Takes the request's head. `takeBody` (with what came behind it) and `dispatch` follow. */
@@ -176,8 +176,6 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#failure = ''
     this.#tried = null
     this.#tries.begin()
-    this.#hedge = null
-    this.#isHedgeable = false
     this.#status = 0
     this.#reason = ''
     this.#isCut = false
@@ -317,12 +315,10 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
 
   /** The service says that it has done nothing with the request: it may go elsewhere whatever its method, as long as all of it is still there. */
   onUpstreamRefused(connection: ExchangeUpstream, failure: string): void {
-    const { limits, table } = this.#traffic
-    if (this.#hasResponseHead || !this.#isReplayable || !this.#tries.takeUntouched(limits.maxRetries)) {
+    if (this.#hasResponseHead || !this.#isReplayable || !this.#tries.takeUntouched()) {
       this.#onUpstreamLost(connection, failure)
       return
     }
-    table.serviceMetrics(this.#service as UpstreamService).retries.inc()
     this.#detach()
     this.#sendAgain(0)
   }
@@ -339,7 +335,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   onResponseBytes(bytes: Uint8Array, at: number, end: number): void {
     this.#lastActivity = this.#traffic.wheel.now
     this.#hasResponseBytes = true
-    if (this.#isHedgeable && !this.#hasResponseHead) this.#endHedge()
+    if (this.#second.isWanted && !this.#hasResponseHead) this.#second.end()
     if (this.#hasResponseHead) {
       if (this.responseBody.isDone) this.#keepsUpstream = false
       else this.#relay(bytes, at, end, this.#traffic.outputs.ensure(end - at + bodyOverhead), 0)
@@ -390,16 +386,17 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   }
 
   /** Takes the second try over in the first one's place. */
-  onHedgeAnswer(hedge: Hedge): UpstreamUser {
+  onSecondAnswer(upstream: ExchangeUpstream): UpstreamUser {
     this.#traffic.table.serviceMetrics(this.#service as UpstreamService).hedgesWon.inc()
     const slow = this.#detach()
-    this.#adopt(hedge)
+    this.#adopt(upstream)
     slow?.destroy()
     return this
   }
 
-  onHedgeFailure(): void {
-    this.#hedge = null
+  /** The head, which is all of a request that may be tried a second time. */
+  get sentHead(): Uint8Array {
+    return Buffer.from(this.#out.subarray(0, this.#outLength))
   }
 
   /** Some timeout may be over. */
@@ -453,21 +450,16 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     if (!this.#isIdempotent && route.retry !== null && route.retry.idempotencyKey) {
       this.#isIdempotent = hasIdempotencyKey(parser)
     }
-    this.#isHedgeable =
-      route.hedge !== null && this.requestBody.isDone && isRead(parser.bytes, parser.methodStart, parser.methodEnd)
-    const callers = client.listener.isMesh ? callersDeadline(parser) : 0
-    const ownMs = this.#timeoutMs(parser, route.requestTimeoutMs ?? limits.requestTimeoutMs)
-    if (ownMs > 0 || callers > 0) {
-      const unixMs = Date.now()
-      if (callers > 0 && callers <= unixMs) {
-        const detail = 'Whoever asked has waited as long as it said it would (X-Request-Deadline).'
-        this.#ownAnswer = { kind: 'problem', reason: 'upstream_timeout', detail }
-        return
-      }
-      const timeoutMs = remainingMs(ownMs, callers, unixMs)
-      this.#deadline = wheel.now + timeoutMs + tickMs
-      this.#deadlineAt = unixMs + timeoutMs
+    const isPlainRead = this.requestBody.isDone && !this.#wantsUpgrade && isRead(parser)
+    this.#second.begin(isPlainRead ? route.hedge : null)
+    const ownMs = route.requestTimeoutMs ?? limits.requestTimeoutMs
+    this.#deadlineAt = deadlineOf(parser, { ownMs, isGrpc: this.#isGrpc, isMesh: client.listener.isMesh })
+    if (this.#deadlineAt === isOver) {
+      const detail = 'Whoever asked has waited as long as it said it would (X-Request-Deadline).'
+      this.#ownAnswer = { kind: 'problem', reason: 'upstream_timeout', detail }
+      return
     }
+    if (this.#deadlineAt > 0) this.#deadline = wheel.now + this.#deadlineAt - Date.now() + tickMs
     if (route.redirect === null) this.#service = route.pickService()
     if (this.#service?.isFramed === true) {
       this.requestBody.isOutChunked = false
@@ -480,13 +472,6 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       if (this.#admission.verdict === null) return
     }
     this.#prepare(parser, route, this.#admission?.verdict ?? null)
-  }
-
-  /** The shorter of the gateway's time and what a call of gRPC brings along; 0 is none. */
-  #timeoutMs(parser: HeadParser, ownMs: number): number {
-    const callMs = this.#isGrpc ? grpcTimeoutMs(parser) : null
-    if (callMs === null) return ownMs
-    return ownMs === 0 ? Math.max(1, callMs) : Math.min(ownMs, Math.max(1, callMs))
   }
 
   /** Writes what goes upstream, or finds what is to be answered instead. */
@@ -538,7 +523,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #enter(): void {
     const traffic = this.#traffic
     const rules = (this.#route as CompiledRoute).retry ?? traffic.retryRules
-    const refusal = this.#tries.enter(this.#service as UpstreamService, rules, traffic.wheel.now)
+    const refusal = this.#tries.enter(this.#service as UpstreamService, rules)
     if (refusal !== null) {
       const { reason, detail, waitMs } = refusal
       this.#answer({ kind: 'problem', reason, detail, retryAfterSeconds: waitMs / 1000 })
@@ -678,7 +663,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     if (wire.isBlocked) this.#isOutLent = true
     if (this.requestBody.isDone) {
       upstream.endRequest()
-      if (this.#isHedgeable) this.#hedgeLater()
+      if (this.#second.isWanted) this.#second.later(this.#service as UpstreamService)
       return
     }
     if (wire.isBlocked) this.#client.wire.pause()
@@ -746,13 +731,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   }
 
   #takeTry(cause: RetryCause, isPaidFor: boolean): boolean {
-    if (!this.#canSendAgain(cause)) return false
-    const { wheel, table } = this.#traffic
-    const metrics = table.serviceMetrics(this.#service as UpstreamService)
-    const isTaken = this.#tries.take(cause, isPaidFor, wheel.now)
-    if (isTaken) metrics.retries.inc()
-    else metrics.retriesRefused.inc()
-    return isTaken
+    return this.#canSendAgain(cause) && this.#tries.take(cause, isPaidFor)
   }
 
   /** After so many milliseconds or what the rules say, whichever is longer; on another endpoint where there is one. */
@@ -768,53 +747,21 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#tries.pause(ms, () => this.#dispatchAgain())
   }
 
-  #hedgeLater(): void {
-    const afterMs = this.#route?.hedge?.afterMs ?? 0
-    if (afterMs > 0 && this.#tries.retries === 0) this.#tries.pause(afterMs, () => this.#hedgeNow())
-  }
-
-  #hedgeNow(): void {
-    const service = this.#service as UpstreamService
-    const { wheel, table } = this.#traffic
-    const { affinity } = this.#tries
-    // Whoever is bound to an endpoint waits for it.
-    if (this.upstream === null || (affinity !== null && affinity.endpoint !== null)) return
-    const endpoint = service.pick([this.upstream.endpoint], wheel.now, Math.random, affinity)
-    if (endpoint === null || endpoint.suspectUntil > wheel.now) return
-    const metrics = table.serviceMetrics(service)
-    if (!this.#tries.takeHedge(wheel.now)) {
-      metrics.retriesRefused.inc()
-      return
-    }
-    const hedge = new Hedge(this, this.#traffic, Buffer.from(this.#out.subarray(0, this.#outLength)))
-    this.#hedge = hedge
-    if (hedge.start(endpoint, this.#traffic.connectionsOf(endpoint, service.isFramed))) metrics.hedges.inc()
-    else this.#hedge = null
-  }
-
   /** True when there is a second try that takes the place of the one that has failed. */
   #promoteHedge(): boolean {
-    if (this.#hedge === null || this.#hasResponseHead) return false
+    const upstream = this.#hasResponseHead ? null : this.#second.give()
+    if (upstream === null) return false
     this.#hasResponseBytes = false
-    this.#adopt(this.#hedge)
+    this.#adopt(upstream)
     return true
   }
 
-  #adopt(hedge: Hedge): void {
-    this.#hedge = null
-    const upstream = hedge.give()
-    if (upstream === null) return
+  #adopt(upstream: ExchangeUpstream): void {
     upstream.exchange = this
     this.#attach(upstream)
     // It was counted in flight before.
     this.#traffic.release(upstream.endpoint)
     this.#isSent = upstream.isConnected
-  }
-
-  #endHedge(): void {
-    this.#tries.stop()
-    this.#hedge?.cancel()
-    this.#hedge = null
   }
 
   #dispatchAgain(): void {
@@ -964,7 +911,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#status = status
     this.#hasResponseHead = true
     this.#noteOutcome(upstream.endpoint, status)
-    if (this.#isHedgeable) this.#route?.hedge?.note(performance.now() - this.#startedAt)
+    if (this.#second.isWanted) this.#second.note(performance.now() - this.#startedAt)
     this.#relay(bytes, at, end, out, length)
   }
 
@@ -1148,7 +1095,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   /** Leaves the policies, the queue and the upstream. */
   #drop(): void {
     this.#admission?.abandon()
-    this.#endHedge()
+    this.#tries.stop()
+    this.#second.end()
     if (this.#isPending) {
       this.#isPending = false
       this.#traffic.pending.remove(this.#service as UpstreamService, this)
@@ -1180,7 +1128,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     const durationMs = performance.now() - this.#startedAt
     this.isActive = false
     traffic.metrics.inFlight.dec()
-    this.#tries.leave(this.#hasFailed(), traffic.wheel.now)
+    this.#tries.leave(this.#hasFailed())
     const route = this.#route
     if (route !== null) {
       const metrics = service === null ? route.metrics : route.metricsFor(service)

@@ -1,14 +1,7 @@
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { ExchangeUpstream, ExchangeUpstreams, UpstreamUser } from './exchange-upstream.js'
+import type { SecondTry } from './second-try.js'
 import type { Traffic } from './traffic.js'
-
-/** What a second try needs of the exchange that it is one of. */
-export interface HedgedExchange {
-  /** The second try has the first bytes of an answer: the exchange takes its upstream over, and gets them next. */
-  onHedgeAnswer(hedge: Hedge): UpstreamUser
-  /** The second try has failed, or found no connection; the first one goes on. */
-  onHedgeFailure(): void
-}
 
 /**
  * A second try of a read whose first one is slow, at another endpoint. Whichever answers first is the request's, the other one is ended. It has no body,
@@ -18,13 +11,13 @@ export interface HedgedExchange {
  */
 export class Hedge implements UpstreamUser {
   readonly requestBody = { isDone: true }
-  readonly #exchange: HedgedExchange
+  readonly #owner: SecondTry
   readonly #traffic: Traffic
   readonly #bytes: Uint8Array
   #upstream: ExchangeUpstream | null = null
 
-  constructor(exchange: HedgedExchange, traffic: Traffic, bytes: Uint8Array) {
-    this.#exchange = exchange
+  constructor(owner: SecondTry, traffic: Traffic, bytes: Uint8Array) {
+    this.#owner = owner
     this.#traffic = traffic
     this.#bytes = bytes
   }
@@ -39,7 +32,7 @@ export class Hedge implements UpstreamUser {
     return true
   }
 
-  /** Its upstream, whose user is to be set next; `release` follows once that is counted in flight by somebody else. */
+  /** Its upstream, whose user is to be set next; whoever takes it releases its endpoint, once it counts it in flight by itself. */
   give(): ExchangeUpstream | null {
     const upstream = this.#upstream
     this.#upstream = null
@@ -60,7 +53,8 @@ export class Hedge implements UpstreamUser {
   }
 
   onResponseBytes(bytes: Uint8Array, at: number, end: number): void {
-    this.#exchange.onHedgeAnswer(this).onResponseBytes(bytes, at, end)
+    const upstream = this.give()
+    if (upstream !== null) this.#owner.onAnswer(upstream).onResponseBytes(bytes, at, end)
   }
 
   onConnectFailure(): void {
@@ -89,6 +83,6 @@ export class Hedge implements UpstreamUser {
 
   #fail(): void {
     this.cancel()
-    this.#exchange.onHedgeFailure()
+    this.#owner.onFailure()
   }
 }

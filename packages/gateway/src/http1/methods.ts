@@ -1,4 +1,5 @@
 import { ascii } from './chars.js'
+import type { HeadParser } from './head-parser.js'
 
 const head = ascii('HEAD')
 const reads = ['GET', 'HEAD', 'OPTIONS'].map(ascii)
@@ -11,8 +12,9 @@ export function isIdempotent(bytes: Uint8Array, start: number, end: number): boo
 }
 
 /** A method that only reads, and that services answer without doing anything lasting (RFC 9110 section 9.2.1). */
-export function isRead(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let index = 0; index < reads.length; index++) if (isSame(bytes, start, end, reads[index])) return true
+export function isRead({ bytes, methodStart, methodEnd }: HeadParser): boolean {
+  for (let index = 0; index < reads.length; index++)
+    if (isSame(bytes, methodStart, methodEnd, reads[index])) return true
   return false
 }
 

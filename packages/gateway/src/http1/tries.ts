@@ -4,6 +4,7 @@ import type { Admission } from '../resilience/failure-breaker.js'
 import type { RetryRules } from '../resilience/retry-rules.js'
 import type { GuardRefusal, ServiceGuard } from '../resilience/service-guard.js'
 import type { UpstreamService } from '../upstream.js'
+import type { Traffic } from './traffic.js'
 
 /** Why a request that was sent is to be sent again: what the route's rules are asked for. */
 export type RetryCause = 'reset' | 'timeout' | number
@@ -20,12 +21,17 @@ export class Tries {
   affinity: Affinity | null = null
   /** The last try failed by its connection: others that are idle may have died of the same cause. */
   distrustsIdle = false
+  readonly #traffic: Traffic
   #service: UpstreamService | null = null
   #rules: RetryRules | null = null
   #guard: ServiceGuard | null = null
   #admission: Admission = 'normal'
   #holdsRetry = false
   #pause: NodeJS.Timeout | null = null
+
+  constructor(traffic: Traffic) {
+    this.#traffic = traffic
+  }
 
   /** A new request. */
   begin(): void {
@@ -39,7 +45,8 @@ export class Tries {
   }
 
   /** The request is about to be sent to the service; it is not where that has too much to do or fails too often. */
-  enter(service: UpstreamService, rules: RetryRules, now: number): GuardRefusal | null {
+  enter(service: UpstreamService, rules: RetryRules): GuardRefusal | null {
+    const { now } = this.#traffic.wheel
     this.#service = service
     this.#rules = rules
     service.budget.noteRequest(now)
@@ -65,30 +72,39 @@ export class Tries {
    * Takes one more try out of what the service may be tried. `isPaidFor`: the connection had served before it broke, so that the first further
    * try stands against an answer that came, and the end of a connection is not paid for by the others.
    */
-  take(cause: RetryCause, isPaidFor: boolean, now: number): boolean {
+  take(cause: RetryCause, isPaidFor: boolean): boolean {
     const service = this.#service
     if (service === null) return false
+    const metrics = this.#traffic.table.serviceMetrics(service)
     const isFree = isPaidFor && this.retries === 0
-    if (!isFree && !service.budget.take(now)) return false
-    if (!this.#holdRetry()) return false
+    if ((!isFree && !service.budget.take(this.#traffic.wheel.now)) || !this.#holdRetry()) {
+      metrics.retriesRefused.inc()
+      return false
+    }
+    metrics.retries.inc()
     this.retries++
     this.distrustsIdle = typeof cause !== 'number'
     return true
   }
 
   /** One more try of a request that the service has done nothing with, and says so: it costs the service next to nothing. */
-  takeUntouched(most: number): boolean {
-    if (this.retries >= most) return false
+  takeUntouched(): boolean {
+    if (this.#service === null || this.retries >= this.#traffic.limits.maxRetries) return false
+    this.#traffic.table.serviceMetrics(this.#service).retries.inc()
     this.retries++
     this.distrustsIdle = true
     return true
   }
 
   /** Takes a second try beside the first out of what the service may be tried. */
-  takeHedge(now: number): boolean {
+  takeHedge(): boolean {
     const service = this.#service
-    if (service === null || !service.budget.take(now)) return false
-    return this.#holdRetry()
+    if (service === null) return false
+    const metrics = this.#traffic.table.serviceMetrics(service)
+    const isTaken = service.budget.take(this.#traffic.wheel.now) && this.#holdRetry()
+    if (isTaken) metrics.hedges.inc()
+    else metrics.retriesRefused.inc()
+    return isTaken
   }
 
   /** Milliseconds until the next try, by the rules. */
@@ -112,13 +128,13 @@ export class Tries {
   }
 
   /** The request is over. `isFailure` is null when that says nothing of the service. */
-  leave(isFailure: boolean | null, now: number): void {
+  leave(isFailure: boolean | null): void {
     this.stop()
     const guard = this.#guard
     if (guard === null) return
     this.#guard = null
     if (this.#holdsRetry) guard.leaveRetry()
-    guard.leave(this.#admission, isFailure, now)
+    guard.leave(this.#admission, isFailure, this.#traffic.wheel.now)
   }
 
   #holdRetry(): boolean {

@@ -15,12 +15,17 @@ export class Http2UpstreamConnections implements EndpointPool, ExchangeUpstreams
     this.#traffic = traffic
   }
 
+  get open(): number {
+    return this.#connections.length
+  }
+
   obtain(exchange: UpstreamUser, since: number): ExchangeUpstream | null {
     for (const connection of this.#connections) {
       // That one is about to close is said by GOAWAY, with what was not done: one that was idle is as good as a new one.
       if (connection.hasRoom && since !== Number.POSITIVE_INFINITY) return connection.attach(exchange)
     }
-    if (this.#connections.length >= this.#traffic.limits.maxConnectionsPerEndpoint) return null
+    if (this.open >= this.#traffic.limits.maxConnectionsPerEndpoint) return null
+    if (this.endpoint.connectionLimit?.isReached === true) return null
     const connection = new Http2UpstreamConnection(this, this.#traffic)
     this.#connections.push(connection)
     this.opening++
