@@ -45,6 +45,8 @@ const keeping =
     response.end(`answer to ${incoming.url}`)
   }
 
+const nothing = (): void => {}
+
 const outcomeOf = ({ headers }: Seen): string => String(headers['cache-status'])
 
 describe('a cached route', () => {
@@ -176,6 +178,22 @@ describe('a cached route', () => {
     await eventually(() => waiting.length === 21)
     for (const answer of waiting.slice(2)) answer()
     expect(await unkept).toHaveLength(20)
+  })
+
+  it('asks once whether an answer still holds, however many want it', async () => {
+    let release = nothing
+    const { port, asked } = await serveWith((incoming, response) => {
+      response.setHeader('cache-control', 'max-age=0').setHeader('etag', '"v"')
+      if (incoming.headers['if-none-match'] === undefined) response.end('kept')
+      else release = () => response.writeHead(304, { 'cache-control': 'max-age=60' }).end()
+    })
+    await ask(port)
+    const many = Promise.all(Array.from({ length: 10 }, () => ask(port)))
+    await eventually(() => asked() === 2)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    release()
+    expect((await many).map(({ body }) => body)).toEqual(Array.from({ length: 10 }, () => 'kept'))
+    expect(asked()).toBe(2)
   })
 
   it('lets those that wait go on when the one that asks goes away', async () => {

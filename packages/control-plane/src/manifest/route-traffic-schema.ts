@@ -31,7 +31,7 @@ const ip = z.strictObject({
 const fault = z.strictObject({
   delay: z
     .strictObject({
-      time: durationOfAtLeast(1).describe('How long the request waits before anything is done with it.'),
+      time: durationOfAtLeast(1).describe('How long the request waits before anything is done with it; at most 1m.'),
       percent: percent().optional().describe('Of the requests. Default: 100.'),
     })
     .optional()

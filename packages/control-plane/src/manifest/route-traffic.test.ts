@@ -217,6 +217,7 @@ describe('mistakes', () => {
     ['compress: { codings: [zstd] }', '7:31', 'services.a.routes[0].compress.codings[0]', 'br'],
     ['cache: { size: 10K }', '7:24', 'services.a.routes[0].cache.size', 'larger than all'],
     ['cache: { max_entry: 0 }', '7:29', 'services.a.routes[0].cache.max_entry', 'at least 1'],
+    ['fault: { delay: { time: 2m } }', '7:33', 'services.a.routes[0].fault.delay.time', 'longest delay'],
     ['mirror: b', '7:17', 'services.a.routes[0].mirror', 'there is no service "b"'],
     ['mirror: { service: a, percent: -1 }', '7:40', 'services.a.routes[0].mirror.percent', 'percentage'],
     ['limits: { max_response_body: 0 }', '7:38', 'services.a.routes[0].limits.max_response_body', 'at least 1'],

@@ -11,6 +11,9 @@ import { readSecurityHeaders, renderSecurityHeaders } from './security-headers.j
 import type { Path } from './source.js'
 import { formatDuration, formatSize, isMistake, parseDuration, parseSize, quote } from './units.js'
 
+/** The gateway takes a request without a byte for dead after its idle_timeout, which is one minute by default. */
+const longestDelayMs = 60_000
+
 type Report = (path: Path, message: string, hint?: string) => void
 
 /** What a route asks beside where its requests go; what it does not ask is absent. */
@@ -83,6 +86,8 @@ function readFault({ delay, abort, by_header }: FaultInput, report: Report): Fau
   const byHeader = String(by_header ?? false) === 'true'
   if (delay === undefined && abort === undefined && !byHeader)
     report(['fault'], 'a fault without "delay" and "abort" does nothing')
+  if (delay !== undefined && milliseconds(delay.time) > longestDelayMs)
+    report(['fault', 'delay', 'time'], 'the longest delay is 1m')
   return {
     ...(delay === undefined ? {} : { delay: { ms: milliseconds(delay.time), percent: percentOf(delay.percent) } }),
     ...(abort === undefined ? {} : { abort: { status: Number(abort.status), percent: percentOf(abort.percent) } }),

@@ -78,12 +78,16 @@ export class RouteCache implements RoutePolicy {
       ifModifiedSince: request.header('if-modified-since'),
       header: (name) => request.header(name),
     }
-    const found = this.#look(asked, request)
-    if (found !== undefined) return found
+    const found = this.#look(asked)
+    if (found.verdict !== null) return found.verdict
     const waiters = this.#filling.get(target)
-    if (waiters === undefined || this.#waiting >= mostWaiting || directives.noCache)
-      return this.#ask(asked, request, null)
-    return this.#wait(waiters).then(() => this.#look(asked, request) ?? this.#ask(asked, request, null))
+    if (waiters === undefined || this.#waiting >= mostWaiting || directives.noCache) {
+      return this.#ask(asked, request, found.stale)
+    }
+    return this.#wait(waiters).then(() => {
+      const again = this.#look(asked)
+      return again.verdict ?? this.#ask(asked, request, again.stale)
+    })
   }
 
   /** The answer as it is given to who asks so. */
@@ -115,18 +119,16 @@ export class RouteCache implements RoutePolicy {
     for (const waiter of waiters ?? []) waiter()
   }
 
-  /** A kept answer that may be given; undefined when there is none, and the service is asked. */
-  #look(asked: AskedTarget, request: PolicyRequest): Verdict | undefined {
-    const answer = this.store.find(asked.target, asked.header)
-    if (answer !== null && (!asked.isPersonal || answer.isForAll)) {
-      if (isFresh(answer.freshness, ageOf(answer, this.#now()), asked.directives)) {
-        this.metrics.hits.inc()
-        return { answer: this.answerOf(answer, asked, 'hit') }
-      }
-      if (asked.directives.onlyIfCached) return notCached
-      if (answer.etag !== null || answer.lastModified !== null) return this.#ask(asked, request, answer)
+  /** What can be said without the service; null: it is asked, of a kept answer whether it still holds. */
+  #look(asked: AskedTarget): { readonly verdict: Verdict; readonly stale: StoredAnswer | null } {
+    const kept = this.store.find(asked.target, asked.header)
+    const answer = kept !== null && (!asked.isPersonal || kept.isForAll) ? kept : null
+    if (answer !== null && isFresh(answer.freshness, ageOf(answer, this.#now()), asked.directives)) {
+      this.metrics.hits.inc()
+      return { verdict: { answer: this.answerOf(answer, asked, 'hit') }, stale: null }
     }
-    return asked.directives.onlyIfCached ? notCached : undefined
+    const canBeAsked = answer !== null && (answer.etag !== null || answer.lastModified !== null)
+    return { verdict: asked.directives.onlyIfCached ? notCached : null, stale: canBeAsked ? answer : null }
   }
 
   #ask(asked: AskedTarget, request: PolicyRequest, known: StoredAnswer | null): Verdict {
