@@ -190,12 +190,13 @@ it('a guest that the manifest of the app names itself is a guest no more, until 
   expect(services()).toEqual(['web'])
 })
 
+const sleeping = (replicas: number): Wish => ({
+  ...wish('aa'),
+  desired: desiredOf(desiredService('web', { revision: 'aa', source: null, replicas, autoscale })),
+})
+
 it('a service that a request wakes while a wish for it is read stays awake', async () => {
   const { ledger, deployer } = open()
-  const sleeping = (replicas: number): Wish => ({
-    ...wish('aa'),
-    desired: desiredOf(desiredService('web', { revision: 'aa', source: null, replicas, autoscale })),
-  })
   await deployer.want(sleeping(0), 'up')
   expect(ledger.desired.get('web')?.replicas).toBe(0)
   ledger.setDesired(sleeping(1).desired)

@@ -45,15 +45,15 @@ it('orders nothing of a service that is not there, and says which is near', asyn
 })
 
 it('wakes a service beside an order that takes long, and moves its count after it', async () => {
-  let end = (): void => {}
-  const busy = new Promise<void>((resolve) => (end = resolve))
+  const waiting: (() => void)[] = []
+  const busy = new Promise<void>((resolve) => void waiting.push(resolve))
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => busy.then(work)
   const { orders, web } = open({ replicas: 0, autoscale }, inTurn)
   await orders.follow('web', { from: 0, to: 1, why: 'a request waits for it' })
   expect(web().replicas).toBe(1)
   const more = orders.follow('web', { from: 1, to: 3, why: 'load' })
   expect(web().replicas).toBe(1)
-  end()
+  for (const resolve of waiting) resolve()
   await more
   expect(web().replicas).toBe(3)
   await orders.follow('web', { from: 0, to: 1, why: 'old news' })
