@@ -125,33 +125,39 @@ test(
   },
 )
 
-test('a renewed certificate is shown under load without a failed request', { timeout: 120_000 }, async () => {
-  const before = await serial()
-  const load = { isOver: false }
-  const statuses = new Map<number, number>()
-  const failures: unknown[] = []
-  const clients = Array.from({ length: 3 }, async () => {
-    while (!load.isOver) {
-      try {
-        const status = await ask()
-        statuses.set(status, (statuses.get(status) ?? 0) + 1)
-      } catch (error) {
-        failures.push(error)
+test(
+  'a renewed certificate is shown, and workers are replaced, under load without a failed request',
+  { timeout: 120_000 },
+  async () => {
+    const before = await serial()
+    const load = { isOver: false }
+    const statuses = new Map<number, number>()
+    const failures: unknown[] = []
+    const clients = Array.from({ length: 3 }, async () => {
+      while (!load.isOver) {
+        try {
+          const status = await ask()
+          statuses.set(status, (statuses.get(status) ?? 0) + 1)
+        } catch (error) {
+          failures.push(error)
+        }
       }
+    })
+    for (let round = 0; round < 3; round++) {
+      const last = await serial()
+      expect((await app.run('cert', 'renew')).code).toBe(0)
+      await until('the new one is shown', async () => (await serial()) !== last)
+      // Replaces every worker, one after the other.
+      process.kill((await app.status()).gateway.pid ?? 0, 'SIGUSR2')
     }
-  })
-  for (let round = 0; round < 3; round++) {
-    const last = await serial()
-    expect((await app.run('cert', 'renew')).code).toBe(0)
-    await until('the new one is shown', async () => (await serial()) !== last)
-  }
-  load.isOver = true
-  await Promise.all(clients)
-  expect(failures).toEqual([])
-  expect([...statuses.keys()]).toEqual([200])
-  expect(statuses.get(200)).toBeGreaterThan(20)
-  expect(await serial()).not.toBe(before)
-})
+    load.isOver = true
+    await Promise.all(clients)
+    expect(failures).toEqual([])
+    expect([...statuses.keys()]).toEqual([200])
+    expect(statuses.get(200)).toBeGreaterThan(20)
+    expect(await serial()).not.toBe(before)
+  },
+)
 
 test('sslscan finds no weak version and no weak cipher', { timeout: 120_000 }, async (context) => {
   if (findProgram('sslscan') === null) context.skip('sslscan is not installed')

@@ -198,6 +198,22 @@ describe('an encrypted listener', () => {
     expect(again.socket.isSessionReused()).toBe(true)
   })
 
+  it('serves who comes while more than a thousand clients begin handshakes and say nothing', async () => {
+    const listener = listenerOf([await folder.put('shop', ['shop.test'])])
+    const options = { endpoints: [endpoint('web', await echo())], listeners: [listener] }
+    const { plane, port } = await serve({ ...options, limits: { maxConnections: 5_000 } })
+    let closed = 0
+    for (let index = 0; index < 1_100; index++) {
+      const socket = connectPlain(port, '127.0.0.1').on('error', () => {})
+      socket.on('close', () => closed++).resume()
+      cleanUp(() => socket.destroy())
+    }
+    await until('the first make way', () => closed >= 76)
+    expect(plane.connections).toBe(1_024)
+    expect(await ask(port, get)).toContain('200 OK')
+    expect(closed).toBeLessThan(80)
+  })
+
   it('lets go of a client that says nothing, and of one that does not speak TLS', async () => {
     const listener = listenerOf([await folder.put('shop', ['shop.test'])])
     const options = { endpoints: [], listeners: [listener], limits: { headTimeoutMs: 300 } }

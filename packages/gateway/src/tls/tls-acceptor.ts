@@ -81,11 +81,12 @@ export class TlsAcceptor {
   /** Takes a connection that nothing has been read from. */
   accept(raw: Socket): void {
     const server = this.#server
-    if (server === null || this.#isClosed || this.#handshaking.size >= mostHandshakes) {
+    if (server === null || this.#isClosed) {
       this.#options.onFailed()
       raw.destroy()
       return
     }
+    if (this.#handshaking.size >= mostHandshakes) this.#dropOldest()
     this.#handshaking.add(raw)
     raw.on('error', () => {})
     raw.once('close', () => {
@@ -103,6 +104,15 @@ export class TlsAcceptor {
   /** Breaks handshakes off. */
   cut(): void {
     for (const raw of this.#handshaking) raw.destroy()
+  }
+
+  /** A client that is there ends its handshake in moments; those that fill the room with silence make way for it. */
+  #dropOldest(): void {
+    const [oldest] = this.#handshaking
+    if (oldest === undefined) return
+    this.#handshaking.delete(oldest)
+    this.#options.onFailed()
+    oldest.destroy()
   }
 
   async #read(certificates: Certificates): Promise<void> {
