@@ -10,6 +10,7 @@ const request = (headers: Record<string, string>): PolicyRequest => ({
   listener: { name: 'edge', port: 1, isMesh: false, isSecure: false, redirectPort: null },
   clientAddress: '',
   identity: null,
+  tap: null,
   header: (name) => headers[name] ?? null,
   headerCount: (name) => (headers[name] === undefined ? 0 : 1),
   headers: () => Object.entries(headers),
