@@ -139,6 +139,8 @@ export interface GatewaySpec extends GatewayTraffic {
   /** A second port that is encrypted. Absent: there is none. */
   readonly tls?: TlsSpec
   readonly limits: GatewayLimits
+  /** Absent: no load is shed. */
+  readonly shedAboveMs?: number
   /** By name. Absent: none. */
   readonly authenticators?: Readonly<Record<string, AuthenticatorSpec>>
   /** What routes ask that say nothing of it. Absent: anybody gets in. */

@@ -74,6 +74,8 @@ export interface GatewayConfig extends GatewayTraffic {
   readonly routes: readonly RouteSpec[]
   readonly services: readonly GatewayService[]
   readonly limits: GatewayLimits
+  /** A worker whose work comes this late for a second refuses requests from outside, milliseconds. Absent: it never does. */
+  readonly shedAboveMs?: number
   /** Absolute path of the access log; null is off. */
   readonly accessLog: string | null
   /** By name; what routes' `auth` names. */ readonly authenticators?: Readonly<Record<string, AuthenticatorSpec>>

@@ -62,6 +62,7 @@ export function gatewayConfigOf(
     })),
     ...trafficOf(app.gateway),
     limits: app.gateway.limits,
+    ...(app.gateway.shedAboveMs === undefined ? {} : { shedAboveMs: app.gateway.shedAboveMs }),
     accessLog: app.gateway.accessLog ? files.accessLog : null,
   }
 }

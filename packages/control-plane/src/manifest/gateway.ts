@@ -20,6 +20,7 @@ export function readGateway(input: Partial<GatewayInput>, check: Check, folder: 
     ...readTls(input.tls, folder),
     ...(input.route_files === undefined ? {} : { routeFiles: input.route_files.map((file) => resolve(folder, file)) }),
     limits: readLimits(input.limits ?? {}),
+    ...(input.shed_above === undefined ? {} : { shedAboveMs: ms(input.shed_above, 0) }),
     ...readGatewayTraffic(input, folder, check),
     ...readAuthentication(input, check, folder),
   }

@@ -48,6 +48,7 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
       ...(app.gateway.workers === null ? {} : { workers: app.gateway.workers }),
       access_log: app.gateway.accessLog,
       ...renderGatewayTraffic(app.gateway),
+      ...(app.gateway.shedAboveMs === undefined ? {} : { shed_above: formatDuration(app.gateway.shedAboveMs) }),
       ...renderTls(app.gateway.tls, plain),
       ...(app.gateway.routeFiles === undefined ? {} : { route_files: app.gateway.routeFiles.map(plain) }),
       limits: renderLimits(app.gateway.limits),

@@ -193,6 +193,14 @@ export const serviceResilienceFields = {
     ),
 }
 
+export const gatewayResilienceFields = {
+  shed_above: durationOfAtLeast(10)
+    .optional()
+    .describe(
+      'A worker whose work has been coming this late for a second answers requests from outside with 503, until it has caught up. Default: never.',
+    ),
+}
+
 export type BalancerInput = z.infer<typeof balancerSchema>
 export type EjectionInput = z.infer<typeof ejectionSchema>
 export type CircuitBreakerInput = z.infer<typeof circuitBreakerSchema>

@@ -77,6 +77,14 @@ it('circuit_breaker, retry_budget and max_queue_delay', () => {
   expect(resilience?.queueMs).toBeNull()
 })
 
+it('shed_above of the gateway', () => {
+  const app = appOf(`${manifest()}gateway:\n  shed_above: 300ms\n`)
+  expect(app.gateway.shedAboveMs).toBe(300)
+  expect(appOf(renderConfig(app)).gateway.shedAboveMs).toBe(300)
+  expect(appOf(manifest()).gateway).not.toHaveProperty('shedAboveMs')
+  expect(listed(`${manifest()}gateway:\n  shed_above: 1ms\n`).join('\n')).toContain('at least 10ms')
+})
+
 describe('retry and hedge of a route', () => {
   it('have defaults for all but the delay', () => {
     expect(routeOf()).not.toHaveProperty('retry')

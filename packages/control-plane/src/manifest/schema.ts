@@ -7,7 +7,7 @@ import { driverField, generatedImageFields } from './driver-schema.js'
 import { listenFields, networkFields } from './network-schema.js'
 import { autoscaleSchema } from './autoscale-schema.js'
 import { developSchema } from './develop-schema.js'
-import { serviceResilienceFields } from './resilience-schema.js'
+import { gatewayResilienceFields, serviceResilienceFields } from './resilience-schema.js'
 import { rolloutSchema } from './rollout-schema.js'
 import { scheduleSchema } from './schedule-schema.js'
 import { routeSchema } from './route-schema.js'
@@ -298,6 +298,7 @@ export const gatewaySchema = z
     workers: whole(1, 256).optional().describe('Worker processes. Default: one a processor.'),
     access_log: flag().optional().describe('Writes a line a request. Default: false.'),
     ...gatewayTrafficFields,
+    ...gatewayResilienceFields,
     ...tlsFields,
     route_files: z
       .array(filled('a file'), { error: 'expected a list of files' })

@@ -452,6 +452,11 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     }
     const isPlainRead = this.requestBody.isDone && !this.#wantsUpgrade && isRead(parser)
     this.#second.begin(isPlainRead ? route.hedge : null)
+    if (traffic.shedding.isOn && !client.listener.isMesh) {
+      const detail = 'The gateway is late with its work, and takes no more from outside until it has caught up.'
+      this.#ownAnswer = { kind: 'problem', reason: 'overloaded', detail, retryAfterSeconds: 1 }
+      return
+    }
     const ownMs = route.requestTimeoutMs ?? limits.requestTimeoutMs
     this.#deadlineAt = deadlineOf(parser, { ownMs, isGrpc: this.#isGrpc, isMesh: client.listener.isMesh })
     if (this.#deadlineAt === isOver) {

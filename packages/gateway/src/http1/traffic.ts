@@ -19,6 +19,7 @@ import { PendingRequests } from './pending-requests.js'
 import type { EncodingCount } from './response-encoder.js'
 import { ResponseShape } from './response-writer.js'
 import type { ServedConnection } from './served-connection.js'
+import { Shedding } from './shedding.js'
 import { EndpointConnections } from './endpoint-connections.js'
 import type { ExchangeUpstreams } from './exchange-upstream.js'
 
@@ -55,6 +56,7 @@ export class Traffic {
   readonly pending: PendingRequests
   readonly mirrors: Mirrors
   readonly encodings: EncodingCount = { inUse: 0 }
+  readonly shedding: Shedding
   requestParsers: Parsers
   /** For routes that have none of their own. */
   retryRules: RetryRules
@@ -78,6 +80,8 @@ export class Traffic {
     this.requestParsers = new Parsers(true, table.limits)
     this.pending = new PendingRequests(this)
     this.retryRules = defaultRules(table.limits.maxRetries)
+    this.shedding = new Shedding(wheel)
+    this.shedding.setLimit(table.table.config.shedAboveMs ?? null)
     this.#observe(table)
     this.mirrors = new Mirrors({
       random: Math.random,
@@ -96,6 +100,7 @@ export class Traffic {
     this.table = table
     this.limits = limits
     this.retryRules = defaultRules(limits.maxRetries)
+    this.shedding.setLimit(table.table.config.shedAboveMs ?? null)
     this.#observe(table)
     if (
       limits.maxHeadBytes !== before.maxHeadBytes ||

@@ -57,6 +57,7 @@ function isConfig(value: unknown): value is GatewayConfig {
     value['services'].every(isService) &&
     isObject(value['limits']) &&
     Object.values(value['limits']).every((limit) => typeof limit === 'number') &&
+    (value['shedAboveMs'] === undefined || typeof value['shedAboveMs'] === 'number') &&
     (value['accessLog'] === null || typeof value['accessLog'] === 'string') &&
     isAuthentication(value)
   )

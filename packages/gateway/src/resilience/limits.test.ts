@@ -4,6 +4,7 @@ import { backoffMs, retryAfterMs } from './backoff.js'
 import { readDeadline, remainingMs } from './deadline.js'
 import { FailureBreaker } from './failure-breaker.js'
 import { LatencyEstimate } from './latency-estimate.js'
+import { LoopDelay } from './loop-delay.js'
 import { QueueDelay } from './queue-delay.js'
 import { RetryBudget } from './retry-budget.js'
 import { defaultRules, RetryRules } from './retry-rules.js'
@@ -228,6 +229,22 @@ describe('the estimate of the 95th percentile', () => {
     for (let time = 0; time < 20_000; time++) estimate.add(1_000 * random())
     expect(estimate.value).toBeGreaterThan(800)
     expect(estimate.value).toBeLessThan(1_100)
+  })
+})
+
+describe('a worker that is late', () => {
+  it('is overloaded when it has been for a second on end', () => {
+    const delay = new LoopDelay()
+    for (let now = 0; now < 1_000; now += 100) {
+      delay.note(400, 300, now)
+      expect(delay.isOverloaded).toBe(false)
+    }
+    delay.note(400, 300, 1_000)
+    expect(delay.isOverloaded).toBe(true)
+    delay.note(300, 300, 1_100)
+    expect(delay.isOverloaded).toBe(false)
+    delay.note(400, 300, 1_200)
+    expect(delay.isOverloaded).toBe(false)
   })
 })
 
