@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import type { IncomingHttpHeaders } from 'node:http'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { ApiKeyInfo, MadeApiKey } from '@pando/model'
@@ -20,6 +21,7 @@ const services = `
       - { path: /write, auth: { any_of: [users, keys], scopes: [write] } }
       - { path: /keys, auth: keys }
       - { path: /tools, auth: tools }
+      - { path: /pages, auth: web }
       - /fallback`
 
 const gatewayOf = (issuer: string, more = ''): string => `  workers: 2
@@ -28,6 +30,7 @@ const gatewayOf = (issuer: string, more = ''): string => `  workers: 2
     users: { jwt: { issuer: "${issuer}", audience: shop, cooldown: 1s, headers: { X-User: sub } } }
     keys: { api_keys: { headers: { X-Client: sub } } }
     tools: { basic: { file: ./passwords } }
+    web: { login: { issuer: "${issuer}", client_id: shop, client_secret: ./client, cookie_secret: ./cookies, headers: { X-User: sub } } }
 ${more}`
 
 let app: TemporaryApp
@@ -38,6 +41,8 @@ beforeAll(async () => {
   app = await TemporaryApp.create(services, { gateway: gatewayOf(issuer.url) })
   const line = execFileSync(process.execPath, [cli, 'key', 'hash-password', 'ann'], { input: 'se cret\n' })
   writeFileSync(app.file('passwords'), line)
+  writeFileSync(app.file('client'), 'client-secret')
+  writeFileSync(app.file('cookies'), 'c'.repeat(32))
   await app.up()
 }, 120_000)
 
@@ -115,6 +120,36 @@ test('a password of a file that pando wrote lets in', async () => {
   expect(await status('/tools', login('ann:se cret'))).toBe(200)
   expect(await status('/tools', login('ann:secret'))).toBe(401)
 }, 60_000)
+
+test('a browser logs in at a real provider, and both workers know it', async () => {
+  const page = { accept: 'text/html' }
+  const cookieOf = (headers: IncomingHttpHeaders): string =>
+    (headers['set-cookie'] ?? [])
+      .filter((line) => !line.includes('Max-Age=0;'))
+      .map((line) => line.split(';')[0])
+      .join('; ')
+  const first = await app.fetch('/pages?x=1', { headers: page })
+  expect(first.status).toBe(303)
+  const provider = await fetch(first.headers.location ?? '', { redirect: 'manual' })
+  const back = new URL(provider.headers.get('location') ?? '')
+  expect(back.pathname).toBe('/_pando/login/web/callback')
+  const done = await app.fetch(back.pathname + back.search, { headers: { cookie: cookieOf(first.headers) } })
+  expect(done).toMatchObject({ status: 303, headers: { location: '/pages?x=1' } })
+  const cookie = cookieOf(done.headers)
+  for (let turn = 0; turn < 8; turn++) {
+    const answer = await app.fetch('/pages', { headers: { cookie } })
+    expect(answer.status).toBe(200)
+    expect(headersOf(answer.body)['x-user']).toBe('alice')
+    expect(answer.body).not.toContain('pando-web')
+  }
+}, 60_000)
+
+test('pando routes says who gets in where', async () => {
+  const { stdout } = await app.run('routes')
+  expect(stdout).toMatch(/back\/0 .* 1$/m)
+  expect(stdout).toMatch(/back\/2 .* auth users\|keys$/m)
+  expect(stdout).toMatch(/\/fallback\/\* .* auth users$/m)
+})
 
 test('a mistake names its line, and what runs goes on', async () => {
   app.writeManifest(services.replace('auth: tools', 'auth: tolls'), { gateway: gatewayOf(issuer.url) })

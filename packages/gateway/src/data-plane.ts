@@ -4,7 +4,7 @@ import type { Taken } from './rate-limit/worker-shares.js'
 
 /**
  * One worker's data path, as the worker process around it sees it. It opens the table's listeners, serves by the last table it
- * was given, and does no other I/O than that of the traffic (and the access log).
+ * was given, and does no other I/O than that of the traffic, of the access log, and of policies that ask others (keys of tokens, authorisers).
  */
 export interface DataPlane {
   /**

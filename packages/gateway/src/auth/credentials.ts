@@ -10,25 +10,31 @@ export function credentialsOf(request: PolicyRequest, scheme: 'bearer' | 'basic'
 
 /** The cookies of that name in the order in which they came (RFC 6265 section 5.4): more than one is nothing that a server can tell apart. */
 export function cookiesOf(request: PolicyRequest, name: string): readonly string[] {
-  const header = request.header('cookie')
-  if (header === null) return []
-  return pairsOf(header)
+  return pairsOf(request)
     .filter((pair) => nameOf(pair) === name)
     .map((pair) => pair.slice(pair.indexOf('=') + 1).trim())
 }
 
 /** The line of the `Cookie` header without those that are not to go on; empty when none is left. */
 export function cookieLineWithout(request: PolicyRequest, isDropped: (name: string) => boolean): string {
-  const kept = pairsOf(request.header('cookie') ?? '').filter((pair) => !isDropped(nameOf(pair)))
+  const kept = pairsOf(request).filter((pair) => !isDropped(nameOf(pair)))
   return kept.length === 0 ? '' : `Cookie: ${kept.join('; ')}\r\n`
 }
 
-/** Several lines, as HTTP/2 may have them, come joined by commas, which no cookie's value has (RFC 6265 section 4.1.1). */
-function pairsOf(header: string): string[] {
-  return header
-    .split(/[;,]/)
-    .map((pair) => pair.trim())
-    .filter((pair) => pair !== '')
+/** Name and value of each cookie. HTTP/2 may send them in several lines (RFC 9113 section 8.2.3); a comma is part of a value. */
+export function pairsOf(request: PolicyRequest): string[] {
+  const count = request.headerCount('cookie')
+  if (count === 0) return []
+  const lines =
+    count === 1
+      ? [request.header('cookie') ?? '']
+      : request.headers().flatMap(([name, value]) => (name === 'cookie' ? [value] : []))
+  return lines.flatMap((line) =>
+    line
+      .split(';')
+      .map((pair) => pair.trim())
+      .filter((pair) => pair !== ''),
+  )
 }
 
 function nameOf(pair: string): string {

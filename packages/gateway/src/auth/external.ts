@@ -96,7 +96,7 @@ export class ExternalAuthenticator implements Authenticator {
     const target = `${request.path}${request.query === '' ? '' : `?${request.query}`}`
     const headers: Record<string, string> = {
       'x-forwarded-for': request.clientAddress,
-      'x-forwarded-host': request.host,
+      'x-forwarded-host': request.header('host') ?? request.host,
       'x-forwarded-method': request.method,
       'x-forwarded-proto': request.listener.isSecure ? 'https' : 'http',
       'x-forwarded-uri': target,

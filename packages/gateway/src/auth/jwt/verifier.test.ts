@@ -1,5 +1,6 @@
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { publicKeyAlgorithms, sharedSecretAlgorithms, type JwtAlgorithm } from '@pando/model'
+import fc from 'fast-check'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { KeySet } from '../keys/key-set.js'
@@ -324,6 +325,35 @@ describe('attacks', () => {
 })
 
 const claims = (more: object): string => token({ claims: { ...goodClaims, ...more } })
+
+describe('anything', () => {
+  it('is refused and breaks nothing', () => {
+    const checks = verifier()
+    const part = fc.oneof(fc.string(), fc.base64String(), fc.json().map(given.encode))
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ maxLength: 400 }),
+          fc.array(part, { maxLength: 5 }).map((parts) => parts.join('.')),
+        ),
+        (text) => {
+          expect(checks.verify(text)).toMatchObject({ kind: 'refused' })
+        },
+      ),
+    )
+  })
+
+  it('but the token itself, in any one letter, is another token', () => {
+    const good = token()
+    const checks = verifier()
+    fc.assert(
+      fc.property(fc.nat(good.length - 1), fc.constantFrom(...'AZaz09-_.= \n+/'), (at, letter) => {
+        fc.pre(good[at] !== letter)
+        expect(checks.verify(good.slice(0, at) + letter + good.slice(at + 1))).toMatchObject({ kind: 'refused' })
+      }),
+    )
+  })
+})
 
 describe('claims', () => {
   it('exp: refused from the skew on, and when it is not there or no number', async () => {

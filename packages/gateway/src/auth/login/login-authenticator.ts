@@ -3,7 +3,7 @@ import type { LoginAuthenticatorSpec } from '@pando/model'
 import type { OwnAnswer } from '../../http1/own-answer.js'
 import type { PolicyRequest } from '../../policy/route-policy.js'
 import type { Authenticator, AuthenticatorContext, Identified, Outcome } from '../authenticator.js'
-import { cookieLineWithout, cookiesOf } from '../credentials.js'
+import { cookieLineWithout, cookiesOf, pairsOf } from '../credentials.js'
 import { identityLines, strippingEdit } from '../identity-edit.js'
 import { claimAt, type Claims, scopesOf } from '../jwt/claims.js'
 import { WatchedFile } from '../keys/watched-file.js'
@@ -226,7 +226,7 @@ export class LoginAuthenticator implements Authenticator {
   /** Each tab has its own; when there are too many, those that were left go. */
   #spareAttempts(request: PolicyRequest): string[] {
     const prefix = `${this.#prefix(request)}-`
-    const names = (request.header('cookie') ?? '').split(/[;,]/).map((pair) => pair.split('=', 1)[0].trim())
+    const names = pairsOf(request).map((pair) => pair.split('=', 1)[0].trim())
     const attempts = names.filter((name) => name.startsWith(prefix) && /^[\w-]+$/.test(name))
     return attempts.length < mostAttempts ? [] : attempts.slice(0, 20).map((name) => this.#cookie(request, name, '', 0))
   }
