@@ -74,6 +74,29 @@ test('a token of a real issuer lets in; every route asks for one that does not s
   expect(open.body).not.toContain('mallory')
 })
 
+test('a browser logs in at a real provider, and both workers know it', async () => {
+  const page = { accept: 'text/html' }
+  const cookieOf = (headers: IncomingHttpHeaders): string =>
+    (headers['set-cookie'] ?? [])
+      .filter((line) => !line.includes('Max-Age=0;'))
+      .map((line) => line.split(';')[0])
+      .join('; ')
+  const first = await app.fetch('/pages?x=1', { headers: page })
+  expect(first.status).toBe(303)
+  const provider = await fetch(first.headers.location ?? '', { redirect: 'manual' })
+  const back = new URL(provider.headers.get('location') ?? '')
+  expect(back.pathname).toBe('/_pando/login/web/callback')
+  const done = await app.fetch(back.pathname + back.search, { headers: { cookie: cookieOf(first.headers) } })
+  expect(done).toMatchObject({ status: 303, headers: { location: '/pages?x=1' } })
+  const cookie = cookieOf(done.headers)
+  for (let turn = 0; turn < 8; turn++) {
+    const answer = await app.fetch('/pages', { headers: { cookie } })
+    expect(answer.status).toBe(200)
+    expect(headersOf(answer.body)['x-user']).toBe('alice')
+    expect(answer.body).not.toContain('pando-web')
+  }
+}, 60_000)
+
 test('keys are turned over under traffic, and the old one lets nobody in once it is gone', async () => {
   const old = await issuer.token('one')
   await issuer.rotate('one', 'two')
@@ -119,29 +142,6 @@ test('an API key is shown once, lets in, and is taken back', async () => {
 test('a password of a file that pando wrote lets in', async () => {
   expect(await status('/tools', login('ann:se cret'))).toBe(200)
   expect(await status('/tools', login('ann:secret'))).toBe(401)
-}, 60_000)
-
-test('a browser logs in at a real provider, and both workers know it', async () => {
-  const page = { accept: 'text/html' }
-  const cookieOf = (headers: IncomingHttpHeaders): string =>
-    (headers['set-cookie'] ?? [])
-      .filter((line) => !line.includes('Max-Age=0;'))
-      .map((line) => line.split(';')[0])
-      .join('; ')
-  const first = await app.fetch('/pages?x=1', { headers: page })
-  expect(first.status).toBe(303)
-  const provider = await fetch(first.headers.location ?? '', { redirect: 'manual' })
-  const back = new URL(provider.headers.get('location') ?? '')
-  expect(back.pathname).toBe('/_pando/login/web/callback')
-  const done = await app.fetch(back.pathname + back.search, { headers: { cookie: cookieOf(first.headers) } })
-  expect(done).toMatchObject({ status: 303, headers: { location: '/pages?x=1' } })
-  const cookie = cookieOf(done.headers)
-  for (let turn = 0; turn < 8; turn++) {
-    const answer = await app.fetch('/pages', { headers: { cookie } })
-    expect(answer.status).toBe(200)
-    expect(headersOf(answer.body)['x-user']).toBe('alice')
-    expect(answer.body).not.toContain('pando-web')
-  }
 }, 60_000)
 
 test('pando routes says who gets in where', async () => {

@@ -12,6 +12,7 @@ import type { Clock } from './clock.js'
 import type { UsageReporter } from './drivers/driver.js'
 import { withSchedule } from './jobs/schedules.js'
 import { adminRequest } from './gateway-process/admin-request.js'
+import { withAuth } from './desired/route-auth.js'
 import { routesOf, routesTo } from './desired/routes.js'
 import { GatewayView } from './gateway-process/gateway-view.js'
 import { ownMetrics } from './own-metrics.js'
@@ -79,8 +80,9 @@ export class AppView {
   routes(): RouteStatus[] {
     const healthy = new Map(this.#services().map((service) => [service.name, service.healthy]))
     const { app } = this.#options.now()
-    return (app === null ? [] : routesOf(app)).map((route) => ({
-      route,
+    if (app === null) return []
+    return routesOf(app).map((route) => ({
+      route: withAuth(route, app.gateway),
       healthy: route.backends.reduce((sum, backend) => sum + (healthy.get(backend.service) ?? 0), 0),
     }))
   }

@@ -1,16 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { PolicyRequest } from '../policy/route-policy.js'
-import { cookieLineWithout, cookiesOf, credentialsOf, quoted } from './credentials.js'
+import { cookieLineWithout, cookiesOf, credentialsOf, quoted, type RequestHeaders } from './credentials.js'
 
-const request = (headers: Record<string, string>, more: [string, string][] = []): PolicyRequest => ({
-  method: 'GET',
-  host: '',
-  path: '/',
-  query: '',
-  listener: { name: 'edge', port: 1, isMesh: false, isSecure: false, redirectPort: null },
-  clientAddress: '',
-  identity: null,
-  tap: null,
+const request = (headers: Record<string, string>, more: [string, string][] = []): RequestHeaders => ({
   header: (name) => headers[name] ?? null,
   headerCount: (name) => [...Object.entries(headers), ...more].filter(([one]) => one === name).length,
   headers: () => [...Object.entries(headers), ...more],
