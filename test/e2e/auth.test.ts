@@ -57,6 +57,11 @@ const bearer = (token: string): Record<string, string> => ({ authorization: `Bea
 const login = (text: string): Record<string, string> => ({
   authorization: `Basic ${Buffer.from(text).toString('base64')}`,
 })
+const cookieOf = (headers: IncomingHttpHeaders): string =>
+  (headers['set-cookie'] ?? [])
+    .filter((line) => !line.includes('Max-Age=0;'))
+    .map((line) => line.split(';')[0])
+    .join('; ')
 const headersOf = (body: string): Record<string, string> =>
   (JSON.parse(body) as { headers: Record<string, string> }).headers
 
@@ -76,11 +81,6 @@ test('a token of a real issuer lets in; every route asks for one that does not s
 
 test('a browser logs in at a real provider, and both workers know it', async () => {
   const page = { accept: 'text/html' }
-  const cookieOf = (headers: IncomingHttpHeaders): string =>
-    (headers['set-cookie'] ?? [])
-      .filter((line) => !line.includes('Max-Age=0;'))
-      .map((line) => line.split(';')[0])
-      .join('; ')
   const first = await app.fetch('/pages?x=1', { headers: page })
   expect(first.status).toBe(303)
   const provider = await fetch(first.headers.location ?? '', { redirect: 'manual' })

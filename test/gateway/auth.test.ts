@@ -230,6 +230,44 @@ describe('a token', () => {
   })
 })
 
+const handshake = (...lines: string[]): string =>
+  ['GET /socket HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: websocket', ...lines, '', ''].join('\r\n')
+
+describe('an upgrade', () => {
+  it('is let in like any other request, at once or after a wait for keys', async () => {
+    const issuer = await startIssuer()
+    const release = issuer.hold()
+    const upstream = await rawServer((socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        socket.on('data', (bytes) => socket.write(bytes))
+      })
+    })
+    const { port } = await serve({
+      endpoints: [endpoint('web', upstream.port)],
+      routes: [route('web/0', 'web', '/', { auth: needs(['users']) })],
+      config: { authenticators: { users: jwt(issuer) } },
+    })
+    const token = await issuer.token('one')
+    const waiting = new Client(port)
+    waiting.send(handshake(bearer(token)))
+    await eventually(() => issuer.asked > 0)
+    release()
+    await waiting.until((text) => text.includes('\r\n\r\n'))
+    const atOnce = new Client(port)
+    atOnce.send(handshake(bearer(token)))
+    await atOnce.until((text) => text.includes('\r\n\r\n'))
+    for (const client of [waiting, atOnce]) {
+      expect(client.received).toMatch(/^HTTP\/1\.1 101 /)
+      client.send('ping')
+      expect(await client.until((text) => text.endsWith('ping'))).toMatch(/ping$/)
+    }
+    const stranger = new Client(port)
+    stranger.send(handshake())
+    expect(await stranger.until((text) => text.includes('\r\n\r\n'))).toMatch(/^HTTP\/1\.1 401 /)
+  })
+})
+
 describe('a route', () => {
   it('without auth lets anybody in, and nobody say who they are', async () => {
     const issuer = await startIssuer()

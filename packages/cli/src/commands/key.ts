@@ -1,5 +1,6 @@
 import { randomBytes, scryptSync } from 'node:crypto'
 import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
 import { Command } from 'commander'
 import { type ApiKeyInfo, PandoError } from '@pando/model'
 import { daemonOf, newCommand, type Attach } from '../command.js'
@@ -93,6 +94,7 @@ function hashPasswordCommand(attach: Attach): Command {
     // Never an argument: those are seen by whoever lists processes.
     if (process.stdin.isTTY) context.stderr.write('Password: ')
     const password = await firstLine(process.stdin)
+    if (process.stdin.isTTY) context.stderr.write('\n')
     if (password === '') throw new PandoError('usage', 'there is no password on standard input')
     const line = `${name}:${hashPassword(password, randomBytes(16))}`
     if (options.json === true) printJson(context, { name, line })
@@ -143,7 +145,9 @@ function unpadded(bytes: Buffer): string {
   return bytes.toString('base64').replaceAll('=', '')
 }
 
-async function firstLine(input: NodeJS.ReadableStream): Promise<string> {
-  for await (const line of createInterface({ input, terminal: false })) return line
+/** What is typed at a terminal is not shown there. */
+async function firstLine(input: NodeJS.ReadStream): Promise<string> {
+  const unseen = new Writable({ write: (_chunk, _encoding, done) => done() })
+  for await (const line of createInterface({ input, output: unseen, terminal: input.isTTY === true })) return line
   return ''
 }

@@ -51,6 +51,9 @@ describe('keys that are somewhere else', () => {
   it('are asked for an unknown key at most once in the cooldown', async () => {
     const issuer = new Issuer()
     await issuer.answer(first)
+    // The first may come just behind the answer: keys were turned over meanwhile.
+    expect(issuer.source.refresh()).not.toBeNull()
+    await issuer.answer(first)
     for (let now = 0; now < 30_000; now += 1_000) {
       issuer.now = now
       expect(issuer.source.refresh()).toBeNull()
@@ -60,7 +63,7 @@ describe('keys that are somewhere else', () => {
     await issuer.answer(second)
     expect(issuer.source.current()?.find('ES256', 'two')).toHaveLength(1)
     expect(issuer.source.refresh()).toBeNull()
-    expect(issuer.asked).toBe(2)
+    expect(issuer.asked).toBe(3)
   })
 
   it('that are old are used while newer ones are asked for', async () => {

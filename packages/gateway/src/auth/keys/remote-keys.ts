@@ -29,7 +29,10 @@ export class RemoteKeySource implements KeySource {
   #keys: KeySet | null = null
   #bytes: Buffer | null = null
   #fetchedAt = 0
+  /** After a failure. */
   #notBefore = 0
+  /** After an unknown key. */
+  #cooledAt = 0
   #failures = 0
   #flight: Promise<void> | null = null
   #isClosed = false
@@ -46,18 +49,27 @@ export class RemoteKeySource implements KeySource {
       this.#keys = null
       this.#bytes = null
     }
-    if (this.#keys === null || age >= spec.maxAgeMs) void this.refresh()
+    if ((this.#keys === null || age >= spec.maxAgeMs) && this.#mayAsk()) void this.#start()
     return this.#keys
   }
 
   refresh(): Promise<void> | null {
     if (this.#flight !== null) return this.#flight
-    if (this.#isClosed || this.#options.now() < this.#notBefore) return null
+    if (!this.#mayAsk()) return null
+    if (this.#keys !== null) {
+      const { spec, now } = this.#options
+      if (now() < this.#cooledAt) return null
+      this.#cooledAt = now() + spec.cooldownMs
+    }
     return this.#start()
   }
 
   close(): void {
     this.#isClosed = true
+  }
+
+  #mayAsk(): boolean {
+    return this.#flight === null && !this.#isClosed && this.#options.now() >= this.#notBefore
   }
 
   #start(): Promise<void> {
@@ -74,7 +86,6 @@ export class RemoteKeySource implements KeySource {
       const bytes = await fetch()
       if (this.#bytes === null || !bytes.equals(this.#bytes)) this.#take(bytes)
       this.#fetchedAt = now()
-      this.#notBefore = now() + spec.cooldownMs
       this.#failures = 0
       this.trouble = null
     } catch (error) {
