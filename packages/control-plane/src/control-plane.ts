@@ -53,6 +53,7 @@ import { TakeDown, unstoppedFile } from './take-down.js'
 import { SyncedFiles } from './synced-files.js'
 import { revisionFacts } from './upkeep/revision-facts.js'
 import { Upkeep } from './upkeep/upkeep.js'
+import { Turns } from './turns.js'
 import { Why } from './why/why.js'
 
 export interface ControlPlaneOptions {
@@ -115,14 +116,13 @@ export class ControlPlane {
   readonly #ports: PortPool
   readonly #deployer: Deployer
   readonly #orders: ServiceOrders
+  readonly #turns = new Turns()
   readonly #autoscaler: Autoscaler
   readonly #upkeep: Upkeep
   readonly #takeDown: TakeDown
   #finish!: () => void
   #app: AppSpec | null
-  #isStopping = false
   #api: ControlApiServer | null = null
-  #turn: Promise<unknown> = Promise.resolve()
 
   static async open(options: ControlPlaneOptions): Promise<ControlPlane> {
     mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
@@ -257,14 +257,14 @@ export class ControlPlane {
         })
       },
       images: async () => (await import('./build/built-images.js')).builtImagesOf(options),
-      inTurn: (work) => this.#inTurn(work),
+      inTurn: (work) => this.#turns.take(work),
       onFault: options.onFault,
     })
     this.#orders = new ServiceOrders({
       reconciler: this.#reconciler,
       deployer: this.#deployer,
       emit,
-      inTurn: (work) => this.#inTurn(work),
+      inTurn: (work) => this.#turns.take(work),
       connect: (app) => this.#connect(app, { isIdle: false }),
       serve: (app) => this.#serve(app),
       app: () => this.#app,
@@ -286,7 +286,7 @@ export class ControlPlane {
       now: () => ({
         app: this.#app,
         mesh: this.#app === null ? new Map() : this.#mesh.of(this.#app),
-        isStopping: this.#isStopping,
+        isStopping: this.#turns.isStopping,
         driver: this.#deployer.driver,
         gatewayPid: this.#gateway.pid,
         api: this.#api?.address ?? null,
@@ -367,7 +367,7 @@ export class ControlPlane {
         runner: this.#jobs,
         logs: this.#logs,
         desired: () => this.#reconciler.desired(),
-        inTurn: (work) => this.#inTurn(work),
+        inTurn: (work) => this.#turns.take(work),
       }),
       keys: this.#keys,
       registry: this.#registry,
@@ -388,7 +388,7 @@ export class ControlPlane {
   // What is wanted
 
   #apply(request: ApplyRequest): Promise<ApplyResult> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { driver, ...wish } = await this.#deployer.wishOf(request)
       const { app, desired } = wish
       await assertGatewayPorts(app.gateway, this.#gateway.pid === null ? null : (this.#app?.gateway ?? null), holderOf)
@@ -406,10 +406,9 @@ export class ControlPlane {
   }
 
   async down(): Promise<void> {
-    if (this.#isStopping) return
-    this.#isStopping = true
+    if (this.#turns.isStopping) return
     this.#events.emit({ kind: 'app.stopping', message: 'stopping everything' })
-    void this.#afterTurn(() => this.#bringDown())
+    void this.#turns.stop(() => this.#bringDown())
   }
 
   async #bringDown(): Promise<void> {
@@ -488,23 +487,5 @@ export class ControlPlane {
     const files = { accessLog: this.#accessLog, localCertificate: localCertificateFiles(this.#options.stateDir) }
     const config = gatewayConfigOf(app, this.#mesh.of(app), files, network, stopped)
     this.#registry.setConfig(withKeys(config, this.#keys.specs()))
-  }
-
-  /** One order after the other; none once everything is being stopped. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    return this.#afterTurn(async () => {
-      if (this.#isStopping) {
-        throw new PandoError('conflict', 'everything is being stopped', {
-          hint: 'wait until `pando ps` says that nothing runs',
-        })
-      }
-      return await work()
-    })
-  }
-
-  #afterTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work)
-    this.#turn = result.catch(() => undefined)
-    return result
   }
 }
