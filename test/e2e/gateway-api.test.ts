@@ -134,6 +134,12 @@ describe('documents of the Gateway API', () => {
     expect((counts.get('red') ?? 0) + (counts.get('green') ?? 0)).toBe(200)
   })
 
+  it('need no encryption, of which pando cert has nothing to show', async () => {
+    const { code, stderr } = await app.run('cert')
+    expect(code).toBe(1)
+    expect(stderr).toContain('gateway: { tls: true }')
+  })
+
   it('are shown by pando routes, and read again by pando up', async () => {
     const shown = JSON.parse((await app.run('routes', '--json')).stdout) as RouteStatus[]
     expect(shown.map(({ route }) => route.name)).toContain('httproute/store/shop/06')

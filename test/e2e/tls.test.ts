@@ -201,8 +201,11 @@ test(
       expect((await app.run('events')).stdout).toMatch(told)
       await folder.put('own', ['localhost'])
       await until('it is well again', async () => (await app.run('routes')).stderr === '')
-      const mistaken = await app.run('up', '-d')
-      expect(mistaken.code).toBe(0)
+      const renewed = await app.run('cert', 'renew')
+      expect([renewed.code, renewed.stderr]).toEqual([
+        1,
+        expect.stringContaining('the certificates of this app are your own'),
+      ])
       writeFileSync(files.cert, 'not a certificate')
       const { code, stderr } = await app.run('up', '-d')
       expect(code).toBe(2)

@@ -22,3 +22,14 @@ test('a gateway is ready by its own report alone: not by that of the one before 
   expect(state(8, 2000)).toBe('starting')
   expect(state(7, 12_000)).toBe('starting')
 })
+
+test('warnings are new once, and part of the status as long as they are reported', () => {
+  const view = new GatewayView()
+  const warned = { ...report, listenerWarnings: { 'edge/tls': ['it has expired'] } }
+  expect(view.note(report, 1000).newWarnings).toEqual([])
+  expect(view.note(warned, 1000).newWarnings).toEqual(['it has expired'])
+  expect(view.note(warned, 1000).newWarnings).toEqual([])
+  expect(view.status({ address, pid: 7, now: 1000 }).warnings).toEqual(['it has expired'])
+  view.note(report, 1000)
+  expect(view.status({ address, pid: 7, now: 1000 }).warnings).toBeUndefined()
+})
