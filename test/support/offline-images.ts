@@ -116,7 +116,7 @@ export function pythonEntries({ interpreter, library }: Supplies['python']): Tar
 }
 
 /** Programs and the libraries that they are linked with, at their places. */
-function programEntries(files: readonly string[]): TarEntry[] {
+export function programEntries(files: readonly string[]): TarEntry[] {
   const libraries = spawnSync('ldd', files, { encoding: 'utf8' }).stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)
   const paths = new Set([
     ...[...libraries].map(([, path = '']) => path),
@@ -132,7 +132,7 @@ function treeEntries(from: string, to: string): TarEntry[] {
 const isLeftOut = (name: string): boolean => ['__pycache__', 'test', 'tests', '_logs'].includes(name)
 
 /** Of Python's own folder without what others have installed there, but for pip. */
-function filesBelow(folder: string): string[] {
+export function filesBelow(folder: string): string[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name)
