@@ -25,7 +25,12 @@ const rounds = 9
 const requests = 200_000
 
 for (const [name, { route = {}, config = {} }] of Object.entries(features)) {
-  const limits = new RateLimits({ now: () => Math.floor(performance.now()), seed: () => 1, onTrouble: () => {} })
+  const limits = new RateLimits({
+    now: () => Math.floor(performance.now()),
+    seed: () => 1,
+    onTrouble: () => {},
+    onUncounted: () => {},
+  })
   const kinds = gatewayPolicies(limits, new GatewayMetrics(), () => {})
   kinds.configure({ app: 'bench', ...config })
   const policies = kinds.of({ name: 'up/0', ...route }, [])

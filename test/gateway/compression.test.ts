@@ -158,6 +158,18 @@ describe('a route that compresses', () => {
     expect(cut?.series[0]?.values).toEqual([1])
   })
 
+  it('gives the whole of an answer that ends with its connection', async () => {
+    const upstream = await rawServer((socket) => {
+      socket.on('data', () => socket.end(`HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n${body}`))
+    })
+    const { port } = await serve({
+      endpoints: [endpoint('web', upstream.port)],
+      routes: [route('web/0', 'web', '/', { compress })],
+    })
+    const answer = await fetchRaw(port, { 'accept-encoding': 'gzip' })
+    expect(gunzipSync(answer.body).toString()).toBe(body)
+  })
+
   it('compresses for no HTTP/1.0 client, which knows no chunks', async () => {
     const { port } = await serveWith((_, response) => response.setHeader('content-type', json).end(body))
     const text = await exchange(port, 'GET / HTTP/1.0\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { get as httpGet } from 'node:http'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -56,7 +57,7 @@ async function limited(limits: readonly RateLimitSpec[], store?: RateLimitStoreS
     },
     plane,
   )
-  return { port, troubles }
+  return { port, plane, troubles }
 }
 
 describe('a limited route', () => {
@@ -73,6 +74,53 @@ describe('a limited route', () => {
     expect(refused.headers).toMatchObject({ ratelimit: '"default";r=0;t=86400' })
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(43_000)
     expect(JSON.parse(refused.body)).toMatchObject({ reason: 'rate_limited', route: 'web/0' })
+  })
+})
+
+const keyOf = (name: string) => `pando_${name}`.padEnd(49, 'x')
+
+describe('a limited route with authentication', () => {
+  const apiKeys = ['one', 'two'].map((name) => ({
+    id: name,
+    name,
+    hash: createHash('sha256').update(keyOf(name)).digest('hex'),
+    scopes: [],
+    services: [],
+    expiresAt: null,
+  }))
+
+  async function guarded(rateLimit: RateLimitSpec) {
+    const upstream = await httpServer((_, response) => response.end('ok'))
+    const { port } = await serve({
+      endpoints: [webEndpoint('web', upstream.port)],
+      routes: [
+        route('web/0', 'web', '/', {
+          auth: { anyOf: ['keys'], scopes: [], claims: [] },
+          rateLimit: { limits: [rateLimit], hasHeaders: true },
+        }),
+      ],
+      config: {
+        authenticators: {
+          keys: { kind: 'api_keys', name: 'keys', header: 'x-api-key', claimHeaders: [], forwardsCredential: false },
+        },
+        apiKeys,
+      },
+    })
+    return async (key: string) => (await fetchWith(port, '/', { 'x-api-key': key })).status
+  }
+
+  it('counts by whom the key belongs to', async () => {
+    const ask = await guarded({ ...daily, requests: 2, burst: 2, key: { kind: 'identity' } })
+    const statuses = []
+    for (const name of ['one', 'one', 'one', 'two']) statuses.push(await ask(keyOf(name)))
+    expect(statuses).toEqual([200, 200, 429, 200])
+  })
+
+  it('limits guesses by their address, before they are looked at', async () => {
+    const ask = await guarded({ ...daily, requests: 2, burst: 2 })
+    const statuses = []
+    for (const name of ['a', 'b', 'c', 'one']) statuses.push(await ask(keyOf(name)))
+    expect(statuses).toEqual([401, 401, 429, 429])
   })
 })
 
@@ -148,7 +196,7 @@ describe.skipIf(!hasRedis)('a limit in a store that several gateways share', () 
   })
 
   it('goes on by its own count when the store dies or hangs, and joins it again', async () => {
-    const { port, troubles } = await limited([daily], storeOf({ onFailure: 'local', timeoutMs: 50 }))
+    const { port, plane, troubles } = await limited([daily], storeOf({ onFailure: 'local', timeoutMs: 50 }))
     await waitUntil(async () => {
       await fetchOnce(port, '/')
       return (await redis.ask('SELECT 2\r\nDBSIZE')).includes(':1')
@@ -162,6 +210,10 @@ describe.skipIf(!hasRedis)('a limit in a store that several gateways share', () 
     await waitUntil(() => troubles.at(-1)?.includes('does not answer') === true)
     await granted([port], 30)
     expect((await fetchOnce(port, '/')).status).toBe(429)
+    const uncounted = plane
+      .metrics()
+      .families.find(({ name }) => name === 'pando_gateway_rate_limit_store_failures_total')
+    expect(uncounted?.series[0]?.values[0]).toBeGreaterThan(1)
   })
 
   it('with deny lets nothing through without it, and begins anew with an empty one', async () => {

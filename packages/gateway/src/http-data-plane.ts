@@ -69,6 +69,7 @@ export class HttpDataPlane implements DataPlane {
     this.#rateLimits = new RateLimits({
       now: () => Math.floor(performance.now()),
       seed: () => randomInt(2 ** 31),
+      onUncounted: () => this.#metrics.rateLimitStoreFailures.inc(),
       onTrouble: (message) => this.#onTrouble(message),
     })
     this.#policies =

@@ -155,6 +155,13 @@ export class GatewayMetrics {
     ['id'],
   )
 
+  readonly rateLimitStoreFailures: Counter = this.#registry
+    .counter(
+      'pando_gateway_rate_limit_store_failures_total',
+      'Requests whose shared limits were not counted, as the store did not answer.',
+    )
+    .with()
+
   readonly #refused = this.#registry.counter(
     'pando_gateway_refused_requests_total',
     'Requests that the gateway answered with an error of its own, by reason.',

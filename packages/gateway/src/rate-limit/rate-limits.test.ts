@@ -20,7 +20,7 @@ const config = { app: 'shop' } as GatewayConfig
 
 function world() {
   const clock = { now: 0 }
-  const limits = new RateLimits({ now: () => clock.now, seed: () => 1, onTrouble: () => {} })
+  const limits = new RateLimits({ now: () => clock.now, seed: () => 1, onTrouble: () => {}, onUncounted: () => {} })
   limits.configure(config)
   const policiesOf = (...specs: Partial<RateLimitSpec>[]): readonly RoutePolicy[] =>
     limits.of({

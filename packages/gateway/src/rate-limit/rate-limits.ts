@@ -12,6 +12,8 @@ export interface RateLimitsOptions {
   /** A random whole number below 2^31. */
   readonly seed: () => number
   readonly onTrouble: (message: string) => void
+  /** The store has not counted a request. */
+  readonly onUncounted: () => void
 }
 
 /**
@@ -36,8 +38,7 @@ export class RateLimits implements PolicyKind {
     this.#limits = new Map()
     if (this.#store?.isOf(app, rateLimitStore ?? null) === true) return
     this.#store?.close()
-    this.#store =
-      rateLimitStore === undefined ? null : new RedisLimits(app, rateLimitStore, { onTrouble: this.#options.onTrouble })
+    this.#store = rateLimitStore === undefined ? null : new RedisLimits(app, rateLimitStore, this.#options)
   }
 
   of({ name, rateLimit }: RouteSpec): readonly RoutePolicy[] {

@@ -39,15 +39,23 @@ return answer
 `
 const scriptId = createHash('sha1').update(script).digest('hex')
 
+export interface RedisLimitsOptions {
+  readonly onTrouble: (message: string) => void
+  /** One request was not counted. */
+  readonly onUncounted: () => void
+}
+
 /** Limits counted in a Redis-compatible store, so that several gateways of an app share them. Works with one node, not with a cluster. */
 export class RedisLimits implements SharedLimits {
   readonly onFailure: RateLimitStoreSpec['onFailure']
   readonly #app: string
   readonly #spec: string
   readonly #connection: RedisConnection
+  readonly #onUncounted: () => void
 
-  constructor(app: string, spec: RateLimitStoreSpec, options: { readonly onTrouble: (message: string) => void }) {
+  constructor(app: string, spec: RateLimitStoreSpec, options: RedisLimitsOptions) {
     this.onFailure = spec.onFailure
+    this.#onUncounted = options.onUncounted
     this.#app = app
     this.#spec = JSON.stringify(spec)
     this.#connection = new RedisConnection({
@@ -84,7 +92,9 @@ export class RedisLimits implements SharedLimits {
     if (reply instanceof RespError && reply.message.startsWith('NOSCRIPT')) {
       reply = await this.#connection.command(['EVAL', script, ...rest])
     }
-    return takingOf(reply, limits.length)
+    const taking = takingOf(reply, limits.length)
+    if (taking === null) this.#onUncounted()
+    return taking
   }
 
   close(): void {
