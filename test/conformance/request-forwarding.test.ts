@@ -78,7 +78,10 @@ async function ask(pieces: readonly string[]): Promise<string> {
 const known = /^(\r\n)?(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) /
 
 describe('request heads, over real connections', () => {
-  it.each(requestCases.filter(({ status }) => status !== 200))('$name: $status', async ({ head, status, code }) => {
+  // At the beginning of a connection the preface of HTTP/2 begins one.
+  const refusedOnes = requestCases.filter(({ status, head }) => status !== 200 && !head.startsWith('PRI * '))
+
+  it.each(refusedOnes)('$name: $status', async ({ head, status, code }) => {
     const before = seen.length
     const text = await ask([head])
     expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))

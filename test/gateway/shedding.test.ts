@@ -5,9 +5,11 @@ import { answering, cleanUp, edge, endpoint, exchange, ok, portOf, rawServer, ta
 const mesh = { kind: 'mesh', name: 'mesh/web', address: { host: '127.0.0.1', port: 0 }, service: 'web' } as const
 const request = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 
+const noop = (): void => {}
+
 it('a worker that is late refuses who comes from outside, and serves the mesh', async () => {
   let now = 0
-  let turn = (): void => {}
+  let turn: () => void = noop
   const clock = {
     now: () => now,
     every: (_: number, callback: () => void) => {
