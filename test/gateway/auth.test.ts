@@ -191,9 +191,15 @@ describe('a token', () => {
       [route('web/0', 'web', '/', { auth: needs(['users']) })],
     )
     const token = await issuer.token('one')
-    expect(await get(port, '/', bearer(token))).toMatch(/^HTTP\/1\.1 503 [^]*"reason":"policy_failed"/)
+    for (let turn = 0; turn < 5; turn++) {
+      const answer = await get(port, '/', bearer(token))
+      expect(answer).toMatch(/^HTTP\/1\.1 503 [^]*"reason":"policy_failed"/)
+      // Where it asks is nobody's business; and its operator is told once, not for every request.
+      expect(answer).not.toContain('127.0.0.1')
+    }
     expect(heads).toEqual([])
-    expect(troubles.join()).toContain('authenticator users')
+    const told = troubles.filter((trouble) => trouble.includes('authenticator users')).length
+    expect([1, 2]).toContain(told)
     issuer.isAway = false
     await expect.poll(() => get(port, '/', bearer(token)), { timeout: 10_000 }).toMatch(/ok$/)
   })

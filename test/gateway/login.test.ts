@@ -67,8 +67,9 @@ class Browser {
   }
 }
 
-async function start(more: Partial<LoginAuthenticatorSpec> = {}) {
+async function start(more: Partial<LoginAuthenticatorSpec> = {}, { isAway = false } = {}) {
   const issuer = await Issuer.start()
+  issuer.isAway = isAway
   cleanUp(() => issuer.close())
   const folder = mkdtempSync(join(tmpdir(), 'pando-login-'))
   cleanUp(() => rmSync(folder, { recursive: true }))
@@ -145,6 +146,17 @@ describe('login', () => {
     }
     expect(browser.set).toEqual([])
   })
+
+  it('leads nowhere while the provider is away, and goes on for who has a session', async () => {
+    const { browser, issuer } = await start({}, { isAway: true })
+    expect((await browser.get('/')).status).toBe(503)
+    expect((await browser.get('/', { accept: 'application/json' })).status).toBe(401)
+    issuer.isAway = false
+    await expect.poll(async () => (await browser.get('/')).status, { timeout: 10_000 }).toBe(303)
+    expect((await browser.follow('/')).body).toBe('ok')
+    issuer.isAway = true
+    expect((await browser.get('/')).body).toBe('ok')
+  }, 20_000)
 
   it('ends with a logout, which no other site can ask for', async () => {
     const { browser } = await start()

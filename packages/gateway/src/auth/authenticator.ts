@@ -2,7 +2,7 @@ import type { CompiledEdit } from '../route-table/header-edit.js'
 import type { OwnAnswer } from '../http1/own-answer.js'
 import type { Identity, PolicyRequest } from '../policy/route-policy.js'
 
-/** What an authenticator says of a request. One that cannot say throws, or rejects: then the request is denied as `policy_failed`. */
+/** What an authenticator says of a request. One that cannot say gives `cannotSay`; what it throws denies, too, and is written down for each request. */
 export type Outcome =
   /** The request has no credential of this kind. */
   | null
@@ -22,6 +22,15 @@ export interface Identified {
   readonly request: CompiledEdit | null
   /** What the client gets beside the service's answer. */
   readonly response?: CompiledEdit
+}
+
+/**
+ * Denies for now. The client is not told what is the matter, as that may name addresses of ours; the operator was told by `onTrouble`, once
+ * and not for every request.
+ */
+export function cannotSay(authenticator: string): Outcome {
+  const detail = `The authenticator "${authenticator}" cannot say who it is at present.`
+  return { kind: 'answered', answer: { kind: 'problem', reason: 'policy_failed', detail, retryAfterSeconds: 1 } }
 }
 
 /** Finds out who a request comes from by one kind of credential. */

@@ -1,7 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { BasicAuthenticatorSpec } from '@pando/model'
 import type { PolicyRequest } from '../policy/route-policy.js'
-import type { Authenticator, AuthenticatorContext, Identified, Outcome } from './authenticator.js'
+import {
+  type Authenticator,
+  type AuthenticatorContext,
+  cannotSay,
+  type Identified,
+  type Outcome,
+} from './authenticator.js'
 import { credentialsOf, quoted } from './credentials.js'
 import { identityLines, strippingEdit } from './identity-edit.js'
 import { WatchedFile } from './keys/watched-file.js'
@@ -53,7 +59,7 @@ export class BasicAuthenticator implements Authenticator {
     const credentials = credentialsOf(request, 'basic')
     if (credentials === null) return null
     const users = this.#users
-    if (users === null) throw new Error(this.#file.trouble ?? 'there is no file of passwords')
+    if (users === null) return cannotSay(this.name)
     const bytes = credentials.length > longestCredentials ? null : decode(credentials)
     const colon = bytes?.indexOf(0x3a) ?? -1
     if (bytes === null || colon <= 0) return this.#refused('The credentials are not a name and a password.')
@@ -76,7 +82,7 @@ export class BasicAuthenticator implements Authenticator {
     digest: string,
   ): Promise<Outcome> {
     const known = users.get(name)
-    await this.#turn()
+    if (!(await this.#turn())) return cannotSay(this.name)
     let isRight: boolean
     try {
       isRight = await isPassword(password, known ?? this.#nobody)
@@ -86,7 +92,7 @@ export class BasicAuthenticator implements Authenticator {
       else next()
     }
     // The file has changed meanwhile: what was verified by the old one is not remembered, and not believed.
-    if (users !== this.#users) throw new Error('the file of passwords has just changed')
+    if (users !== this.#users) return cannotSay(this.name)
     if (!isRight || known === undefined) {
       this.#wrong.set(digest, true)
       return this.#refused()
@@ -102,17 +108,18 @@ export class BasicAuthenticator implements Authenticator {
     return identified
   }
 
-  /** Passwords are verified a few at a time; the others wait, and those that are too many are denied. */
-  async #turn(): Promise<void> {
+  /** Passwords are verified a few at a time; the others wait. False for those that are too many. */
+  async #turn(): Promise<boolean> {
     if (this.#busy < mostAtOnce) {
       this.#busy++
-      return
+      return true
     }
-    if (this.#waiting.length >= mostWaiting) throw new Error('too many passwords are being verified')
+    if (this.#waiting.length >= mostWaiting) return false
     // Whoever is done hands its place on.
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve)
     })
+    return true
   }
 
   #refused(detail = 'The name or the password is wrong.'): Outcome {

@@ -3,7 +3,7 @@ import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import type { ExternalAuthenticatorSpec } from '@pando/model'
 import type { PolicyRequest } from '../policy/route-policy.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
-import type { Authenticator, AuthenticatorContext, Outcome } from './authenticator.js'
+import { type Authenticator, type AuthenticatorContext, cannotSay, type Outcome } from './authenticator.js'
 import { strippingEdit } from './identity-edit.js'
 import { whyNotFetched } from './keys/bounded-fetch.js'
 
@@ -55,7 +55,7 @@ export class ExternalAuthenticator implements Authenticator {
       const message = (error as Error).message
       if (!this.#isFailing) this.#context.onTrouble(message)
       this.#isFailing = true
-      if (!this.#spec.failsOpen) throw error
+      if (!this.#spec.failsOpen) return cannotSay(this.name)
       return {
         kind: 'identified',
         identity: { kind: 'external', subject: '' },

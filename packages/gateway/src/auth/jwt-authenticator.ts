@@ -1,6 +1,12 @@
 import { apiKeyPrefix, type JwtAuthenticatorSpec } from '@pando/model'
 import type { PolicyRequest } from '../policy/route-policy.js'
-import type { Authenticator, AuthenticatorContext, Identified, Outcome } from './authenticator.js'
+import {
+  type Authenticator,
+  type AuthenticatorContext,
+  cannotSay,
+  type Identified,
+  type Outcome,
+} from './authenticator.js'
 import { mergeEdits } from '../route-table/header-edit.js'
 import { cookieLineWithout, cookiesOf, credentialsOf, quoted } from './credentials.js'
 import { identityLines, strippingEdit } from './identity-edit.js'
@@ -68,7 +74,7 @@ export class JwtAuthenticator implements Authenticator {
       case 'refused':
         return this.#refuse(verdict.refusal)
       case 'unavailable':
-        throw new Error(`authenticator ${this.name}: ${verdict.trouble}`)
+        return cannotSay(this.name)
     }
   }
 

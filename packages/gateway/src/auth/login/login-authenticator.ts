@@ -2,7 +2,13 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import type { LoginAuthenticatorSpec } from '@pando/model'
 import type { OwnAnswer } from '../../http1/own-answer.js'
 import type { PolicyRequest } from '../../policy/route-policy.js'
-import type { Authenticator, AuthenticatorContext, Identified, Outcome } from '../authenticator.js'
+import {
+  type Authenticator,
+  type AuthenticatorContext,
+  cannotSay,
+  type Identified,
+  type Outcome,
+} from '../authenticator.js'
 import { cookieLineWithout, cookiesOf, pairsOf } from '../credentials.js'
 import { identityLines, strippingEdit } from '../identity-edit.js'
 import { claimAt, type Claims, scopesOf } from '../jwt/claims.js'
@@ -99,16 +105,14 @@ export class LoginAuthenticator implements Authenticator {
     const session = this.#sessionOf(request)
     if (session !== null) return this.#identify(session, request)
     if (this.#provider.metadata !== null) return null
-    return this.#provider.refresh()?.then(() => null) ?? null
+    // Without the provider's word nobody can be sent there; where it does not come, that is what is answered.
+    const asked = this.#provider.refresh()
+    return asked === null ? this.#withoutProvider(request) : asked.then(() => this.#withoutProvider(request))
   }
 
   /** A page is sent to the provider; what a program asks for gets 401, as it could do nothing with a login page. */
   invite(request: PolicyRequest): OwnAnswer | null {
-    const isPage =
-      request.method === 'GET' &&
-      (request.header('sec-fetch-mode') ?? 'navigate') === 'navigate' &&
-      (request.header('accept') ?? '').includes('text/html')
-    if (!isPage) return null
+    if (!isPage(request)) return null
     const origin = this.#originOf(request)
     const attempt: Attempt = {
       state: randomBytes(32).toString('base64url'),
@@ -128,6 +132,10 @@ export class LoginAuthenticator implements Authenticator {
   close(): void {
     this.#provider.close()
     for (const file of this.#files) file.close()
+  }
+
+  #withoutProvider(request: PolicyRequest): Outcome {
+    return this.#provider.metadata === null && isPage(request) ? cannotSay(this.name) : null
   }
 
   async #finish(request: PolicyRequest): Promise<Outcome> {
@@ -266,6 +274,15 @@ export class LoginAuthenticator implements Authenticator {
     if (this.#seal === null) throw new Error(`there is no secret for cookies: ${this.#files[0].trouble ?? ''}`)
     return this.#seal
   }
+}
+
+/** What a program asks for leads to no login page, as it could do nothing with one. */
+function isPage(request: PolicyRequest): boolean {
+  return (
+    request.method === 'GET' &&
+    (request.header('sec-fetch-mode') ?? 'navigate') === 'navigate' &&
+    (request.header('accept') ?? '').includes('text/html')
+  )
 }
 
 /** Where they wanted to go, on this very origin: `//host` and `/\host` would lead elsewhere. */
