@@ -85,6 +85,14 @@ describe('floods end with ENHANCE_YOUR_CALM', () => {
     expect(client.frames.length).toBeLessThan(2_500)
   })
 
+  it('which is counted by its code', async () => {
+    const { plane, port } = await serve({ endpoints: [] })
+    const client = new FrameClient(port)
+    await flood(client, () => frameOf(settingsFrame, 0, 0))
+    const family = plane.metrics().families.find(({ name }) => name === 'pando_gateway_http2_errors_total')
+    expect(JSON.stringify(family)).toContain('ENHANCE_YOUR_CALM')
+  })
+
   it('empty DATA that ends nothing (CVE-2019-9518)', async () => {
     const { port } = await gateway()
     const client = new FrameClient(port)

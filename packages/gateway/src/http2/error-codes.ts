@@ -15,3 +15,12 @@ export const code = {
   inadequateSecurity: 0xc,
   http11Required: 0xd,
 } as const
+
+const names = new Map(
+  Object.entries(code).map(([name, value]) => [value as number, name.replace(/[A-Z]/g, '_$&').toUpperCase()]),
+)
+
+/** As the RFC spells it: `ENHANCE_YOUR_CALM`. */
+export function codeName(errorCode: number): string {
+  return names.get(errorCode) ?? 'UNKNOWN'
+}

@@ -8,7 +8,7 @@ import type { Traffic } from '../http1/traffic.js'
 import { WheelTimer } from '../timer-wheel.js'
 import { ConnectionFrames } from './connection-frames.js'
 import { ControlFrames } from './control-frames.js'
-import { code } from './error-codes.js'
+import { code, codeName } from './error-codes.js'
 import { FloodGuard } from './flood-guard.js'
 import { FrameOutput } from './frame-output.js'
 import { FrameReader } from './frame-reader.js'
@@ -148,6 +148,7 @@ export class Http2Connection implements SessionOwner, ServedConnection {
   fail(errorCode: number, detail: string): void {
     if (this.#state >= lingering) return
     this.#reader.stop()
+    this.#traffic.metrics.http2Errors.with(codeName(errorCode)).inc()
     this.control.goaway(this.#session.lastStream, errorCode, detail)
     this.#finish()
   }

@@ -162,6 +162,11 @@ export class GatewayMetrics {
     )
     .with()
 
+  readonly http2Errors = this.#registry.counter(
+    'pando_gateway_http2_errors_total',
+    'Connections of HTTP/2 that were ended because of what the client sent or did not send.',
+    ['code'],
+  )
   readonly #refused = this.#registry.counter(
     'pando_gateway_refused_requests_total',
     'Requests that the gateway answered with an error of its own, by reason.',
