@@ -244,6 +244,20 @@ describe('slow clients', () => {
     expect(await client.goaway()).toBe(code.enhanceYourCalm)
   })
 
+  it('are not those whose every read ends in the middle of a frame', async () => {
+    const { port } = await gateway({ limits: { headTimeoutMs: 1_000 } })
+    const client = new FrameClient(port)
+    const ping = frameOf(pingFrame, 0, 0, '0000000000000000')
+    client.send(ping.subarray(0, 12))
+    const until = performance.now() + 2_500
+    while (performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      client.send(ping.subarray(12), ping.subarray(0, 12))
+    }
+    client.send(ping.subarray(12))
+    expect(await client.ping()).toBe(true)
+  })
+
   it('that promise a body and send none get 408 for it', async () => {
     const { port } = await gateway({ limits: { idleTimeoutMs: 200 } })
     const client = new FrameClient(port)

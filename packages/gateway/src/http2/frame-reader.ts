@@ -48,6 +48,8 @@ const noBytes = Buffer.alloc(0)
 export class FrameReader {
   /** Whether frames have begun: the preface and the first SETTINGS have come. */
   hasBegun = false
+  /** Frames whose heads have come. */
+  count = 0
   readonly #sink: FrameSink
   readonly #maxSectionBytes: number
   /** Bytes of the preface that have come. A server's side of a connection begins without one. */
@@ -131,6 +133,7 @@ export class FrameReader {
     } else {
       at += frame.frameHeadBytes
     }
+    this.count++
     this.#length = (head[start] << 16) | (head[start + 1] << 8) | head[start + 2]
     this.#type = head[start + 3]
     this.#flags = head[start + 4]

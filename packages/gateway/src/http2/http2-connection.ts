@@ -109,10 +109,13 @@ export class Http2Connection implements SessionOwner, ServedConnection {
 
   onBytes(bytes: Uint8Array, at: number, end: number): void {
     if (this.#state >= lingering) return
-    this.#reader.read(bytes, at, end)
+    const reader = this.#reader
+    const { count } = reader
+    reader.read(bytes, at, end)
     this.#session.dispatch()
-    if (!this.#reader.isInPart) this.#partSince = 0
-    else if (this.#partSince === 0) this.#partSince = this.#traffic.wheel.now
+    // A busy connection may end every read in the middle of a frame, but each time of another one.
+    if (!reader.isInPart) this.#partSince = 0
+    else if (this.#partSince === 0 || reader.count !== count) this.#partSince = this.#traffic.wheel.now
     if (!this.#output.isFarBehind || this.#isReadPaused) return
     this.#isReadPaused = true
     this.#socket.pause()
