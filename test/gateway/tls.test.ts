@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { chmodSync, writeFileSync } from 'node:fs'
+import { connect as connectHttp2 } from 'node:http2'
 import { connect as connectPlain } from 'node:net'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import { HttpDataPlane } from '@pando/gateway'
+import { HttpDataPlane, Policies } from '@pando/gateway'
 import type { CertificateFiles, Listener, ListenerTls } from '@pando/model'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CertificateFolder, days } from '../support/certificates.js'
@@ -351,6 +352,37 @@ describe('client certificates', () => {
     expect(headersIn(answer)['x-forwarded-client-cert']).toBeUndefined()
     expect(await ask(port, get, await clientOf('CN=eve', { issuer: null }))).toContain('403 Forbidden')
     expect(headersIn(await ask(port, get, await clientOf('CN=bob')))['x-forwarded-client-cert']).toContain('CN=bob')
+  })
+
+  it('are who asks, to policies, over HTTP/1.1 and HTTP/2 alike', async () => {
+    const seen: unknown[] = []
+    const check = ({ identity }: { identity: unknown }) => {
+      seen.push(identity)
+      return null
+    }
+    const kind = { configure: () => {}, of: () => [{ name: 'look', phase: 'limit' as const, check }], close: () => {} }
+    const certificates = [await folder.put('shop', ['shop.test'])]
+    const clientAuth = { ca: folder.ca, mode: 'request' } as const
+    const listener = listenerOf(certificates, { clientAuth, alpn: ['h2', 'http/1.1'] })
+    const plane = new HttpDataPlane({ policies: new Policies([kind]) })
+    const { port } = await serve({ endpoints: [endpoint('web', await echo())], listeners: [listener] }, plane)
+    const client = await clientOf('CN=alice')
+    await ask(port, get, client)
+    await ask(port, get)
+    const session = connectHttp2(`https://127.0.0.1:${port}`, {
+      ca: folder.ca,
+      servername: 'shop.test',
+      ...client,
+      rejectUnauthorized: false,
+    })
+    cleanUp(() => session.destroy())
+    const request = session.request({ ':path': '/' }).resume()
+    await once(request, 'end')
+    expect(seen).toMatchObject([
+      { kind: 'certificate', subject: 'CN=alice' },
+      null,
+      { kind: 'certificate', subject: 'CN=alice' },
+    ])
   })
 
   it('are asked for again in a session that goes on', async () => {

@@ -199,7 +199,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
     'resilience/',
     'upstream.ts',
   ],
-  'gateway/tls': [],
+  'gateway/tls': ['http1/forwarded-lines.ts'],
   'gateway/security-headers': ['policy/', 'route-table/header-edit.ts'],
 }
 

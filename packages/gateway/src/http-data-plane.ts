@@ -243,9 +243,9 @@ export class HttpDataPlane implements DataPlane {
     const traffic = this.#traffic as Traffic
     await this.#tls.set(info.name, tls, {
       handshakeTimeoutMs: traffic.limits.headTimeoutMs,
-      onSecure: (socket, clientLine) => {
-        if (socket.alpnProtocol === 'h2') void new Http2Connection(socket, info, traffic, { clientLine })
-        else void new ClientConnection(socket, info, traffic, clientLine)
+      onSecure: (socket, client) => {
+        if (socket.alpnProtocol === 'h2') void new Http2Connection(socket, info, traffic, { client })
+        else void new ClientConnection(socket, info, traffic, client)
       },
     })
   }

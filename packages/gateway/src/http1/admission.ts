@@ -26,6 +26,7 @@ export class RequestAdmission {
     onDecided: OnAdmission,
   ) {
     this.request = new HeadRequest(parser, client.listener, client.remoteAddress)
+    this.request.identity = client.identity
     this.#route = route
     this.#traffic = traffic
     this.#onDecided = onDecided

@@ -5,11 +5,12 @@ import { WheelTimer } from '../timer-wheel.js'
 import type { Relay } from '../tunnel/relay.js'
 import { Exchange } from './exchange.js'
 import type { ExchangeClient, ListenerInfo } from './exchange-client.js'
-import { forwardedLinesOf } from './forwarded-lines.js'
+import { type CertifiedClient, forwardedLinesOf } from './forwarded-lines.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
 import { HeadReader } from './head-reader.js'
 import { type Answered, answerBytes, type OwnAnswer, refusalAnswer } from './own-answer.js'
 import { beginsHttp2 } from './prior-knowledge.js'
+import type { Identity } from '../policy/route-policy.js'
 import type { Refusal } from './refusal.js'
 import type { ForwardedLines } from './request-writer.js'
 import { type ResponseShape, writeResponse } from './response-writer.js'
@@ -44,6 +45,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
   readonly wire: Wire
   readonly remoteAddress: string
   readonly forwardedLines: ForwardedLines
+  readonly identity: Identity | null
   /** The client sends nothing more; it still gets its answer. */
   hasEnded = false
   readonly isFramed = false
@@ -58,8 +60,8 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
   #isFirst = true
   #successor: Http2Connection | null = null
 
-  /** `clientLine`: the header line that names the client by its certificate, or nothing. */
-  constructor(accepted: Socket, listener: ListenerInfo, traffic: Traffic, clientLine = '') {
+  /** `client`: who has shown a certificate. */
+  constructor(accepted: Socket, listener: ListenerInfo, traffic: Traffic, client: CertifiedClient | null = null) {
     this.listener = listener
     this.#traffic = traffic
     this.#head = new HeadReader(traffic.requestParsers)
@@ -71,7 +73,8 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
     const socket = isSecure ? readPlainly(accepted, onBytes) : adopt(accepted, traffic.readBuffer, onBytes)
     this.wire = new Wire(socket, traffic.outputs, this, isSecure)
     this.remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
-    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, clientLine)
+    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, client)
+    this.identity = client?.identity ?? null
     socket.on('end', () => this.#onEnd())
     // What broke is of no interest; 'close' follows.
     socket.on('error', () => {})

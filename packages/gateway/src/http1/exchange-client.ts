@@ -1,3 +1,4 @@
+import type { Identity } from '../policy/route-policy.js'
 import type { Relay, RelaySide } from '../tunnel/relay.js'
 import type { HeadParser } from './head-parser.js'
 import type { Answered, OwnAnswer } from './own-answer.js'
@@ -32,6 +33,8 @@ export interface ExchangeClient {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
   readonly forwardedLines: ForwardedLines
+  /** Who it is by its certificate, before any policy is asked; null when it has shown none. */
+  readonly identity: Identity | null
   readonly wire: ExchangeWire
   /** It sends nothing more, and still gets its answer. */
   readonly hasEnded: boolean

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { ListenerInfo } from '../http1/exchange-client.js'
-import { forwardedLinesOf } from '../http1/forwarded-lines.js'
+import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
+import { type CertifiedClient, forwardedLinesOf } from '../http1/forwarded-lines.js'
 import type { ForwardedLines } from '../http1/request-writer.js'
 import type { ServedConnection } from '../http1/served-connection.js'
 import type { Traffic } from '../http1/traffic.js'
@@ -33,8 +33,8 @@ const closed = 4
 export interface Http2ConnectionOptions {
   /** Somebody else reads the socket, has counted it, and gives the bytes to `onBytes`. */
   readonly isHandedOver?: boolean
-  /** The header line that names the client by its certificate. */
-  readonly clientLine?: string
+  /** Who the client is by its certificate; null or absent: it has shown none. */
+  readonly client?: CertifiedClient | null
 }
 
 /**
@@ -48,6 +48,7 @@ export class Http2Connection implements SessionOwner, ServedConnection {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
   readonly forwardedLines: ForwardedLines
+  readonly identity: ExchangeClient['identity']
   readonly frames: ConnectionFrames
   readonly control: ControlFrames
   readonly guard: FloodGuard
@@ -70,7 +71,9 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     this.listener = listener
     this.#traffic = traffic
     this.remoteAddress = ((socket as Socket).remoteAddress ?? '').replace(/^::ffff:/, '')
-    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, options.clientLine)
+    const client = options.client ?? null
+    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, client)
+    this.identity = client?.identity ?? null
     traffic.http2 ??= new Http2Worker()
     this.guard = new FloodGuard(traffic.wheel.now)
     this.#output = new FrameOutput(socket, traffic.http2, () => this.#onDrain())

@@ -83,6 +83,10 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     return this.owner.forwardedLines
   }
 
+  get identity(): ExchangeClient['identity'] {
+    return this.owner.identity
+  }
+
   get isBlocked(): boolean {
     return this.queue.isWaiting
   }

@@ -1,4 +1,4 @@
-import type { ListenerInfo } from '../http1/exchange-client.js'
+import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
 import { complete, type HeadParser } from '../http1/head-parser.js'
 import type { ForwardedLines } from '../http1/request-writer.js'
 import type { Traffic } from '../http1/traffic.js'
@@ -29,6 +29,7 @@ export interface SessionOwner {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
   readonly forwardedLines: ForwardedLines
+  readonly identity: ExchangeClient['identity']
   readonly frames: ConnectionFrames
   readonly control: ControlFrames
   readonly guard: FloodGuard
@@ -58,6 +59,7 @@ export class ServerSession implements FrameSink, StreamOwner {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
   readonly forwardedLines: ForwardedLines
+  readonly identity: ExchangeClient['identity']
   readonly frames: ConnectionFrames
   readonly answerParser: HeadParser
   readonly scheduler: SendScheduler
@@ -84,6 +86,7 @@ export class ServerSession implements FrameSink, StreamOwner {
     this.listener = owner.listener
     this.remoteAddress = owner.remoteAddress
     this.forwardedLines = owner.forwardedLines
+    this.identity = owner.identity
     this.frames = owner.frames
     this.#control = owner.control
     this.#guard = owner.guard

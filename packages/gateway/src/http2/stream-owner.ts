@@ -1,4 +1,4 @@
-import type { ListenerInfo } from '../http1/exchange-client.js'
+import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
 import type { HeadParser } from '../http1/head-parser.js'
 import type { ForwardedLines } from '../http1/request-writer.js'
 import type { Http2Stream } from './http2-stream.js'
@@ -9,6 +9,7 @@ export interface StreamOwner {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
   readonly forwardedLines: ForwardedLines
+  readonly identity: ExchangeClient['identity']
   readonly frames: StreamFrames
   /** Reads the gateway's own answers. */
   readonly answerParser: HeadParser

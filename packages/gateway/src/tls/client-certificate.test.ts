@@ -1,14 +1,21 @@
 import type { X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { clientCertificateLine } from './client-certificate.js'
+import { certifiedClient } from './client-certificate.js'
 
-function lineOf(subject: string, subjectAltName?: string): string {
-  return clientCertificateLine({ fingerprint256: 'AB:CD', subject, subjectAltName } as X509Certificate)
+function lineOf(subject: string, subjectAltName?: string): string | undefined {
+  return certifiedClient({ fingerprint256: 'AB:CD', subject, subjectAltName } as X509Certificate)?.line
 }
 
 describe('the line that names a client', () => {
   it('is nothing without a certificate', () => {
-    expect(clientCertificateLine(undefined)).toBe('')
+    expect(certifiedClient(undefined)).toBeNull()
+  })
+
+  it('comes with who it is to policies: its subject, else its hash', () => {
+    const identityOf = (subject: string) =>
+      certifiedClient({ fingerprint256: 'AB:CD', subject, subjectAltName: undefined } as X509Certificate)?.identity
+    expect(identityOf('CN=alice')).toMatchObject({ kind: 'certificate', subject: 'CN=alice', claims: { hash: 'abcd' } })
+    expect(identityOf('')).toMatchObject({ subject: 'abcd' })
   })
 
   it('has hash, subject, URIs and names', () => {

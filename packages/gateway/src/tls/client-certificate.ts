@@ -1,16 +1,17 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import type { CertifiedClient } from '../http1/forwarded-lines.js'
 
 /** Longer ones are said by their hash alone. */
 const longestSubject = 1_024
 const mostNames = 16
 
 /**
- * Who the client is by its certificate, as one line of the request that goes to a service: `X-Forwarded-Client-Cert: Hash=…;Subject="CN=…";URI=…;DNS=…`,
- * in Envoy's form. Empty when it has shown none. From outside such a line is never believed: it begins with X-Forwarded-.
+ * Who the client is by its certificate; null when it has shown none. Policies know it by its subject, or by the hash where that is empty. To services goes
+ * `X-Forwarded-Client-Cert: Hash=…;Subject="CN=…";URI=…;DNS=…`, in Envoy's form; from outside such a line is never believed, as it begins with X-Forwarded-.
  */
-export function clientCertificateLine(certificate: X509Certificate | undefined): string {
-  if (certificate === undefined) return ''
+export function certifiedClient(certificate: X509Certificate | undefined): CertifiedClient | null {
+  if (certificate === undefined) return null
   const hash = certificate.fingerprint256.replaceAll(':', '').toLowerCase()
   const subject = subjectOf(certificate.subject)
   const names = (certificate.subjectAltName ?? '').split(', ').slice(0, mostNames)
@@ -20,7 +21,10 @@ export function clientCertificateLine(certificate: X509Certificate | undefined):
     ...valuesOf(names, 'URI:').map((uri) => `URI=${uri}`),
     ...valuesOf(names, 'DNS:').map((name) => `DNS=${name}`),
   ]
-  return `X-Forwarded-Client-Cert: ${parts.join(';')}\r\n`
+  return {
+    identity: { kind: 'certificate', subject: subject === '' ? hash : subject, claims: { hash, subject } },
+    line: `X-Forwarded-Client-Cert: ${parts.join(';')}\r\n`,
+  }
 }
 
 /** In words why the client may not go on; null when it may. */

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { ListenerTls } from '@pando/model'
+import type { CertifiedClient } from '../http1/forwarded-lines.js'
 import { Certificates } from './certificates.js'
-import { clientCertificateLine, clientMistake } from './client-certificate.js'
+import { certifiedClient, clientMistake } from './client-certificate.js'
 import { rawSocketOf } from './raw-socket.js'
 
 /** Handshakes under way at the same time in one worker; each that is not over yet costs memory, and half of what it costs is the server's to pay. */
@@ -12,8 +13,8 @@ const lookMs = 1_000
 export interface TlsAcceptorOptions {
   readonly handshakeTimeoutMs: number
   readonly ticketKeys: Buffer
-  /** A client whose connection is encrypted now; `line` is the header line that names it, empty without a client certificate. */
-  readonly onSecure: (socket: TLSSocket, line: string) => void
+  /** Its connection is encrypted now; null: it has shown no certificate. */
+  readonly onSecure: (socket: TLSSocket, client: CertifiedClient | null) => void
   /** One that may not go on, and why. */
   readonly onRefused: (socket: TLSSocket, detail: string) => void
   readonly onFailed: () => void
@@ -168,11 +169,11 @@ export class TlsAcceptor {
     const raw = rawSocketOf(socket)
     if (raw !== null) this.#handshaking.delete(raw)
     if (clientAuth === null) {
-      this.#options.onSecure(socket, '')
+      this.#options.onSecure(socket, null)
       return
     }
     const mistake = clientMistake(socket, clientAuth.mode === 'require')
     if (mistake !== null) this.#options.onRefused(socket, mistake)
-    else this.#options.onSecure(socket, clientCertificateLine(socket.getPeerX509Certificate()))
+    else this.#options.onSecure(socket, certifiedClient(socket.getPeerX509Certificate()))
   }
 }
