@@ -18,6 +18,11 @@ export function checkAuth(
       const message = 'it does not say by which authenticator'
       report(source.mistake(path, 'value', message, 'write any_of, or a default_auth of the gateway'))
     }
+    const external = auth.anyOf.findIndex((name) => gateway.authenticators?.[name]?.kind === 'external')
+    if (external !== -1 && external < auth.anyOf.length - 1) {
+      const message = `${quote(auth.anyOf[external] ?? '')} decides about every request, so those behind it are never asked`
+      report(source.mistake([...path, 'any_of'], 'value', message, 'write it last'))
+    }
     for (const [index, name] of auth.anyOf.entries()) {
       if (known.includes(name)) continue
       const exact = [...path, 'any_of', index]

@@ -220,6 +220,14 @@ describe('auth of a route', () => {
     expect(listed(withRoutes('[/]', '  default_auth: y\n'))[0]).toContain('gateway.default_auth')
   })
 
+  it('has an authoriser last, as it decides about every request', () => {
+    const more = '    e: { external: { url: "https://e.test" } }\n'
+    expect(listed(withRoutes('[{ path: /, auth: { any_of: [e, x] } }]', more))).toEqual([
+      '5:41 services.a.routes[0].auth.any_of: "e" decides about every request, so those behind it are never asked (write it last)',
+    ])
+    expect(authOf('[{ path: /, auth: { any_of: [x, e] } }]', more)).toMatchObject({ anyOf: ['x', 'e'] })
+  })
+
   it('is checked against the gateway that the service joins', () => {
     const text = `${service}    routes: [{ path: /, auth: users }]\n`
     const users = {

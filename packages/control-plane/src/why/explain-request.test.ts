@@ -50,6 +50,18 @@ describe('explainRequest', () => {
     expect(explain({ revision: 'r7' }).verdict).not.toContain('ran revision')
   })
 
+  it('says what a route asked of whoever called', () => {
+    const auth = { anyOf: ['users', 'keys'], scopes: ['write'], claims: [] }
+    const guarded = { route: { name: 'users/0', matches: [], auth }, healthy: 1 } as unknown as RouteStatus
+    expect(explain({ reason: 'unauthenticated', status: 401, endpoint: '' }, [], [guarded])).toMatchObject({
+      verdict: expect.stringContaining('needs a credential (users or keys, write)') as unknown,
+      next: expect.stringContaining('expired token') as unknown,
+    })
+    expect(explain({ reason: 'forbidden', status: 403, endpoint: '' }, [], [route]).verdict).toContain(
+      'not enough for the route users/0, so the gateway answered 403',
+    )
+  })
+
   it('has nothing to do about a success, and names its revision', () => {
     expect(explain({}, [crash])).toMatchObject({
       verdict: 'users-0-a itself answered 200; the gateway passed that on after 12 ms.',

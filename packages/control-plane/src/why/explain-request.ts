@@ -55,7 +55,7 @@ function judgementOf({ request, routes }: RequestFacts): Judgement {
 }
 
 function byReason(
-  { service, host, method, path, reason, status }: LoggedRequest,
+  { service, host, method, path, reason, status, route }: LoggedRequest,
   routes: readonly RouteStatus[],
   { took, asked }: { readonly took: string; readonly asked: string },
 ): Judgement {
@@ -88,6 +88,16 @@ function byReason(
         what: `${asked} answered with something that is not HTTP, so the gateway answered ${status}.`,
         next: `Check the \`protocol\` of ${service} in the manifest.`,
       }
+    case 'unauthenticated':
+      return {
+        what: `The route ${route} needs a credential${asksFor(route, routes)}, and the request had none that is taken, so the gateway answered ${status}.`,
+        next: 'The detail of that answer says what was wrong with the credential: an expired token, another issuer, a revoked key.',
+      }
+    case 'forbidden':
+      return {
+        what: `It was clear who asked, and that was not enough for the route ${route}${asksFor(route, routes)}, so the gateway answered ${status}.`,
+        next: 'Compare the scopes and claims of the credential with `auth` of the route; a key may be for other services ("pando key list").',
+      }
     case 'overloaded':
       return {
         what: `Too many requests waited for ${service}, so the gateway answered ${status} after ${took}.`,
@@ -101,6 +111,13 @@ function byReason(
       }
     }
   }
+}
+
+function asksFor(name: string, routes: readonly RouteStatus[]): string {
+  const auth = routes.find(({ route }) => route.name === name)?.route.auth
+  if (auth === undefined || auth === null) return ''
+  const wanted = [...auth.scopes, ...auth.claims.map(({ claim, values }) => `${claim}=${values.join('|')}`)]
+  return ` (${[auth.anyOf.join(' or '), ...wanted].join(', ')})`
 }
 
 function noRoute(what: string, path: string, routes: readonly RouteStatus[]): Judgement {
