@@ -2,6 +2,10 @@ import type { X509Certificate } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { certifiedClient } from './client-certificate.js'
 
+function identityOf(subject: string): unknown {
+  return certifiedClient({ fingerprint256: 'AB:CD', subject, subjectAltName: undefined } as X509Certificate)?.identity
+}
+
 function lineOf(subject: string, subjectAltName?: string): string | undefined {
   return certifiedClient({ fingerprint256: 'AB:CD', subject, subjectAltName } as X509Certificate)?.line
 }
@@ -12,8 +16,6 @@ describe('the line that names a client', () => {
   })
 
   it('comes with who it is to policies: its subject, else its hash', () => {
-    const identityOf = (subject: string) =>
-      certifiedClient({ fingerprint256: 'AB:CD', subject, subjectAltName: undefined } as X509Certificate)?.identity
     expect(identityOf('CN=alice')).toMatchObject({ kind: 'certificate', subject: 'CN=alice', claims: { hash: 'abcd' } })
     expect(identityOf('')).toMatchObject({ subject: 'abcd' })
   })
