@@ -37,7 +37,7 @@ export function checkApp(parts: AppParts, report: Report, warn: Report): void {
   const services = new Map(parts.services.map((service) => [service.name, service]))
   for (const service of parts.services) {
     checkDependencies(service, services, parts.disabled, report, warn)
-    checkBackends(service, services, parts.disabled, report, warn)
+    checkBackends(service, services, parts.disabled, report)
     checkMirrors(service, services, report)
   }
   checkCycles(parts.services, services, report)
@@ -83,7 +83,6 @@ function checkBackends(
   services: ReadonlyMap<string, PlacedService>,
   disabled: AppParts['disabled'],
   report: Report,
-  warn: Report,
 ): void {
   for (const [index, route] of (spec?.routes ?? []).entries()) {
     for (const [backendIndex, { service }] of route.backends.entries()) {
@@ -113,9 +112,6 @@ function checkBackends(
         report(source.mistake(where, 'value', whose, 'set "protocol: http" if it listens on $PORT'))
       else if (protocol === 'tcp') {
         report(source.mistake(where, 'value', whose, 'other services reach it by its address; take the route out'))
-      } else if (protocol !== 'http') {
-        const hint = 'other services reach it by its address, whatever it speaks'
-        warn(source.mistake(where, 'value', `${whose}/1.1 in this version: it must understand that too`, hint))
       }
     }
   }

@@ -522,11 +522,9 @@ gateway:
     )
   })
 
-  it('are not routes to what may speak HTTP/1.1 as well: those are worth a warning', () => {
-    const result = readFrom('services:\n  a: { command: x, protocol: h2c, routes: [/a] }\n')
-    expect(result.kind === 'read' && result.warnings.map(({ message }) => message)).toEqual([
-      'the service "a" has protocol h2c, and routes carry HTTP/1.1 in this version: it must understand that too',
-    ])
+  it.each(['h2c', 'grpc'])('are not routes to what speaks %s, nor worth a warning', (protocol) => {
+    const result = readFrom(`services:\n  a: { command: x, protocol: ${protocol}, routes: [/a] }\n`)
+    expect(result.kind === 'read' && result.warnings).toEqual([])
   })
 
   it('of the same route in two services', () => {
