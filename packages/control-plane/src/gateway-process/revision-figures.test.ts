@@ -28,11 +28,13 @@ async function compare(since: number): Promise<ReturnType<RevisionFigures['compa
 it('gives what has come since the comparison began', async () => {
   text = counted('A', 90, 100, 5)
   expect(await compare(10_000)).toBeNull()
-  text = `${counted('A', 180, 200, 6)}\n${counted('B', 7, 10, 4)}`
+  const ejected = 'pando_gateway_revision_ejections_total{service="web",revision="B"} 2'
+  text = `${counted('A', 180, 200, 6)}\n${counted('B', 7, 10, 4)}\n${ejected}`
   expect(await compare(10_000)).toEqual({
     fresh: {
       requests: 10,
       errors: 4,
+      ejections: 2,
       durations: [
         [0.1, 7],
         [Infinity, 3],
@@ -41,6 +43,7 @@ it('gives what has come since the comparison began', async () => {
     old: {
       requests: 100,
       errors: 1,
+      ejections: 0,
       durations: [
         [0.1, 90],
         [Infinity, 10],

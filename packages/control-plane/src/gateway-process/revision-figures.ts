@@ -6,11 +6,12 @@ import { readMetrics, type RevisionCount } from './revision-metrics.js'
 interface Difference {
   readonly requests: number
   readonly errors: number
+  readonly ejections: number
   readonly durations: readonly (readonly [bound: number, count: number])[]
 }
 
 const periodMs = 1000
-const zero: RevisionCount = { errors: 0, buckets: new Map() }
+const zero: RevisionCount = { errors: 0, ejections: 0, buckets: new Map() }
 
 /**
  * What the gateway has counted by revision, asked for every second while somebody wants to know. What was counted before a
@@ -78,7 +79,12 @@ export class RevisionFigures {
 function differenceOf(now: RevisionCount, base: RevisionCount): Difference {
   const cumulative = [...now.buckets].map(([bound, count]) => [bound, count - (base.buckets.get(bound) ?? 0)] as const)
   const durations = cumulative.map(([bound, count], i) => [bound, count - (cumulative[i - 1]?.[1] ?? 0)] as const)
-  return { requests: total(now) - total(base), errors: now.errors - base.errors, durations }
+  return {
+    requests: total(now) - total(base),
+    errors: now.errors - base.errors,
+    ejections: now.ejections - base.ejections,
+    durations,
+  }
 }
 
 function total({ buckets }: RevisionCount): number {

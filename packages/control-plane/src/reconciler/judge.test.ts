@@ -17,6 +17,15 @@ describe('a judgement', () => {
     expect(judge({ fresh: figures(19, 19), old: figures(1000, 0) }, spec).verdict).toBe('unsure')
   })
 
+  it('needs no more of them once the gateway sends an instance no more, unless that is so of the old one too', () => {
+    const fresh = { ...figures(6, 5), ejections: 1 }
+    expect(judge({ fresh, old: figures(1000, 0) }, spec)).toEqual({
+      verdict: 'worse',
+      text: 'the gateway left an instance alone, after 5 errors in 6 requests',
+    })
+    expect(judge({ fresh, old: { ...figures(1000, 0), ejections: 2 } }, spec).verdict).toBe('unsure')
+  })
+
   it('finds the same to be fine', () => {
     expect(judge({ fresh: figures(100, 1), old: figures(1000, 10) }, spec).verdict).toBe('fine')
   })

@@ -5,6 +5,8 @@ export interface Figures {
   readonly requests: number
   /** Answers of 500 and above. */
   readonly errors: number
+  /** Times that the gateway left one of its instances alone because of errors; absent: it does not say. */
+  readonly ejections?: number
   /** Upper bounds in seconds with the number of requests in each, ascending; the last bound is Infinity. */
   readonly durations: readonly (readonly [bound: number, count: number])[]
 }
@@ -28,6 +30,14 @@ export function judge(
   spec: JudgeSpec,
 ): { verdict: 'unsure' | 'fine' | 'worse'; text: string } {
   if (fresh.requests < spec.minRequests) {
+    // An instance that gets no requests would never be asked often enough.
+    const { ejections = 0 } = fresh
+    if (ejections > 0 && (old.ejections ?? 0) === 0) {
+      return {
+        verdict: 'worse',
+        text: `the gateway left an instance alone, after ${fresh.errors} errors in ${fresh.requests} requests`,
+      }
+    }
     return { verdict: 'unsure', text: `${fresh.requests} of the ${spec.minRequests} requests that a judgement takes` }
   }
   const rate = percent(fresh)

@@ -19,6 +19,7 @@ export class Outcomes implements OutcomeObserver {
     const traffic = this.#traffic
     endpoint.ejectionError = describe(outcome)
     traffic.table.serviceMetrics(service).ejections.inc()
+    endpoint.counts?.noteEjection()
     traffic.onEjected()
     traffic.onTrouble(
       `endpoint ${endpoint.id} (${endpoint.address}) of ${service.name} gets no requests for ${Math.round(ms / 1000)} s: ` +

@@ -73,7 +73,10 @@ export class RevisionMetrics {
   readonly #duration: Histogram
   readonly #errors: Counter
 
-  constructor(duration: Histogram, errors: Counter) {
+  readonly #ejections: Counter
+
+  constructor(duration: Histogram, errors: Counter, ejections: Counter) {
+    this.#ejections = ejections
     this.#duration = duration
     this.#errors = errors
   }
@@ -81,6 +84,11 @@ export class RevisionMetrics {
   record(status: number, durationSeconds: number): void {
     this.#duration.record(durationSeconds)
     if (status >= 500) this.#errors.value++
+  }
+
+  /** One of its endpoints is left alone for a while. */
+  noteEjection(): void {
+    this.#ejections.value++
   }
 }
 
@@ -118,6 +126,12 @@ export class GatewayMetrics {
   readonly #revisionErrors = this.#registry.counter(
     'pando_gateway_revision_errors_total',
     'Tries answered with 500 or above, by the revision that was asked.',
+    ['service', 'revision'],
+  )
+
+  readonly #revisionEjections = this.#registry.counter(
+    'pando_gateway_revision_ejections_total',
+    'Times that an endpoint of the revision was left alone for a while because of its errors, in some worker.',
     ['service', 'revision'],
   )
 
@@ -266,6 +280,7 @@ export class GatewayMetrics {
     return new RevisionMetrics(
       this.#revisionDurations.with(service, revision),
       this.#revisionErrors.with(service, revision),
+      this.#revisionEjections.with(service, revision),
     )
   }
 
