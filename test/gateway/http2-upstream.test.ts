@@ -3,7 +3,18 @@ import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:htt
 import type { AddressInfo, Socket } from 'node:net'
 import type { GatewayConfig } from '@pando/model'
 import { describe, expect, it } from 'vitest'
-import { cleanUp, Client, endpoint, eventually, exchange, rawServer, serve, table, type TableOptions } from './plane.js'
+import {
+  cleanUp,
+  Client,
+  endpoint,
+  eventually,
+  exchange,
+  rawServer,
+  route,
+  serve,
+  table,
+  type TableOptions,
+} from './plane.js'
 
 const services: GatewayConfig['services'] = [{ name: 'web', protocol: 'h2c', balancer: 'round_robin' }]
 const noop = (): void => {}
@@ -200,6 +211,46 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
     expect(await exchange(port, post)).toMatch(/^HTTP\/1\.1 200 /)
     expect(asked).toBe(2)
   })
+
+  it.each([0, 50])(
+    'a read that was refused is not sent a third time beside its second try, pause %i',
+    async (backoffMs) => {
+      let refuse = noop
+      let asked = 0
+      const first = await http2Server((stream) => {
+        asked++
+        refuse = () => stream.close(7)
+        if (asked === 1) return
+        stream.respond({ ':status': 200 })
+        stream.end('third')
+      })
+      const second = await http2Server((stream) => {
+        if (++asked === 1) {
+          refuse = () => stream.close(7)
+          return
+        }
+        refuse()
+        setTimeout(() => {
+          stream.respond({ ':status': 200 })
+          stream.write('one ')
+          setTimeout(() => stream.end('answer'), 100)
+        }, 5)
+      })
+      const { port, plane } = await serve({
+        endpoints: [endpoint('web', first.port), endpoint('web', second.port)],
+        routes: [
+          route('web/0', 'web', '/', {
+            hedge: { delayMs: 20 },
+            retry: { attempts: 2, on: ['reset'], backoffMs, idempotencyKey: false },
+          }),
+        ],
+        services,
+      })
+      expect(await exchange(port, get('/'))).toMatch(/^HTTP\/1\.1 200 [^]*\r\n4\r\none \r\n6\r\nanswer\r\n0\r\n\r\n$/)
+      expect(asked).toBe(2)
+      expect([...plane.inFlight().values()]).toEqual([])
+    },
+  )
 
   it('a POST whose stream is reset otherwise is answered 502, once', async () => {
     let asked = 0

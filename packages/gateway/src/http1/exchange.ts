@@ -315,12 +315,16 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
 
   /** The service says that it has done nothing with the request: it may go elsewhere whatever its method, as long as all of it is still there. */
   onUpstreamRefused(connection: ExchangeUpstream, failure: string): void {
-    if (this.#hasResponseHead || !this.#isReplayable || !this.#tries.takeUntouched()) {
-      this.#onUpstreamLost(connection, failure)
-      return
+    if (!this.#hasResponseHead) {
+      this.#detach()
+      // A second try is the only one now: sent once more, the request would be answered twice.
+      if (this.#promoteHedge()) return
+      if (this.#isReplayable && this.#tries.takeUntouched()) {
+        this.#sendAgain(0)
+        return
+      }
     }
-    this.#detach()
-    this.#sendAgain(0)
+    this.#onUpstreamLost(connection, failure)
   }
 
   /** What the service sends breaks the rules of its protocol; nothing more comes. */
@@ -389,6 +393,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   onSecondAnswer(upstream: ExchangeUpstream): UpstreamUser {
     this.#traffic.table.serviceMetrics(this.#service as UpstreamService).hedgesWon.inc()
     const slow = this.#detach()
+    // The first one may have failed, and wait for its next turn.
+    this.#leaveQueue()
     this.#adopt(upstream)
     slow?.destroy()
     return this
@@ -1100,13 +1106,17 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   /** Leaves the policies, the queue and the upstream. */
   #drop(): void {
     this.#admission?.abandon()
-    this.#tries.stop()
     this.#second.end()
-    if (this.#isPending) {
-      this.#isPending = false
-      this.#traffic.pending.remove(this.#service as UpstreamService, this)
-    }
+    this.#leaveQueue()
     this.#detach()?.destroy()
+  }
+
+  /** It is not sent again by itself any more. */
+  #leaveQueue(): void {
+    this.#tries.stop()
+    if (!this.#isPending) return
+    this.#isPending = false
+    this.#traffic.pending.remove(this.#service as UpstreamService, this)
   }
 
   #finish(): void {
