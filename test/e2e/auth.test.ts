@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { ApiKeyInfo, MadeApiKey } from '@pando/model'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CertificateFolder } from '../support/certificates.js'
 import { until } from '../support/condition.js'
 import { Issuer } from '../support/issuer.js'
 import { TemporaryApp } from '../support/temporary-app.js'
@@ -24,21 +25,27 @@ const services = `
       - { path: /pages, auth: web }
       - /fallback`
 
-const gatewayOf = (issuer: string, more = ''): string => `  workers: 2
+const gatewayOf = (issuer: string, provider: string): string => `  workers: 2
   default_auth: users
   authenticators:
     users: { jwt: { issuer: "${issuer}", audience: shop, cooldown: 1s, headers: { X-User: sub } } }
     keys: { api_keys: { headers: { X-Client: sub } } }
     tools: { basic: { file: ./passwords } }
-    web: { login: { issuer: "${issuer}", client_id: shop, client_secret: ./client, cookie_secret: ./cookies, headers: { X-User: sub } } }
-${more}`
+    web: { login: { issuer: "${provider}", client_id: shop, client_secret: ./client, cookie_secret: ./cookies, headers: { X-User: sub } } }
+`
 
 let app: TemporaryApp
+let certificates: CertificateFolder
+/** With a certificate of an authority that only this test knows. */
 let issuer: Issuer
+let provider: Issuer
 
 beforeAll(async () => {
-  issuer = await Issuer.start()
-  app = await TemporaryApp.create(services, { gateway: gatewayOf(issuer.url) })
+  certificates = await CertificateFolder.make()
+  issuer = await Issuer.start(await certificates.put('issuer', ['localhost']))
+  provider = await Issuer.start()
+  app = await TemporaryApp.create(services, { gateway: gatewayOf(issuer.url, provider.url) })
+  app.environment['NODE_EXTRA_CA_CERTS'] = certificates.ca
   const line = execFileSync(process.execPath, [cli, 'key', 'hash-password', 'ann'], { input: 'se cret\n' })
   writeFileSync(app.file('passwords'), line)
   writeFileSync(app.file('client'), 'client-secret')
@@ -49,6 +56,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await app?.dispose()
   await issuer?.close()
+  await provider?.close()
+  certificates?.remove()
 }, 60_000)
 
 const status = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
@@ -83,8 +92,8 @@ test('a browser logs in at a real provider, and both workers know it', async () 
   const page = { accept: 'text/html' }
   const first = await app.fetch('/pages?x=1', { headers: page })
   expect(first.status).toBe(303)
-  const provider = await fetch(first.headers.location ?? '', { redirect: 'manual' })
-  const back = new URL(provider.headers.get('location') ?? '')
+  const sent = await fetch(first.headers.location ?? '', { redirect: 'manual' })
+  const back = new URL(sent.headers.get('location') ?? '')
   expect(back.pathname).toBe('/_pando/login/web/callback')
   const done = await app.fetch(back.pathname + back.search, { headers: { cookie: cookieOf(first.headers) } })
   expect(done).toMatchObject({ status: 303, headers: { location: '/pages?x=1' } })
@@ -152,7 +161,7 @@ test('pando routes says who gets in where', async () => {
 })
 
 test('a mistake names its line, and what runs goes on', async () => {
-  app.writeManifest(services.replace('auth: tools', 'auth: tolls'), { gateway: gatewayOf(issuer.url) })
+  app.writeManifest(services.replace('auth: tools', 'auth: tolls'), { gateway: gatewayOf(issuer.url, provider.url) })
   const result = await app.run('up', '-d')
   expect(result.code).toBe(2)
   expect(result.stderr).toContain('there is no authenticator "tolls"')

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { HttpDataPlane } from '@pando/gateway'
 import type { ApiKeySpec, AuthenticatorSpec, JwtAuthenticatorSpec, RouteAuth, RouteSpec } from '@pando/model'
 import { describe, expect, it } from 'vitest'
+import { CertificateFolder } from '../support/certificates.js'
 import { Issuer } from '../support/issuer.js'
 import {
   answering,
@@ -202,6 +203,17 @@ describe('a token', () => {
     expect([1, 2]).toContain(told)
     issuer.isAway = false
     await expect.poll(() => get(port, '/', bearer(token)), { timeout: 10_000 }).toMatch(/ok$/)
+  })
+
+  it('is not judged by keys of an issuer that nobody vouches for', async () => {
+    const certificates = await CertificateFolder.make()
+    cleanUp(() => certificates.remove())
+    const issuer = await Issuer.start(await certificates.put('issuer', ['localhost']))
+    cleanUp(() => issuer.close())
+    const { port, troubles } = await start([jwt(issuer)], [route('web/0', 'web', '/', { auth: needs(['users']) })])
+    expect(await get(port, '/', bearer(await issuer.token('one')))).toMatch(/^HTTP\/1\.1 503 /)
+    expect(troubles.join()).toMatch(/certificate/)
+    expect(issuer.asked).toBe(0)
   })
 
   it('is taken from a cookie, which comes once', async () => {

@@ -1,7 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { CertificateFiles } from '@pando/model'
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 
 type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>
@@ -18,9 +21,11 @@ export class Issuer {
   readonly #codes = new Map<string, URLSearchParams>()
   readonly #keys = new Map<string, KeyPair>()
   readonly #server: Server
+  readonly #isSecure: boolean
 
-  private constructor() {
-    this.#server = createServer((request, response) => {
+  private constructor(files: CertificateFiles | null) {
+    this.#isSecure = files !== null
+    const answer: RequestListener = (request, response) => {
       if (this.isAway) {
         request.socket.destroy()
         return
@@ -47,11 +52,16 @@ export class Issuer {
       }
       this.asked++
       void this.#held.then(async () => response.end(JSON.stringify({ keys: await this.#publicKeys() })))
-    })
+    }
+    this.#server =
+      files === null
+        ? createServer(answer)
+        : createTlsServer({ cert: readFileSync(files.cert), key: readFileSync(files.key) }, answer)
   }
 
-  static async start(): Promise<Issuer> {
-    const issuer = new Issuer()
+  /** `files`: it speaks TLS as localhost. */
+  static async start(files: CertificateFiles | null = null): Promise<Issuer> {
+    const issuer = new Issuer(files)
     await issuer.rotate('one')
     issuer.#server.listen(0, '127.0.0.1')
     await once(issuer.#server, 'listening')
@@ -59,7 +69,8 @@ export class Issuer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    const { port } = this.#server.address() as AddressInfo
+    return this.#isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
   }
 
   /** From now on it has keys of these names; those that it has already stay as they are. */

@@ -30,6 +30,7 @@ import { adminRequest } from './gateway-process/admin-request.js'
 import { RevisionFigures } from './gateway-process/revision-figures.js'
 import { readServiceFigures } from './gateway-process/service-figures.js'
 import { assertGatewayPorts } from './gateway-process/gateway-ports.js'
+import { gatewayEnvironment } from './gateway-process/gateway-environment.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
 import { JobRunner } from './jobs/job-runner.js'
 import { schedulesOf } from './jobs/schedules.js'
@@ -331,8 +332,7 @@ export class ControlPlane {
       controlSocket: socketAddressOf(options.socketPath),
       adminSocket,
       stateDir,
-      // The state directory is not read by the gateway: it tells whoever looks at a worker whose it is.
-      environment: { PATH: options.environment['PATH'] ?? '', PANDO_STATE_DIR: stateDir },
+      environment: gatewayEnvironment(options.environment, stateDir),
       onStarted: (message) => emit({ kind: 'gateway.started', message }),
       onEnded: (message) => {
         // Nobody waits for its word any more.
