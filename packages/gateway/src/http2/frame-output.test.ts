@@ -5,7 +5,7 @@ import { Http2Worker, outputBytes } from './http2-worker.js'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** A socket that takes what it is given at once, or keeps it until `take`. */
+/** A socket that takes what it is given at once, or keeps it until `letGo`. */
 class Taking extends Duplex {
   readonly writes: string[] = []
   isHolding = false
@@ -23,7 +23,7 @@ class Taking extends Duplex {
     else done()
   }
 
-  take(): void {
+  letGo(): void {
     this.isHolding = false
     for (const done of this.#held.splice(0)) done()
   }
@@ -80,7 +80,7 @@ describe.each([
     await turn()
     expect(output.isBlocked).toBe(true)
     expect([drains, socket.writes]).toEqual([0, [first]])
-    socket.take()
+    socket.letGo()
     await turn()
     expect(socket.writes.join('')).toBe(`${first}${second}c`)
     expect([drains, output.isBlocked]).toEqual([1, false])
@@ -93,7 +93,7 @@ describe.each([
     for (let count = 0; count < 5; count++) put(output, 'x'.repeat(outputBytes))
     await turn()
     expect(output.isFarBehind).toBe(true)
-    socket.take()
+    socket.letGo()
     await turn()
     expect(output.isFarBehind).toBe(false)
   })
