@@ -1,5 +1,7 @@
 import { createHash, randomBytes, scryptSync } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HttpDataPlane } from '@pando/gateway'
@@ -283,6 +285,37 @@ describe('an upgrade', () => {
     const stranger = new Client(port)
     stranger.send(handshake())
     expect(await stranger.until((text) => text.includes('\r\n\r\n'))).toMatch(/^HTTP\/1\.1 401 /)
+  })
+})
+
+/** One request on a connection of its own: its status, and the challenge if there is one. */
+async function ask(port: number, headers: OutgoingHttpHeaders): Promise<string> {
+  const session = connect(`http://127.0.0.1:${port}`)
+  cleanUp(() => session.destroy())
+  const stream = session.request({ ':path': '/', ...headers })
+  const [answer] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+  stream.resume()
+  await once(stream, 'end')
+  session.close()
+  return `${answer[':status']} ${String(answer['www-authenticate'] ?? '')}`.trim()
+}
+
+describe('over HTTP/2', () => {
+  it('is the same: tokens, two of them, cookies in pieces, identity headers', async () => {
+    const issuer = await startIssuer()
+    const { port, heads } = await start(
+      [jwt(issuer), jwt(issuer, { name: 'cookies', cookie: 'token', forwardsCredential: false, claimHeaders: [] })],
+      [route('web/0', 'web', '/', { auth: needs(['users', 'cookies']) }), route('web/1', 'web', '/public')],
+    )
+    const token = await issuer.token('one')
+    expect(await ask(port, {})).toBe('401 Bearer realm="test"')
+    expect(await ask(port, { authorization: `Bearer ${token}`, 'x-user': 'mallory' })).toBe('200')
+    expect(heads[0]).toContain('\r\nX-User: alice\r\n')
+    expect(await ask(port, { cookie: ['a=1', `token=${token}`, 'b=2'] as unknown as string })).toBe('200')
+    expect(heads[1]).toMatch(/\r\ncookie: a=1; b=2\r\n/i)
+    expect(await ask(port, { cookie: [`token=${token}`, 'token=x'] as unknown as string })).toBe('400')
+    expect(await ask(port, { ':path': '/public', 'x-user': 'mallory', x_user: 'mallory' })).toBe('200')
+    expect(heads.join()).not.toContain('mallory')
   })
 })
 
