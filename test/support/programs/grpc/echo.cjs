@@ -1,0 +1,31 @@
+// A service of gRPC for grpc-js, which NODE_PATH leads to: Unary answers with its instance and VERSION; health as grpc.health.v1 has it. Messages
+// are bare bytes, so that no generated code is needed.
+const grpc = require('@grpc/grpc-js')
+
+const same = (bytes) => bytes
+const method = (path) => ({
+  path,
+  requestStream: false,
+  responseStream: false,
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+})
+const { HOST, PORT, VERSION, PANDO_INSTANCE } = process.env
+
+const server = new grpc.Server()
+server.addService(
+  { Unary: method('/pando.test.Echo/Unary') },
+  { Unary: (call, callback) => callback(null, Buffer.from(`${VERSION} ${PANDO_INSTANCE} ${call.request}`)) },
+)
+// HealthCheckResponse { status: SERVING }
+server.addService(
+  { Check: method('/grpc.health.v1.Health/Check') },
+  { Check: (_call, callback) => callback(null, Buffer.from([0x08, 0x01])) },
+)
+server.bindAsync(`${HOST}:${PORT}`, grpc.ServerCredentials.createInsecure(), (error) => {
+  if (error !== null) throw error
+  console.log(`serving on ${PORT}`)
+})
+process.on('SIGTERM', () => server.tryShutdown(() => process.exit(0)))
