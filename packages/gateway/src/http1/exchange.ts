@@ -880,6 +880,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     }
     const instead = this.#tap?.onHead(parser, incoming !== byClose || isFramed) ?? null
     if (instead !== null) {
+      this.#noteOutcome(upstream.endpoint, status)
       this.#letGo(this.#detach() as ExchangeUpstream, parser, end - at === 0)
       this.#answer(instead)
       return
