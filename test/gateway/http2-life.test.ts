@@ -280,6 +280,14 @@ describe('WebSockets by extended CONNECT (RFC 8441)', () => {
     expect(await client.reset(1)).toBe(code.noError)
   })
 
+  it('are not taken for open when the service answers as if it had been an ordinary request', async () => {
+    const { port: service } = await rawServer(answering(() => ok))
+    const { port } = await serve({ endpoints: [endpoint('web', service)] })
+    const client = new FrameClient(port)
+    client.request(1, connectFields, false)
+    expect((await client.response(1)).fields[0]).toBe(':status: 502')
+  })
+
   it('are reset when what the service accepts is another key', async () => {
     const { port: service } = await rawServer(
       answering(

@@ -145,6 +145,9 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     if (status === 101) {
       if (!accepts(parser, this.webSocketKey)) return 0
       status = 200
+    } else if (this.webSocketKey !== '' && status >= 200 && status < 300) {
+      // An ordinary answer, which the client would take for the opened WebSocket (RFC 8441 section 5).
+      status = 502
     }
     this.#lastProgress = this.#traffic.wheel.now
     this.queue.writeHead(parser, shape, status)
