@@ -145,9 +145,8 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     if (status === 101) {
       if (!accepts(parser, this.webSocketKey)) return 0
       status = 200
-    } else if (this.webSocketKey !== '' && status >= 200 && status < 300) {
-      // An ordinary answer, which the client would take for the opened WebSocket (RFC 8441 section 5).
-      status = 502
+    } else {
+      status = this.#ordinary(status)
     }
     this.#lastProgress = this.#traffic.wheel.now
     this.queue.writeHead(parser, shape, status)
@@ -180,7 +179,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
       this.breakOff()
       return
     }
-    this.queue.writeHead(parser, new ResponseShape(), parser.status)
+    this.queue.writeHead(parser, new ResponseShape(), this.#ordinary(parser.status))
     if (parser.end < bytes.length) this.sendOwned(bytes.subarray(parser.end))
     this.endBody(null)
   }
@@ -271,6 +270,11 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     if (this.isOver) return
     this.owner.sendReset(this.id, errorCode)
     this.#leave(true)
+  }
+
+  /** The status of an ordinary answer. Where a WebSocket was asked for, 2xx would pass for its opening (RFC 8441 section 5). */
+  #ordinary(status: number): number {
+    return this.webSocketKey !== '' && status >= 200 && status < 300 ? 502 : status
   }
 
   /** A frame of few bytes shall not cost a write to the service: those of one read go together. */
