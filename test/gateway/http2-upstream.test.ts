@@ -217,25 +217,21 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
     async (backoffMs) => {
       let refuse = noop
       let asked = 0
-      const first = await http2Server((stream) => {
+      const onStream = (stream: ServerHttp2Stream): void => {
         asked++
-        refuse = () => stream.close(7)
-        if (asked === 1) return
-        stream.respond({ ':status': 200 })
-        stream.end('third')
-      })
-      const second = await http2Server((stream) => {
-        if (++asked === 1) {
+        if (asked === 1) {
           refuse = () => stream.close(7)
           return
         }
-        refuse()
+        const isThird = asked > 2
+        if (!isThird) refuse()
         setTimeout(() => {
           stream.respond({ ':status': 200 })
-          stream.write('one ')
+          stream.write(isThird ? 'third ' : 'one ')
           setTimeout(() => stream.end('answer'), 100)
         }, 5)
-      })
+      }
+      const [first, second] = [await http2Server(onStream), await http2Server(onStream)]
       const { port, plane } = await serve({
         endpoints: [endpoint('web', first.port), endpoint('web', second.port)],
         routes: [
