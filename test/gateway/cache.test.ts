@@ -96,6 +96,20 @@ describe('a cached route', () => {
     expect((await ask(port, { cookie: 's=1' }, '/all')).body).toBe('Basic a')
   })
 
+  it('gives nobody an answer to a request that had a body', async () => {
+    const { port, asked } = await serveWith((incoming, response) => {
+      let body = ''
+      incoming.on('data', (bytes: Buffer) => (body += bytes.toString()))
+      incoming.on('end', () => response.setHeader('cache-control', 'max-age=60').end(`made of "${body}"`))
+    })
+    const get = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n'
+    expect(await exchange(port, `${get}Content-Length: 4\r\n\r\nevil`)).toContain('made of "evil"')
+    expect(await exchange(port, `${get}Transfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n`)).toContain('evil')
+    expect(await exchange(port, `${get}\r\n`)).toContain('made of ""')
+    expect(await exchange(port, `${get}Content-Length: 0\r\n\r\n`)).toContain('made of ""')
+    expect(asked()).toBe(3)
+  })
+
   it('tells answers apart by what they vary by', async () => {
     const { port, asked } = await serveWith((incoming, response) => {
       response.setHeader('cache-control', 'max-age=60').setHeader('vary', 'Accept-Language, X-Absent')

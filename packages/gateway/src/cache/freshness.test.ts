@@ -66,6 +66,7 @@ describe('an answer is kept', () => {
     ['with a cookie', { hasSetCookie: true }],
     ['of a part', { hasContentRange: true }],
     ['that varies by everything', { vary: 'Accept, *' }],
+    ['that varies by the client’s address', { vary: 'Accept, X-Forwarded-For' }],
     ['of another status', { status: 500 }],
     ['that is a part', { status: 206 }],
     ['that redirects for now', { status: 302 }],

@@ -25,6 +25,9 @@ export interface Freshness {
 /** Statuses whose meaning this cache knows (RFC 9111 section 3). */
 const understood = new Set([200, 203, 300, 301, 308, 404, 410])
 
+/** Lines that the gateway writes anew for each client: no answer is kept by what they say. */
+const ofClient = new Set(['*', 'forwarded', 'x-forwarded-for', 'x-forwarded-client-cert', 'x-real-ip'])
+
 /**
  * Whether the answer may be kept, and how fresh it is; null when it may not. Only what says for how long, or how to ask again, is kept: nothing is guessed.
  * `isPersonal`: the request told who asks, by Authorization, a cookie or an identity: then only what is for all by its own word (section 3.5).
@@ -38,8 +41,8 @@ export function freshnessOf(
 ): Freshness | null {
   const directives = readDirectives(head.cacheControl)
   if (!understood.has(head.status) || head.hasSetCookie || head.hasContentRange) return null
-  if (directives.noStore || directives.isPrivate || head.vary?.split(',').some((name) => name.trim() === '*') === true)
-    return null
+  if (directives.noStore || directives.isPrivate) return null
+  if ((head.vary ?? '').split(',').some((name) => ofClient.has(name.trim().toLowerCase()))) return null
   if (isPersonal && !isForAll(directives)) return null
   const lifetimeMs = lifetimeOf(head, directives, receivedAt)
   const canBeValidated = head.etag !== null || head.lastModified !== null

@@ -68,11 +68,12 @@ export class RouteCache implements RoutePolicy {
     }
     const directives = readDirectives(request.header('cache-control') ?? pragmaOf(request))
     if (directives.noStore || request.header('range') !== null || request.header('upgrade') !== null) return null
+    // The answer may depend on a body, and no answer is kept by one.
+    if (hasBody(request)) return null
     const asked: AskedTarget = {
       target,
       isHead,
-      isPersonal:
-        request.identity !== null || request.header('authorization') !== null || request.header('cookie') !== null,
+      isPersonal: isPersonal(request),
       directives,
       ifNoneMatch: request.header('if-none-match'),
       ifModifiedSince: request.header('if-modified-since'),
@@ -84,7 +85,7 @@ export class RouteCache implements RoutePolicy {
     if (waiters === undefined || this.#waiting >= mostWaiting || directives.noCache) {
       return this.#ask(asked, request, found.stale)
     }
-    return this.#wait(waiters).then(() => {
+    return this.#wait(target, waiters).then(() => {
       const again = this.#look(asked)
       return again.verdict ?? this.#ask(asked, request, again.stale)
     })
@@ -148,9 +149,14 @@ export class RouteCache implements RoutePolicy {
     return { request: new CompiledEdit(conditional, Buffer.from(lines.join(''), 'latin1')), response: stale }
   }
 
-  #wait(waiters: (() => void)[]): Promise<void> {
+  #wait(target: string, waiters: (() => void)[]): Promise<void> {
     this.#waiting++
     return new Promise((resolve) => {
+      const isLate = (): void => {
+        // The answer that is waited for may go to a client that takes it slowly, or never end: whoever asks next is the one to wait for.
+        if (this.#filling.get(target) === waiters) this.#filling.delete(target)
+        done()
+      }
       const done = (): void => {
         clearTimeout(timer)
         if (isOver) return
@@ -159,7 +165,7 @@ export class RouteCache implements RoutePolicy {
         resolve()
       }
       let isOver = false
-      const timer = setTimeout(done, longestWaitMs)
+      const timer = setTimeout(isLate, longestWaitMs)
       timer.unref()
       waiters.push(done)
     })
@@ -219,6 +225,18 @@ function keptHeaders(request: PolicyRequest): (name: string) => string | null {
 function targetOf(request: PolicyRequest): string {
   const host = request.header('host')?.toLowerCase() ?? request.host
   return `${request.listener.isSecure ? 'https' : 'http'}://${host}${request.path}?${request.query}`
+}
+
+function hasBody(request: PolicyRequest): boolean {
+  return (request.header('content-length') ?? '0') !== '0' || request.header('transfer-encoding') !== null
+}
+
+/** It tells who asks. On a mesh listener the line of a certificate is the word of whoever calls. */
+function isPersonal(request: PolicyRequest): boolean {
+  return (
+    request.identity !== null ||
+    ['authorization', 'cookie', 'x-forwarded-client-cert'].some((name) => request.header(name) !== null)
+  )
 }
 
 /** HTTP/1.0's word, where there is no Cache-Control (section 5.4). */
