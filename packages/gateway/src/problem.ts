@@ -63,13 +63,13 @@ export const reasons = {
     status: 413,
     code: 'too_large',
     title: 'The body is too large',
-    hint: "Send less, or raise the gateway's maxBodyBytes.",
+    hint: 'Send less, or raise `max_body` in the limits of the route or of the gateway.',
   },
   target_too_long: {
     status: 414,
     code: 'too_large',
     title: 'The request target is too long',
-    hint: "Shorten path and query, or raise the gateway's maxTargetBytes.",
+    hint: 'Shorten path and query, or raise `max_target` in the limits of the gateway.',
   },
   rate_limited: {
     status: 429,
@@ -81,7 +81,7 @@ export const reasons = {
     status: 431,
     code: 'too_large',
     title: 'The head of the request is too large',
-    hint: "Send fewer or shorter headers (cookies are the usual cause), or raise the gateway's maxHeadBytes or maxHeaders.",
+    hint: 'Send fewer or shorter headers (cookies are the usual cause), or raise `max_head` or `max_headers` in the limits of the gateway.',
   },
   not_implemented: {
     status: 501,
@@ -159,7 +159,7 @@ export const reasons = {
     status: 503,
     code: 'limit_reached',
     title: 'The gateway has too many connections',
-    hint: "Try again later, or raise the gateway's maxConnections.",
+    hint: 'Try again later, or raise `max_connections` in the limits of the gateway.',
   },
   overloaded: {
     status: 503,

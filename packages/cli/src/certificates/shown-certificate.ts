@@ -23,7 +23,9 @@ export async function showCertificate(files: CertificateFiles, now: number): Pro
     return null
   }
   const validUntil = Date.parse(certificate.validTo)
-  const names = (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace(/^(DNS|IP Address):/, ''))
+  const names = (certificate.subjectAltName ?? '')
+    .split(', ')
+    .map((name) => name.replace(/^(DNS|IP Address):/, '').replace(/^(?:0:){7}1$/, '::1'))
   return {
     ...files,
     names: names.filter((name) => name !== ''),

@@ -132,6 +132,7 @@ describe('renderRoutes', () => {
       auth: { anyOf: ['users', 'keys'], scopes: [], claims: [] },
       fault: { byHeader: false },
       securityHeaders: null,
+      cache: { maxBytes: 1024, maxEntryBytes: 512 },
     }
     const lines = renderRoutes(
       [
@@ -142,7 +143,7 @@ describe('renderRoutes', () => {
     ).split('\n')
     expect(lines[0]).toMatch(/ POLICIES$/)
     expect(lines[1]).toMatch(/ 4$/)
-    expect(lines[2]).toMatch(/ auth users\|keys, fault$/)
+    expect(lines[2]).toMatch(/ auth users\|keys, fault, cache$/)
   })
 })
 

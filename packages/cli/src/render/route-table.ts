@@ -27,6 +27,7 @@ const policies: readonly (readonly [key: keyof RouteSpec, word: string])[] = [
   ['mirror', 'mirror'],
   ['sizes', 'limits'],
   ['compress', 'compress'],
+  ['cache', 'cache'],
   ['securityHeaders', 'security_headers'],
   ['retry', 'retry'],
   ['hedge', 'hedge'],

@@ -70,5 +70,7 @@ function noteOf({ added, changed, removed }: ApplyResult): string {
     ['removed', removed],
   ] as const
   const said = parts.filter(([, names]) => names.length > 0).map(([word, names]) => `${word} ${names.join(', ')}`)
-  return said.length === 0 ? 'It runs already; the manifest changes nothing.' : `It runs already; ${said.join('; ')}.`
+  if (said.length > 0) return `It runs already; ${said.join('; ')}.`
+  // What of the routes and the gateway has changed is not told by what was applied.
+  return 'It runs already; no service changes. Routes and the gateway are as the manifest says now.'
 }

@@ -92,5 +92,5 @@ export function describeChanges(app: string, changes: ApplyResult): string {
   const parts = (['added', 'changed', 'removed'] as const)
     .filter((kind) => changes[kind].length > 0)
     .map((kind) => `${kind} ${changes[kind].join(', ')}`)
-  return parts.length === 0 ? `${app}: nothing to change` : `${app}: ${parts.join('; ')}`
+  return parts.length === 0 ? `${app}: no service changes` : `${app}: ${parts.join('; ')}`
 }

@@ -21,6 +21,7 @@ import { servicePath, type ServiceContext } from './service-context.js'
 import { readService } from './service.js'
 import { mostDiagnostics, type Path, type Source } from './source.js'
 import { checkReferences, readRouteFiles } from './gateway-api/route-files.js'
+import { warnOfSecretFiles } from './secret-files.js'
 import { checkTls } from './tls-checks.js'
 import { quote } from './units.js'
 import { describe, validate } from './validation.js'
@@ -80,6 +81,7 @@ export function readManifest(request: ReadRequest): ReadResult {
     readGateway,
   )
   checkTls(gateway, gatewaySource, facts, report)
+  warnOfSecretFiles(gateway, gatewaySource, facts, warn)
   const documents = readRouteFiles(gateway.routeFiles ?? [], gatewaySource, { facts, report })
   const [api, apiSource] = readPart<ApiInput, AppSpec['api']>('api', apiSchema, files, report, readApi)
 

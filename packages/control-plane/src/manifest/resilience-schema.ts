@@ -125,7 +125,8 @@ export const circuitBreakerSchema = z
 
 const causes = ['connect_failure', 'reset', 'timeout', 502, 503, 504, 429] as const
 const cause = z.union(
-  causes.map((one) => z.literal(one)),
+  // A status in quotes, or by a variable, is text.
+  causes.flatMap((one) => (typeof one === 'string' ? [z.literal(one)] : [z.literal(one), z.literal(String(one))])),
   { error: `expected one of ${causes.join(', ')}` },
 )
 

@@ -106,6 +106,10 @@ describe('retry and hedge of a route', () => {
     expect(route?.timeouts.backendRequestMs).toBe(2000)
     expect(route?.hedge).toEqual({ delayMs: 50 })
   })
+
+  it('take statuses in quotes as well', () => {
+    expect(routeOf('retry: { on: ["503", reset] }')?.retry?.on).toEqual([503, 'reset'])
+  })
 })
 
 it.each([
@@ -139,6 +143,7 @@ it('connections without heads have no headers to go by', () => {
 
 it.each([
   [['retry: { on: [500] }'], 'expected one of connect_failure'],
+  [['retry: { on: ["500"] }'], 'expected one of connect_failure'],
   [['retry: { attempts: 11 }'], 'from 0 to 10'],
   [['hedge: {}'], 'p95'],
   [['hedge: { delay: quick }'], '"quick"'],

@@ -57,10 +57,14 @@ export function renderRouteResilience({ retry, hedge }: RouteSpec): object {
 function readRetry(written: NonNullable<RouteInput['retry']>): RetrySpec {
   return {
     attempts: Number(written.attempts ?? 2),
-    on: written.on?.filter((reason) => reason !== 'connect_failure') ?? defaultReasons,
+    on: written.on?.filter((reason) => reason !== 'connect_failure').map(reasonOf) ?? defaultReasons,
     backoffMs: milliseconds(written.backoff ?? '25ms'),
     idempotencyKey: String(written.idempotency_key ?? false) === 'true',
   }
+}
+
+function reasonOf(written: string | number): RetryReason {
+  return (/^\d+$/.test(String(written)) ? Number(written) : written) as RetryReason
 }
 
 function milliseconds(text: string | number): number {

@@ -65,13 +65,16 @@ const securityHeaders = z.union(
     flag(),
     z.strictObject({
       hsts: z
-        .union([
-          z.literal(false),
-          z.strictObject({
-            max_age_days: whole(0, 3650).optional().describe('How long browsers come by TLS only. Default: 365.'),
-            include_subdomains: flag().optional().describe('Default: false.'),
-          }),
-        ])
+        .union(
+          [
+            flag(),
+            z.strictObject({
+              max_age_days: whole(0, 3650).optional().describe('How long browsers come by TLS only. Default: 365.'),
+              include_subdomains: flag().optional().describe('Default: false.'),
+            }),
+          ],
+          { error: 'expected true, false, or a map with max_age_days' },
+        )
         .optional()
         .describe('Strict-Transport-Security, over TLS only. false: none.'),
       nosniff: flag().optional().describe('X-Content-Type-Options: nosniff. Default: true.'),

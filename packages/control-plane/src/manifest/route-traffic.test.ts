@@ -172,6 +172,12 @@ it('is rendered so that it is read again as the same', () => {
   expect(appOf(renderConfig(app))).toEqual(app)
 })
 
+it('takes hsts as true or false, too', () => {
+  const [yes, no] = ['true', '"false"'].map((written) => routeOf(`security_headers: { hsts: ${written} }`))
+  expect(yes?.securityHeaders?.hsts).toEqual({ maxAgeSeconds: 31_536_000, includeSubdomains: false })
+  expect(no?.securityHeaders?.hsts).toBeNull()
+})
+
 it('compresses nothing unless it is asked to', () => {
   expect(routeOf('compress: false')).not.toHaveProperty('compress')
   expect(routeOf('compress: true')?.compress).toMatchObject({ codings: ['br', 'gzip'], minBytes: 1024 })
@@ -226,6 +232,12 @@ describe('mistakes', () => {
       '7:37',
       'services.a.routes[0].security_headers.frames',
       'none, self or false',
+    ],
+    [
+      'security_headers: { hsts: yes }',
+      '7:35',
+      'services.a.routes[0].security_headers.hsts',
+      'true, false, or a map with max_age_days, got "yes"',
     ],
     [
       'security_headers: { permissions_policy: "a\\r\\nb" }',

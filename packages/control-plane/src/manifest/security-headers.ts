@@ -13,7 +13,7 @@ export function readSecurityHeaders(written: SecurityHeadersInput, report: Repor
     if (/[^\t\x20-\x7e]/.test(String(input[key] ?? '')))
       report(['security_headers', key], 'a header value is one line of ASCII')
   }
-  const hsts = input.hsts === false ? null : (input.hsts ?? {})
+  const hsts = typeof input.hsts === 'object' ? input.hsts : String(input.hsts ?? true) === 'true' ? {} : null
   return {
     hsts:
       hsts === null

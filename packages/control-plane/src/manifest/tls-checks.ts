@@ -58,9 +58,9 @@ function checkPair({ cert, key }: CertificateFiles, path: Path, place: Place): v
       `it is not the key of that certificate (${whose})`,
       'name the two that were made together',
     )
-  } catch (error) {
-    const isLocked = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE'
-    if (isLocked)
+  } catch {
+    // By what the file says of itself: which error it is depends on the version of Node, and on whether there is a terminal.
+    if (/^(-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(keyText))
       say(
         place,
         [...path, 'key'],

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { TlsSpec } from '@pando/model'
 import { issue, type Issued } from '../certificates/issue.js'
@@ -28,7 +29,12 @@ const files = (): Record<string, string> => ({
   '/app/one-key.pem': one.key,
   '/app/other-key.pem': other.key,
   '/certs/ca.pem': other.cert,
+  '/app/locked.pem': locked('pkcs8'),
+  '/app/locked-ec.pem': locked('sec1'),
 })
+
+const locked = (type: 'pkcs8' | 'sec1'): string =>
+  createPrivateKey(one.key).export({ type, format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString()
 
 const tlsOf = (tls: string): TlsSpec | undefined => appOf(manifest(tls), { files: files() }).gateway.tls
 
@@ -113,6 +119,10 @@ describe('gateway.tls', () => {
       '{ certificates: [{ cert: one.pem, key: one.pem }] }',
       '7 gateway.tls.certificates[0].key: there is no private key in PEM in it',
     ],
+    ...['locked.pem', 'locked-ec.pem'].map((key): [string, string] => [
+      `{ certificates: [{ cert: one.pem, key: ${key} }] }`,
+      '7 gateway.tls.certificates[0].key: it is locked with a passphrase (openssl pkey -in KEY -out UNLOCKED writes one without)',
+    ]),
     ['{ certificates: [{ cert: one.pem }] }', '7 gateway.tls.certificates[0].key: "key" is missing: expected a file'],
     [
       '{ certificates: [] }',
