@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import type { GatewayConfig } from '@pando/model'
 import { describe, expect, it } from 'vitest'
 import {
@@ -41,6 +42,27 @@ async function http2Server(onStream: (stream: ServerHttp2Stream, headers: Record
     server.close()
   })
   return { port: (server.address() as AddressInfo).port, server, sessions: () => sessionCount }
+}
+
+/** A port where connections are never accepted and as many wait as may: one more gets no answer. */
+async function hangingPort(): Promise<number> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+     const server = require('node:net').createServer()
+     server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+       parentPort.postMessage(server.address().port)
+       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+     })`,
+    { eval: true },
+  )
+  cleanUp(() => worker.terminate())
+  const [port] = (await once(worker, 'message')) as [number]
+  for (let index = 0; index < 2; index++) {
+    const socket = connect(port, '127.0.0.1')
+    cleanUp(() => socket.destroy())
+    await once(socket, 'connect')
+  }
+  return port
 }
 
 async function gateway(port: number, extra: Partial<TableOptions> = {}) {
@@ -272,6 +294,19 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
     expect(
       await exchange(port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'),
     ).toMatch(/^HTTP\/1\.1 502 [^]*"reason":"upstream_closed"/)
+  })
+
+  it('an endpoint that lets connections hang is given up in time, also by those behind one who has gone', async () => {
+    const port = await hangingPort()
+    const { port: gatewayPort, plane } = await gateway(port, {
+      limits: { connectTimeoutMs: 500, pendingTimeoutMs: 500 },
+    })
+    const gone = new Client(gatewayPort)
+    gone.send(get('/'))
+    await eventually(() => plane.inFlight().size === 1)
+    gone.socket.resetAndDestroy()
+    await eventually(() => plane.inFlight().size === 0)
+    expect(await exchange(gatewayPort, get('/'))).toMatch(/^HTTP\/1\.1 504 [^]*no answer in 500 ms/)
   })
 
   it('an endpoint that does not listen is passed over', async () => {

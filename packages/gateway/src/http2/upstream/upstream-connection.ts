@@ -208,6 +208,7 @@ export class Http2UpstreamConnection {
     ])
     this.control.updateWindow(0, connectionWindow - frame.defaultWindow)
     for (const stream of Array.from(this.#attached)) stream.exchange?.onConnected()
+    if (this.#isIdle) this.#restIdle()
   }
 
   #onBytes(bytes: Uint8Array, length: number): void {
@@ -239,16 +240,18 @@ export class Http2UpstreamConnection {
   }
 
   #restIdle(): void {
-    if (!this.#isPinging) this.#traffic.wheel.schedule(this.#timer, longestIdleMs)
+    // While it is being opened, the timer bounds that: whoever gave up waiting leaves it as it was.
+    if (this.isConnected && !this.#isPinging) this.#traffic.wheel.schedule(this.#timer, longestIdleMs)
   }
 
   #close(): void {
     if (this.#isClosed) return
-    this.control.goaway(0, code.noError, '')
+    if (this.isConnected) this.control.goaway(0, code.noError, '')
     this.#isClosed = true
     this.#leave()
     this.#output.flush()
-    this.#socket.destroySoon()
+    if (this.isConnected) this.#socket.destroySoon()
+    else this.#socket.destroy()
   }
 
   /** It is of no use any more: what is on it learns of that. */
