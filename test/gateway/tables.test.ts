@@ -133,7 +133,8 @@ describe('a new table', () => {
         endpoint('web', second.port, { state: turn % 2 === 0 ? 'healthy' : 'draining' }),
       ]
       await plane.apply(table({ endpoints }))
-      await new Promise((resolve) => setTimeout(resolve, 10))
+      const before = answered
+      await eventually(() => answered > before + 2)
     }
     load.isOver = true
     await Promise.all(clients)
