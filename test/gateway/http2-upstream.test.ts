@@ -358,3 +358,29 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
     await eventually(() => isClosed)
   })
 })
+
+it('a service that turns to HTTP/2 is asked in it from then on, and what it had begun to answer goes on as it was', async () => {
+  const heads: string[] = []
+  const upstream = await rawServer((socket) => {
+    socket.on('data', (bytes: Buffer) => {
+      heads.push(bytes.toString('latin1').split('\r\n')[0] ?? '')
+      if (heads.length === 1) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      else if (heads.length > 2) socket.destroy()
+    })
+  })
+  const endpoints = [endpoint('web', upstream.port)]
+  const { plane, port } = await serve({ endpoints })
+  const client = new Client(port)
+  client.send('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.until((text) => text.endsWith('ok'))
+  client.send('GET /2 HTTP/1.1\r\nHost: a\r\n\r\n')
+  await eventually(() => heads.length === 2)
+  await plane.apply(table({ endpoints, services }))
+  upstream.sockets[0]?.write(
+    'HTTP/1.1 200 OK\r\nX-Second: yes\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+  )
+  await client.until((text) => text.includes('X-Second'))
+  client.send('GET /3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  expect(await client.ended()).toMatch(/X-Second: yes[^]*\r\n\r\n3\r\nabc\r\n0\r\n\r\nHTTP\/1\.1 502 /)
+  expect(heads.slice(0, 3)).toEqual(['GET /1 HTTP/1.1', 'GET /2 HTTP/1.1', 'PRI * HTTP/2.0'])
+})

@@ -95,6 +95,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #isHead = false
   /** A call of gRPC: it is answered as one also by the gateway itself. */
   #isGrpc = false
+  /** The service is spoken to in HTTP/2: as a new table may say otherwise meanwhile, that is decided once. */
+  #isFramed = false
   #wantsUpgrade = false
   #expectsContinue = false
   #isOldClient = false
@@ -162,6 +164,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#isHead = isHead(parser.bytes, parser.methodStart, parser.methodEnd)
     this.#isIdempotent = isIdempotent(parser.bytes, parser.methodStart, parser.methodEnd)
     this.#isGrpc = this.#client.isFramed && isGrpc(parser)
+    this.#isFramed = false
     this.#isOldClient = parser.minorVersion === 0
     this.#keepsClient = this.#isOldClient ? parser.hasKeepAlive && !parser.hasClose : !parser.hasClose
     this.#keepsUpstream = false
@@ -300,7 +303,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     const body = this.responseBody
     if (this.#hasResponseHead && body.incoming === byClose && !body.isDone) {
       body.isDone = true
-      if (this.#service?.isFramed === true) this.#tap?.onEnd()
+      if (this.#isFramed) this.#tap?.onEnd()
       if (this.#encoded !== null) {
         this.#encoded.end()
         return
@@ -472,7 +475,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     }
     if (this.#deadlineAt > 0) this.#deadline = wheel.now + this.#deadlineAt - Date.now() + tickMs
     if (route.redirect === null) this.#service = route.pickService()
-    if (this.#service?.isFramed === true) {
+    this.#isFramed = this.#service?.isFramed === true
+    if (this.#isFramed) {
       this.requestBody.isOutChunked = false
       this.#wantsUpgrade = false
     }
@@ -627,7 +631,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #tryEndpoint(endpoint: UpstreamEndpoint, now: number): boolean {
     const traffic = this.#traffic
     const service = this.#service as UpstreamService
-    const connections = traffic.connectionsOf(endpoint, service.isFramed)
+    const connections = traffic.connectionsOf(endpoint, this.#isFramed)
     // A suspect is only picked where nothing else is left; one connection at a time is enough to find out whether it is back.
     if (endpoint.suspectUntil > now && connections.opening > 0) return false
     const isRepeatable = this.#isIdempotent && !this.#wantsUpgrade
@@ -674,7 +678,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     if (wire.isBlocked) this.#isOutLent = true
     if (this.requestBody.isDone) {
       upstream.endRequest()
-      if (this.#second.isWanted) this.#second.later(this.#service as UpstreamService)
+      if (this.#second.isWanted) this.#second.later(this.#service as UpstreamService, this.#isFramed)
       return
     }
     if (wire.isBlocked) this.#client.wire.pause()
@@ -802,7 +806,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   /** Of a connection whose answer is not wanted: it serves again when nothing of that answer can still come. */
   #letGo(upstream: ExchangeUpstream, parser: HeadParser, hasAll: boolean): void {
     const isClean = hasAll && parser.minorVersion === 1 && !parser.hasClose && this.requestBody.isDone
-    if (isClean && this.#service?.isFramed === false && !upstream.wire.isBlocked) upstream.rest()
+    if (isClean && !this.#isFramed && !upstream.wire.isBlocked) upstream.rest()
     else upstream.destroy()
   }
 
@@ -867,7 +871,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     const upstream = this.upstream as ExchangeUpstream
     const isOld = this.#isOldClient
     let incoming = byClose
-    const isFramed = this.#service?.isFramed === true
+    const isFramed = this.#isFramed
     if (this.#isHead || status === 204 || status === 304) incoming = noBody
     else if (isFramed) incoming = byClose
     else if (parser.isChunked) incoming = byChunks

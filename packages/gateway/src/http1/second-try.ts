@@ -44,12 +44,12 @@ export class SecondTry {
   }
 
   /** The request is on its way for the first time: it is tried once more if the answer is late. */
-  later(service: UpstreamService): void {
+  later(service: UpstreamService, isFramed: boolean): void {
     const afterMs = this.#rule?.afterMs ?? 0
     if (afterMs === 0 || this.#tries.retries > 0) return
     this.#timer = setTimeout(() => {
       this.#timer = null
-      this.#start(service)
+      this.#start(service, isFramed)
     }, afterMs)
   }
 
@@ -78,7 +78,7 @@ export class SecondTry {
     this.#hedge = null
   }
 
-  #start(service: UpstreamService): void {
+  #start(service: UpstreamService, isFramed: boolean): void {
     const { wheel } = this.#traffic
     const { affinity } = this.#tries
     const first = this.#exchange.upstream
@@ -87,6 +87,6 @@ export class SecondTry {
     const endpoint = service.pick([first.endpoint], wheel.now, Math.random, affinity)
     if (endpoint === null || endpoint.suspectUntil > wheel.now || !this.#tries.takeHedge()) return
     this.#hedge = new Hedge(this, this.#traffic, this.#exchange.sentHead)
-    if (!this.#hedge.start(endpoint, this.#traffic.connectionsOf(endpoint, service.isFramed))) this.#hedge = null
+    if (!this.#hedge.start(endpoint, this.#traffic.connectionsOf(endpoint, isFramed))) this.#hedge = null
   }
 }

@@ -118,7 +118,10 @@ export class Traffic {
   }
 
   connectionsOf(endpoint: UpstreamEndpoint, isFramed: boolean): ExchangeUpstreams {
-    if (endpoint.pool !== null) return endpoint.pool as EndpointConnections | Http2UpstreamConnections
+    const { pool } = endpoint
+    if (pool instanceof (isFramed ? Http2UpstreamConnections : EndpointConnections)) return pool
+    // A new table says that the service speaks another protocol.
+    pool?.close()
     const connections = isFramed
       ? new Http2UpstreamConnections(endpoint, this)
       : new EndpointConnections(endpoint, this)
