@@ -344,6 +344,29 @@ describe('client certificates', () => {
     expect(answer).toContain('403 Forbidden')
     expect(answer).toContain('"reason":"client_certificate"')
     expect(answer).toContain(expected)
+    expect(headersIn(answer)['retry-after']).toBeUndefined()
+  })
+
+  it('are required over HTTP/2, too: every request is refused with its reason, and the connection ends', async () => {
+    const certificates = [await folder.put('shop', ['shop.test'])]
+    const clientAuth = { ca: folder.ca, mode: 'require' } as const
+    const listener = listenerOf(certificates, { clientAuth, alpn: ['h2', 'http/1.1'] })
+    const { port } = await serve({ endpoints: [endpoint('web', await echo())], listeners: [listener] })
+    const client = await clientOf('CN=eve', { issuer: null })
+    const trust = { servername: 'shop.test', rejectUnauthorized: false }
+    const session = connectHttp2(`https://127.0.0.1:${port}`, { ...trust, ...client })
+    cleanUp(() => session.destroy())
+    const goaway = once(session, 'goaway')
+    const request = session.request({ ':path': '/', ':method': 'POST' })
+    request.end('a body')
+    const [head] = await once(request, 'response')
+    expect(head[':status']).toBe(403)
+    const answer = Buffer.concat(await request.toArray()).toString()
+    expect(JSON.parse(answer)).toMatchObject({
+      reason: 'client_certificate',
+      detail: expect.stringContaining('trusted'),
+    })
+    await goaway
   })
 
   it('are requested: a client without one is served, one that cannot be trusted is not', async () => {

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import { type EjectedEndpoint, type Listener, type ListenerTls, PandoError, type RoutingTable } from '@pando/model'
 import { guardOf } from './listener-guard.js'
 import { AccessLog } from './access-log.js'
@@ -10,7 +9,6 @@ import type { ListenerInfo } from './http1/exchange-client.js'
 import { Http2Connection } from './http2/http2-connection.js'
 import { gatewayPolicies } from './policy/gateway-policies.js'
 import type { Policies } from './policy/policies.js'
-import type { Reason } from './problem.js'
 import { Traffic } from './http1/traffic.js'
 import { TlsListeners } from './tls/tls-listeners.js'
 import { GatewayMetrics } from './metrics/gateway-metrics.js'
@@ -75,7 +73,6 @@ export class HttpDataPlane implements DataPlane {
     this.#policies =
       options.policies ?? gatewayPolicies(this.#rateLimits, this.#metrics, (message) => this.#onTrouble(message))
     this.#tls = new TlsListeners({
-      onRefused: (socket, detail) => this.#refuse(socket, 'client_certificate', detail),
       onFailed: () => this.#metrics.handshakesFailed.inc(),
       onWarnings: () => this.#onWarnings(),
       now: () => Date.now(),
@@ -247,6 +244,12 @@ export class HttpDataPlane implements DataPlane {
         if (socket.alpnProtocol === 'h2') void new Http2Connection(socket, info, traffic, { client })
         else void new ClientConnection(socket, info, traffic, client)
       },
+      onRefused: (socket, detail) => {
+        const reason = 'client_certificate'
+        const refusal = { kind: 'problem', reason, detail } as const
+        if (socket.alpnProtocol === 'h2') void new Http2Connection(socket, info, traffic, { refusal })
+        else refuseConnection(socket, reason, detail, traffic)
+      },
     })
   }
 
@@ -292,12 +295,6 @@ export class HttpDataPlane implements DataPlane {
     } else {
       void new ClientConnection(socket, info, traffic)
     }
-  }
-
-  #refuse(socket: TLSSocket, reason: Reason, detail: string): void {
-    // Another protocol would not understand an answer in HTTP/1.1.
-    if (socket.alpnProtocol === 'h2') socket.destroy()
-    else refuseConnection(socket, reason, detail, this.#traffic as Traffic)
   }
 
   #openLog(traffic: Traffic, path: string | null): void {

@@ -345,9 +345,10 @@ export function refuseConnection(accepted: Socket, reason: Reason, detail: strin
   traffic.refusing++
   accepted.on('close', () => traffic.refusing--)
   accepted.resume()
-  accepted.end(
-    problemResponse({ reason, detail, status: reasons[reason].status, keepAlive: false, retryAfterSeconds: 1 }),
-  )
+  const { status } = reasons[reason]
+  // What is refused for good is not to be asked again.
+  const again = status === 503 ? { retryAfterSeconds: 1 } : {}
+  accepted.end(problemResponse({ reason, detail, status, keepAlive: false, ...again }))
   // Enough for the answer to get through; no more is read for its sake.
   accepted.setTimeout(lingerMs, () => accepted.destroy())
 }

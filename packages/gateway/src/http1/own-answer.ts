@@ -31,6 +31,9 @@ export type OwnAnswer =
       readonly headers?: readonly (readonly [name: string, value: string])[]
     }
 
+/** One that says what is wrong (RFC 9457). */
+export type ProblemAnswer = OwnAnswer & { readonly kind: 'problem' }
+
 const noLines = Buffer.alloc(0)
 
 /** The request that is answered. */
@@ -53,7 +56,7 @@ const reasonOfStatus: Readonly<Record<number, Reason>> = {
 }
 
 /** What a request is answered whose head cannot be served. */
-export function refusalAnswer({ status, detail }: Pick<Refusal, 'status' | 'detail'>): OwnAnswer & { kind: 'problem' } {
+export function refusalAnswer({ status, detail }: Pick<Refusal, 'status' | 'detail'>): ProblemAnswer {
   return { kind: 'problem', reason: reasonOfStatus[status] ?? 'bad_request', detail, status }
 }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
 import { type CertifiedClient, forwardedLinesOf } from '../http1/forwarded-lines.js'
+import type { ProblemAnswer } from '../http1/own-answer.js'
 import type { ForwardedLines } from '../http1/request-writer.js'
 import type { ServedConnection } from '../http1/served-connection.js'
 import type { Traffic } from '../http1/traffic.js'
@@ -35,6 +36,8 @@ export interface Http2ConnectionOptions {
   readonly isHandedOver?: boolean
   /** Who the client is by its certificate; null or absent: it has shown none. */
   readonly client?: CertifiedClient | null
+  /** What its requests are answered instead of being served. */
+  readonly refusal?: ProblemAnswer
 }
 
 /**
@@ -49,6 +52,7 @@ export class Http2Connection implements SessionOwner, ServedConnection {
   readonly remoteAddress: string
   readonly forwardedLines: ForwardedLines
   readonly identity: ExchangeClient['identity']
+  readonly refusal: ProblemAnswer | null
   readonly frames: ConnectionFrames
   readonly control: ControlFrames
   readonly guard: FloodGuard
@@ -74,6 +78,7 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     const client = options.client ?? null
     this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, client)
     this.identity = client?.identity ?? null
+    this.refusal = options.refusal ?? null
     traffic.http2 ??= new Http2Worker()
     this.guard = new FloodGuard(traffic.wheel.now)
     this.#output = new FrameOutput(socket, traffic.http2, () => this.#onDrain())

@@ -1,7 +1,7 @@
 import { Exchange } from '../http1/exchange.js'
 import type { ExchangeClient, ExchangeWire, ListenerInfo } from '../http1/exchange-client.js'
 import { complete, type HeadParser } from '../http1/head-parser.js'
-import { type Answered, answerBytes, type OwnAnswer, refusalAnswer } from '../http1/own-answer.js'
+import { type Answered, answerBytes, type OwnAnswer, type ProblemAnswer, refusalAnswer } from '../http1/own-answer.js'
 import type { Refusal } from '../http1/refusal.js'
 import type { ForwardedLines } from '../http1/request-writer.js'
 import { ResponseShape } from '../http1/response-writer.js'
@@ -185,9 +185,9 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
   }
 
   /** Answers a request whose head cannot be served. */
-  refuse(refusal: Pick<Refusal, 'status' | 'detail'>): void {
+  refuse(refusal: Pick<Refusal, 'status' | 'detail'> | ProblemAnswer): void {
     const { metrics, ids } = this.#traffic
-    const answer = refusalAnswer(refusal)
+    const answer = 'reason' in refusal ? refusal : refusalAnswer(refusal)
     const id = Buffer.allocUnsafe(32)
     ids.writeRequestId(id, 0)
     metrics.refused[answer.reason].inc()

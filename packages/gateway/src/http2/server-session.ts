@@ -1,5 +1,6 @@
 import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
 import { complete, type HeadParser } from '../http1/head-parser.js'
+import type { ProblemAnswer } from '../http1/own-answer.js'
 import type { ForwardedLines } from '../http1/request-writer.js'
 import type { Traffic } from '../http1/traffic.js'
 import type { ConnectionFrames } from './connection-frames.js'
@@ -33,6 +34,8 @@ export interface SessionOwner {
   readonly frames: ConnectionFrames
   readonly control: ControlFrames
   readonly guard: FloodGuard
+  /** What every request is answered instead of being served; null: they are served. */
+  readonly refusal: ProblemAnswer | null
   /** No further stream is served. */
   readonly isLeaving: boolean
   /** Ends it because of the client (RFC 9113 section 5.4.1). */
@@ -322,7 +325,11 @@ export class ServerSession implements FrameSink, StreamOwner {
     const { section } = this.#worker
     const parser = this.#traffic.requestParsers.shared
     parser.begin(section.lines.bytes, section.start)
-    if (section.hasUnknownProtocol) {
+    const { refusal } = this.#owner
+    if (refusal !== null) {
+      this.#add(id, hasEnded).refuse(refusal)
+      this.#owner.close()
+    } else if (section.hasUnknownProtocol) {
       this.#add(id, hasEnded).refuse({ status: 501, detail: 'Of extended CONNECT only websocket is served.' })
     } else if (parser.parse(section.lines.length) !== complete) {
       this.#add(id, hasEnded).refuse(parser.refusal)

@@ -1,18 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import type { ListenerTls } from '@pando/model'
 import { ticketKeyBytes } from './ticket-key-bytes.js'
 import { TlsAcceptor, type TlsAcceptorOptions } from './tls-acceptor.js'
 
 export interface TlsListenersOptions {
-  readonly onRefused: (socket: TLSSocket, detail: string) => void
   readonly onFailed: () => void
   readonly onWarnings: () => void
   readonly now: () => number
 }
 
-type ListenerOptions = Pick<TlsAcceptorOptions, 'handshakeTimeoutMs' | 'onSecure'>
+type ListenerOptions = Pick<TlsAcceptorOptions, 'handshakeTimeoutMs' | 'onSecure' | 'onRefused'>
 
 /** The encrypted listeners of a worker, by name. */
 export class TlsListeners {
@@ -42,11 +40,10 @@ export class TlsListeners {
       await open.configure(tls)
       return
     }
-    const { onRefused, onFailed, onWarnings, now } = this.#options
+    const { onFailed, onWarnings, now } = this.#options
     const acceptor = await TlsAcceptor.open(tls, {
       ...own,
       ticketKeys: this.#ticketKeys,
-      onRefused,
       onFailed,
       onWarnings,
       now,
