@@ -414,3 +414,21 @@ describe('beside the traffic', () => {
     expect(portOf(plane, 'edge')).toBe(before)
   })
 })
+
+it('an HTTP/1.0 client is told that its connection is kept also by the gateway’s own answers', async () => {
+  const { port } = await serve({ endpoints: [], routes: [route('web/0', 'web', '/web')] })
+  const client = new Client(port)
+  for (let turn = 1; turn <= 2; turn++) {
+    client.send('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
+    const text = await client.until((received) => received.split('"no_route"').length > turn)
+    expect(text.match(/\r\nConnection: [^\r]+/g)).toEqual(
+      Array.from({ length: turn }, () => '\r\nConnection: keep-alive'),
+    )
+  }
+  expect(await exchange(port, 'GET / HTTP/1.0\r\n\r\n')).toMatch(/\r\nConnection: close\r\n/)
+  const other = await exchange(
+    port,
+    'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+  )
+  expect(other.match(/\r\nConnection: /g)).toHaveLength(1)
+})

@@ -29,7 +29,7 @@ import type { ResponseEncoder, ResponseEncoding } from './response-encoder.js'
 import type { ResponseTap } from './response-tap.js'
 import { responseHeadSize } from './response-writer.js'
 import { hasIdempotencyKey, pauseAskedFor } from './retriable-answer.js'
-import { lastChunk, put } from './text.js'
+import { keepAliveLine, lastChunk, put } from './text.js'
 import { unreached } from './unreached.js'
 import type { Traffic } from './traffic.js'
 import { type RetryCause, Tries } from './tries.js'
@@ -1063,14 +1063,15 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     }
     const isOfService = answer.kind === 'response' && answer.isOfService === true
     const edit = isOfService ? this.#responseEdit() : (this.#admission?.verdict?.response ?? null)
-    const lines = edit?.lines
+    // HTTP/1.0 reads to the end of the connection unless it is told otherwise.
+    const kept = keepAlive && this.#isOldClient ? keepAliveLine : noBytes
     this.#client.sendAnswer(this.#isGrpc ? grpcAnswer(answer) : edited(answer, edit), {
       requestId: this.#requestId(),
       keepAlive,
       isHead: this.#isHead,
       ...(this.#route === null ? {} : { route: this.#route.name }),
       ...(this.#service === null ? {} : { service: this.#service.name }),
-      ...(lines === undefined ? {} : { lines }),
+      lines: Buffer.concat([edit?.lines ?? noBytes, kept]),
     })
     this.#finish()
   }
