@@ -15,6 +15,16 @@ it('docs/gateway.md has every reason that the gateway gives, with its status, an
   expect(documented.sort()).toEqual(given.sort())
 })
 
+it('the gateway hints at limits in the words of the manifest', () => {
+  const source = read('packages/gateway/src/problem.ts')
+  const named = [...source.matchAll(/`(max_\w+)`/g)].map(([, name]) => name ?? '')
+  const schema = read('docs/reference/pando.schema.json')
+  expect(named).toContain('max_body')
+  expect(named.filter((name) => !schema.includes(`"${name}"`))).toEqual([])
+  // Names of the code, such as maxBodyBytes.
+  expect(source.match(/hint: .*\bmax[A-Z]\w+/g)).toBeNull()
+})
+
 it('the gateway gives every reason that there is', () => {
   const source = sourceFiles()
     .filter((file) => file.startsWith('packages/gateway/src/') && !isTest(file) && !file.endsWith('/problem.ts'))

@@ -26,6 +26,11 @@ export function checkAuth(
     for (const [index, name] of auth.anyOf.entries()) {
       if (known.includes(name)) continue
       const exact = [...path, 'any_of', index]
+      if (name === 'none') {
+        const message = 'none is no authenticator: with it anybody would get in'
+        report(source.mistake(exact, 'value', message, 'take it out, or write "auth: none" and nothing else'))
+        continue
+      }
       const hint = known.length === 0 ? 'write it under gateway.authenticators' : suggest(name, [...known, 'none'])
       const where = source.written(exact) === undefined ? path : exact
       report(source.mistake(where, 'value', `there is no authenticator ${quote(name)}`, hint))

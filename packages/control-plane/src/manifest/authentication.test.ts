@@ -215,6 +215,8 @@ describe('auth of a route', () => {
       '5:31 services.a.routes[0].auth: there is no authenticator "y" (did you mean "x"?)',
     ])
     expect(listed(withRoutes('[{ path: /, auth: operators }]'))[0]).toContain('(known here: none, x)')
+    const [beside] = listed(withRoutes('[{ path: /, auth: { any_of: [x, none] } }]'))
+    expect(beside).toContain('auth.any_of[1]: none is no authenticator')
     expect(listed(withRoutes('[{ path: /, auth: { any_of: [x, xx] } }]'))[0]).toContain('routes[0].auth.any_of[1]')
     expect(listed(withRoutes('[{ path: /, auth: { scopes: [r] } }]'))[0]).toContain('by which authenticator')
     expect(listed(withRoutes('[/]', '  default_auth: y\n'))[0]).toContain('gateway.default_auth')

@@ -86,9 +86,9 @@ function explain(
     return [source.mistake(path, 'value', `expected ${expected}, got ${describe(actual)}`)]
   }
   if (issue.code === 'too_big')
-    return [source.mistake(path, 'value', `expected at most ${issue.maximum} ${units(issue.origin)}`)]
+    return [source.mistake(path, 'value', `expected at most ${issue.maximum} ${units(issue.origin)}`.trimEnd())]
   if (issue.code === 'too_small')
-    return [source.mistake(path, 'value', `expected at least ${issue.minimum} ${units(issue.origin)}`)]
+    return [source.mistake(path, 'value', `expected at least ${issue.minimum} ${units(issue.origin)}`.trimEnd())]
   return [source.mistake(path, 'value', 'this value is not allowed here')]
 }
 
