@@ -384,3 +384,23 @@ it('a service that turns to HTTP/2 is asked in it from then on, and what it had 
   expect(await client.ended()).toMatch(/X-Second: yes[^]*\r\n\r\n3\r\nabc\r\n0\r\n\r\nHTTP\/1\.1 502 /)
   expect(heads.slice(0, 3)).toEqual(['GET /1 HTTP/1.1', 'GET /2 HTTP/1.1', 'PRI * HTTP/2.0'])
 })
+
+it('requests whose endpoint dies under them share connections to another one', async () => {
+  const held: ServerHttp2Stream[] = []
+  const dying = await http2Server((stream) => held.push(stream))
+  const other = await http2Server((stream) => {
+    stream.respond({ ':status': 200 })
+    stream.end('ok')
+  })
+  const { port } = await serve({
+    endpoints: [endpoint('web', dying.port), endpoint('web', other.port)],
+    services,
+    limits: { maxConnectionsPerEndpoint: 3 },
+  })
+  const answers = Array.from({ length: 40 }, () => exchange(port, get('/')))
+  await eventually(() => held.length === 20)
+  dying.server.close()
+  held[0]?.session?.destroy()
+  for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+  expect(other.sessions()).toBeLessThanOrEqual(2)
+})

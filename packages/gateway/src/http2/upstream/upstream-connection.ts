@@ -21,6 +21,7 @@ import { Http2UpstreamStream } from './upstream-stream.js'
 /** Until a service says how many streams it takes. */
 const presumedStreams = 100
 const longestIdleMs = 60_000
+const newMs = 1_000
 /** A service that is silent for a whole request has so long to answer a PING. */
 const pingMs = 5_000
 /** Control frames of a service that we answer, in one turn of the event loop; more is a flood. */
@@ -52,6 +53,7 @@ export class Http2UpstreamConnection {
   #isClosed = false
   #isPinging = false
   #lastReadAt = 0
+  #openedAt = 0
   #failure = ''
 
   constructor(pool: Http2UpstreamConnections, traffic: Traffic) {
@@ -90,6 +92,11 @@ export class Http2UpstreamConnection {
     if (this.#isLeaving || this.#isClosed || this.#nextId > lastStreamId) return false
     const most = this.hasAnswered ? this.peer.maxConcurrentStreams : presumedStreams
     return this.streams.size + this.#attached.size < most
+  }
+
+  /** It is being opened, or was a moment ago. */
+  get isNew(): boolean {
+    return !this.isConnected || this.#traffic.wheel.now - this.#openedAt < newMs
   }
 
   /** The first bytes of the worker's output buffer, where exchanges leave what they send. */
@@ -194,6 +201,7 @@ export class Http2UpstreamConnection {
 
   #onConnect(): void {
     this.isConnected = true
+    this.#openedAt = this.#traffic.wheel.now
     this.#pool.opening--
     this.#traffic.wheel.cancel(this.#timer)
     const { endpoint } = this

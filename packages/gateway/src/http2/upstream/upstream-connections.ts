@@ -20,12 +20,18 @@ export class Http2UpstreamConnections implements EndpointPool, ExchangeUpstreams
   }
 
   obtain(exchange: UpstreamUser, since: number): ExchangeUpstream | null {
+    const wantsNew = since === Number.POSITIVE_INFINITY
+    let spare: Http2UpstreamConnection | null = null
     for (const connection of this.#connections) {
-      // That one is about to close is said by GOAWAY, with what was not done: one that was idle is as good as a new one.
-      if (connection.hasRoom && since !== Number.POSITIVE_INFINITY) return connection.attach(exchange)
+      if (!connection.hasRoom) continue
+      // That one is about to close is said by GOAWAY, with what was not done: one that was idle is as good as a new one. Where a new one is
+      // wanted, many want it at once, as all the requests of a connection that broke do: they share those that are new.
+      if (!wantsNew || connection.isNew) return connection.attach(exchange)
+      spare ??= connection
     }
-    if (this.open >= this.#traffic.limits.maxConnectionsPerEndpoint) return null
-    if (this.endpoint.connectionLimit?.isReached === true) return null
+    const isFull =
+      this.open >= this.#traffic.limits.maxConnectionsPerEndpoint || this.endpoint.connectionLimit?.isReached === true
+    if (isFull) return spare === null ? null : spare.attach(exchange)
     const connection = new Http2UpstreamConnection(this, this.#traffic)
     this.#connections.push(connection)
     this.opening++
