@@ -25,6 +25,7 @@ export class SecondTry {
   #rule: HedgeRule | null = null
   #hedge: Hedge | null = null
   #timer: NodeJS.Timeout | null = null
+  #hasBegun = false
 
   constructor(exchange: HedgedExchange, tries: Tries, traffic: Traffic) {
     this.#exchange = exchange
@@ -36,6 +37,7 @@ export class SecondTry {
   begin(rule: HedgeRule | null): void {
     this.#rule = rule
     this.isWanted = rule !== null
+    this.#hasBegun = false
   }
 
   /** An answer has begun so many milliseconds after its request. */
@@ -46,7 +48,7 @@ export class SecondTry {
   /** The request is on its way for the first time: it is tried once more if the answer is late. */
   later(service: UpstreamService, isFramed: boolean): void {
     const afterMs = this.#rule?.afterMs ?? 0
-    if (afterMs === 0 || this.#tries.retries > 0) return
+    if (afterMs === 0 || this.#hasBegun || this.#tries.retries > 0) return
     this.#timer = setTimeout(() => {
       this.#timer = null
       this.#start(service, isFramed)
@@ -86,6 +88,7 @@ export class SecondTry {
     if (first === null || (affinity !== null && affinity.endpoint !== null)) return
     const endpoint = service.pick([first.endpoint], wheel.now, Math.random, affinity)
     if (endpoint === null || endpoint.suspectUntil > wheel.now || !this.#tries.takeHedge()) return
+    this.#hasBegun = true
     this.#hedge = new Hedge(this, this.#traffic, this.#exchange.sentHead)
     if (!this.#hedge.start(endpoint, this.#traffic.connectionsOf(endpoint, isFramed))) this.#hedge = null
   }
