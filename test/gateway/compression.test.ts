@@ -170,6 +170,15 @@ describe('a route that compresses', () => {
     expect(gunzipSync(answer.body).toString()).toBe(body)
   })
 
+  it.each([{}, { etag: '"v1"' }])('names one coding where the service said that there was none: %j', async (more) => {
+    const { port } = await serveWith((_, response) => {
+      response.writeHead(200, { 'content-type': json, 'content-encoding': 'identity', ...more }).end(body)
+    })
+    const { headers, body: sent } = await fetchRaw(port, { 'accept-encoding': 'gzip' })
+    expect(headers['content-encoding']).toBe('gzip')
+    expect(gunzipSync(sent).toString()).toBe(body)
+  })
+
   it('compresses for no HTTP/1.0 client, which knows no chunks', async () => {
     const { port } = await serveWith((_, response) => response.setHeader('content-type', json).end(body))
     const text = await exchange(port, 'GET / HTTP/1.0\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')

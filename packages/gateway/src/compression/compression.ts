@@ -12,6 +12,8 @@ export const mostContexts = 64
 const varyLine = 'Vary: Accept-Encoding\r\n'
 const plain = new CompiledEdit([], Buffer.from(varyLine))
 const etagName = Buffer.from('etag')
+/** It may say `identity`. */
+const encodingName = Buffer.from('content-encoding')
 
 /** `compress` of one route. */
 export class Compression implements ResponseEncoding {
@@ -24,7 +26,7 @@ export class Compression implements ResponseEncoding {
     this.#edits = new Map(
       spec.codings.map((coding) => [
         coding,
-        new CompiledEdit([], Buffer.from(`Content-Encoding: ${coding}\r\n${varyLine}`)),
+        new CompiledEdit([encodingName], Buffer.from(`Content-Encoding: ${coding}\r\n${varyLine}`)),
       ]),
     )
   }
@@ -49,7 +51,7 @@ export class Compression implements ResponseEncoding {
     const etag = headerValue(response, 'etag')
     if (etag === null) return this.#edits.get(coding) as CompiledEdit
     return new CompiledEdit(
-      [etagName],
+      [encodingName, etagName],
       Buffer.from(`Content-Encoding: ${coding}\r\n${varyLine}ETag: ${weakened(etag)}\r\n`, 'latin1'),
     )
   }
