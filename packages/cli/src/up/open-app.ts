@@ -18,6 +18,7 @@ export interface OpenedApp {
 export async function openApp(daemon: Daemon, request: ApplyRequest, deadline: number): Promise<OpenedApp> {
   const wasRunning = await daemon.answers()
   if (!wasRunning) await daemon.start()
+  let isFresh = !wasRunning && (await isEmpty(daemon))
   for (let tries = 1; ; tries++) {
     try {
       const after = await lastEvent(daemon.control())
@@ -26,8 +27,8 @@ export async function openApp(daemon: Daemon, request: ApplyRequest, deadline: n
     } catch (error) {
       const isLate = Date.now() > deadline || tries >= maxTries
       if (isLate || !(await isEnding(daemon, error))) {
-        // One that we started for this manifest has nothing to do without it.
-        if (!wasRunning)
+        // One that we started for this manifest has nothing to do without it, unless it took over an app that runs: that serves on.
+        if (isFresh)
           await daemon
             .control()
             .down()
@@ -36,7 +37,17 @@ export async function openApp(daemon: Daemon, request: ApplyRequest, deadline: n
       }
       await untilGone(daemon, deadline)
       await daemon.start()
+      isFresh = await isEmpty(daemon)
     }
+  }
+}
+
+/** It has no app. Where that cannot be told, it may have one. */
+async function isEmpty(daemon: Daemon): Promise<boolean> {
+  try {
+    return (await daemon.control().status()).manifest === ''
+  } catch {
+    return false
   }
 }
 

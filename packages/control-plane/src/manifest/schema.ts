@@ -295,7 +295,11 @@ export const gatewaySchema = z
       .optional()
       .describe('The address it listens on; 0.0.0.0 to be reached from other machines. Default: 127.0.0.1.'),
     port: portOrFree().optional().describe('0: a free one. Default: 8080.'),
-    workers: whole(1, 256).optional().describe('Worker processes. Default: one a processor.'),
+    workers: whole(1, 256)
+      .optional()
+      .describe(
+        'Worker processes; a gateway that runs keeps its number until pando down and up. Default: one a processor.',
+      ),
     access_log: flag().optional().describe('Writes a line a request. Default: false.'),
     ...gatewayTrafficFields,
     ...gatewayResilienceFields,
