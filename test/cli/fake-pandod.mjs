@@ -87,7 +87,8 @@ function status() {
   const gateway = { state: 'ready', address: { host: '127.0.0.1', port: 8080 }, pid: null, workers: 2, errors: [] }
   return {
     name: 'demo',
-    manifest: '/nowhere/pando.yaml',
+    // One that refuses every manifest has no app.
+    manifest: fake.refuses ? '' : '/nowhere/pando.yaml',
     pid: process.pid,
     startedAt: started,
     state: isStopping ? 'stopping' : 'running',
