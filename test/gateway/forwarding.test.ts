@@ -280,7 +280,7 @@ describe('the response that goes to the client', () => {
     const text = await responded('', get('', '/a?b'), [
       { type: 'redirect', scheme: 'https', host: 'new.org', port: null, path: null, status: 308 },
     ])
-    expect(text).toMatch(/^HTTP\/1\.1 308 /)
+    expect(text).toMatch(/^HTTP\/1\.1 308 Permanent Redirect\r\n/)
     expect(text).toContain('\r\nLocation: https://new.org/a?b\r\n')
   })
 })

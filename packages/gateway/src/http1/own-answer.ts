@@ -73,7 +73,7 @@ export function answerBytes(answer: OwnAnswer, answered: Answered): Uint8Array {
   }
   const headers = answer.kind === 'redirect' ? [['Location', answer.location] as const] : answer.headers
   const body = answer.kind === 'redirect' ? noLines : (answer.body ?? noLines)
-  const title = answer.kind === 'redirect' ? 'Redirect' : (STATUS_CODES[answer.status] ?? '')
+  const title = STATUS_CODES[answer.status] ?? ''
   const hasDate = headers.some(([name]) => name.toLowerCase() === 'date')
   const framing = answer.status === 204 || answer.status === 304 ? '' : `Content-Length: ${body.length}\r\n`
   return Buffer.concat([
