@@ -176,7 +176,9 @@ describe.skipIf(!hasEngine)('containers', () => {
       const security = { ...strict.security, user: '65534' }
       await driver.start(order('a-0', script, { container: { secrets, mounts, security } }))
       const text = await outputOf(driver, 'a-0')
-      expect(text).toMatch(/^hush\n-r--r--r--/m)
+      // Complaints are of another stream: where they stand between these lines is the engine's choice.
+      expect(text).toMatch(/^hush$/m)
+      expect(text).toMatch(/^-r--r--r--/m)
       expect(text.match(/^kept$/gm)).toHaveLength(1)
       expect(text).toContain('kept\n')
       expect(text).toContain('kept too')
