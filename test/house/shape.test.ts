@@ -6,10 +6,6 @@ const maxLines = (file: string): number => (isTest(file) ? 600 : 400)
 
 /** Files that may be longer, each with the reason why the second idea in them was not worth a file. */
 const longFiles: Record<string, string> = {
-  'packages/control-plane/src/control-plane.ts':
-    'the one place that wires all rooms: each is a field and a few lines, and what decides stands in the rooms',
-  'packages/control-plane/src/drivers/process-driver.ts':
-    'one class whose invariants bind all of its fields; its parts are in process/',
   'packages/gateway/src/http1/exchange.ts':
     'the life of one exchange: its invariants bind all of its fields; what can stand alone (bodies, heads, relays) does',
   'packages/gateway/src/http1/head-parser.ts':

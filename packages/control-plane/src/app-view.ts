@@ -2,8 +2,8 @@ import type {
   Address,
   AppSpec,
   AppStatus,
+  GatewayStatus,
   JobsStatus,
-  GatewayReport,
   RouteSpec,
   RouteStatus,
   ServiceStatus,
@@ -11,18 +11,15 @@ import type {
 import type { Clock } from './clock.js'
 import type { UsageReporter } from './drivers/driver.js'
 import { withSchedule } from './jobs/schedules.js'
-import { adminRequest } from './gateway-process/admin-request.js'
 import { withAuth } from './desired/route-auth.js'
 import { routesOf, routesTo } from './desired/routes.js'
-import { GatewayView } from './gateway-process/gateway-view.js'
 import { ownMetrics } from './own-metrics.js'
 import type { Reconciler } from './reconciler/loop.js'
 import { statusOf, type Usage } from './reconciler/status.js'
 
 export interface AppViewOptions {
   readonly clock: Clock
-  /** Where the gateway answers about itself. */
-  readonly adminSocket: string
+  readonly gateway: { status(): GatewayStatus; metrics(): Promise<string> }
   readonly reconciler: Pick<Reconciler, 'desired' | 'observed' | 'plan'>
   readonly driver: UsageReporter
   readonly jobs: (service: string | null) => JobsStatus
@@ -32,7 +29,6 @@ export interface AppViewOptions {
     readonly mesh: ReadonlyMap<string, Address>
     readonly isStopping: boolean
     readonly driver: AppStatus['driver'] | null
-    readonly gatewayPid: number | null
     readonly api: Address | null
   }
 }
@@ -42,7 +38,6 @@ const nowhere: Address = { host: '127.0.0.1', port: 0 }
 /** What is: the app as status, routes and numbers show it. It reads and changes nothing. */
 export class AppView {
   readonly #options: AppViewOptions
-  readonly #gateway = new GatewayView()
   readonly #startedAt: number
 
   constructor(options: AppViewOptions) {
@@ -50,15 +45,8 @@ export class AppView {
     this.#startedAt = options.clock.now()
   }
 
-  /** Takes in what a gateway reports; says what is new in it. */
-  noteReport(report: GatewayReport): ReturnType<GatewayView['note']> {
-    return this.#gateway.note(report, this.#options.clock.now())
-  }
-
   async status(): Promise<AppStatus> {
-    const { app, isStopping, driver, gatewayPid, api } = this.#options.now()
-    const address: Address = app === null ? nowhere : { host: app.gateway.host, port: app.gateway.port }
-    const tls = app?.gateway.tls
+    const { app, isStopping, driver, api } = this.#options.now()
     return {
       name: app?.name ?? '',
       manifest: app?.manifest ?? '',
@@ -66,12 +54,7 @@ export class AppView {
       startedAt: this.#startedAt,
       state: isStopping ? 'stopping' : 'running',
       ...(driver == null ? {} : { driver }),
-      gateway: this.#gateway.status({
-        address,
-        ...(tls === undefined ? {} : { tls: { host: address.host, port: tls.port } }),
-        pid: gatewayPid,
-        now: this.#options.clock.now(),
-      }),
+      gateway: this.#options.gateway.status(),
       api: api ?? nowhere,
       services: this.#scheduled(await this.#usage()),
     }
@@ -89,7 +72,7 @@ export class AppView {
 
   /** Prometheus text: the gateway's numbers, when it answers, and our own. */
   async metrics(): Promise<string> {
-    const gateway = await adminRequest(this.#options.adminSocket, '/metrics').catch(() => '')
+    const gateway = await this.#options.gateway.metrics().catch(() => '')
     const { user, system } = process.cpuUsage()
     const own = ownMetrics(this.#services(), {
       rssBytes: process.memoryUsage.rss(),

@@ -1,57 +1,32 @@
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { driverOf, PandoError, type Address, type AppSpec, type GatewayReport } from '@pando/model'
+import { PandoError, type AppSpec } from '@pando/model'
 import { AppView } from './app-view.js'
 import { Autoscaler } from './autoscale/autoscaler.js'
 import type { ApplyRequest, ApplyResult } from './api/app-control.js'
-import { ApiKeys } from './api-keys/api-keys.js'
 import { createControlApi } from './api/control-api.js'
 import { serveControlApi, type ControlApiServer } from './api/server.js'
 import { tokenIn } from './api/token.js'
-import { socketAddressOf } from './api/socket-path.js'
 import { BuilderRouter } from './build/builder-router.js'
 import type { Clock } from './clock.js'
-import { ContainerSide } from './container-side.js'
 import { ControlledApp } from './controlled-app.js'
 import { appKey, Deployer, pastServices } from './deployer.js'
 import { changesBetween, describeChanges } from './desired/desired-state.js'
-import { environmentOf } from './desired/environment.js'
-import { CertificateKeeper } from './certificates/certificate-keeper.js'
-import { localCertificateFiles } from './certificates/local-certificate.js'
-import { gatewayConfigOf } from './desired/gateway-config.js'
-import { withKeys } from './desired/with-keys.js'
 import type { InstanceReport } from './drivers/driver.js'
-import { DriverRouter } from './drivers/driver-router.js'
-import { ExitKeeper } from './drivers/exit-keeper.js'
-import { ProcessDriver } from './drivers/process-driver.js'
 import { Events } from './events/events.js'
-import { adminRequest } from './gateway-process/admin-request.js'
-import { RevisionFigures } from './gateway-process/revision-figures.js'
 import { readServiceFigures } from './gateway-process/service-figures.js'
-import { assertGatewayPorts } from './gateway-process/gateway-ports.js'
-import { gatewayEnvironment } from './gateway-process/gateway-environment.js'
-import { GatewayProcess } from './gateway-process/gateway-process.js'
-import { JobRunner } from './jobs/job-runner.js'
-import { schedulesOf } from './jobs/schedules.js'
+import { GatewaySide } from './gateway-side.js'
+import { InstanceSide } from './instance-side.js'
 import { JobSide } from './job-side.js'
 import { LocalProber } from './health/local-prober.js'
 import { InstanceLogs } from './logs/instance-logs.js'
 import { LogRotation } from './logs/log-rotation.js'
-import { instancePorts } from './ports/free-port.js'
-import { namesOfTheMesh } from './ports/mesh-names.js'
-import { MeshAddresses } from './ports/mesh-addresses.js'
-import { holderOf } from './ports/port-holder.js'
-import { PortPool } from './ports/port-pool.js'
 import { Reconciler } from './reconciler/loop.js'
-import type { Preparation } from './reconciler/ports.js'
-import type { DesiredService } from './reconciler/state.js'
 import { Registry } from './registry/registry.js'
 import { scaledServices } from './scaled-services.js'
 import { ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
 import { TakeDown, unstoppedFile } from './take-down.js'
-import { SyncedFiles } from './synced-files.js'
 import { revisionFacts } from './upkeep/revision-facts.js'
 import { Upkeep } from './upkeep/upkeep.js'
 import { Turns } from './turns.js'
@@ -76,15 +51,6 @@ export interface ControlPlaneOptions {
   readonly onFault: (what: string, error: unknown) => void
 }
 
-/** Instances and the mesh are for this machine only. */
-const loopback = '127.0.0.1'
-/** What the gateway calls itself when it watches and reports. */
-const gatewayName = 'gateway'
-/** What a gateway may take to finish what is in flight when everything goes down. */
-const gatewayGraceMs = 10_000
-/** Ports kept ready: a service can be scaled all the way at once. */
-const poolSize = 128
-
 /**
  * One app's control plane: the only place that wires its rooms. It may die at any moment; `open` on the same state directory takes
  * up where it was, and only then answers anybody, so that no gateway ever sees an empty table by mistake.
@@ -99,22 +65,15 @@ export class ControlPlane {
   readonly #store: SqliteStore
   readonly #events: Events
   readonly #registry: Registry
-  readonly #driver: DriverRouter
-  readonly #containers: ContainerSide
-  readonly #synced = new SyncedFiles()
+  readonly #instances: InstanceSide
   readonly #reconciler: Reconciler
-  readonly #mesh: MeshAddresses
-  readonly #gateway: GatewayProcess
-  readonly #certificates: CertificateKeeper
+  readonly #gateway: GatewaySide
   readonly #view: AppView
   readonly #logs: InstanceLogs
   readonly #control: ControlledApp
-  readonly #accessLog: string
   readonly #rotation: LogRotation
-  readonly #jobs: JobRunner
-  readonly #keys: ApiKeys
+  readonly #jobs: JobSide
   readonly #token: string
-  readonly #ports: PortPool
   readonly #deployer: Deployer
   readonly #orders: ServiceOrders
   readonly #turns = new Turns()
@@ -144,56 +103,50 @@ export class ControlPlane {
     this.#app = (store.get('meta', appKey) as AppSpec | undefined) ?? null
     this.#events = new Events({ store, clock, onFault: options.onFault })
     const emit = this.#events.emit.bind(this.#events)
-    this.#registry = new Registry({ store, clock, random, emit, onReport: (report) => this.#noted(report) })
-    this.#driver = new DriverRouter({
-      processes: new ExitKeeper({ driver: new ProcessDriver({ stateDir, clock }), folder: join(stateDir, 'exits') }),
-      containers: {
-        stateDir,
-        clock,
-        environment: options.environment,
-        meshNames: () => namesOfTheMesh(this.#app),
-        synced: (service, revision) => this.#synced.of(service, revision),
+    const { environment } = options
+    const ground = { stateDir, clock, store, random, emit, environment, app: () => this.#app }
+    this.#registry = new Registry({
+      store,
+      clock,
+      random,
+      emit,
+      onReport: (report) => {
+        this.#gateway.note(report)
+        this.#autoscaler.noteHeld(report.held ?? {})
       },
     })
-    this.#containers = new ContainerSide({ store, driver: this.#driver, emit })
-    this.#mesh = new MeshAddresses({ store, random })
+    this.#instances = new InstanceSide({ ...ground, observed: () => this.#reconciler.observed() })
+    const { driver } = this.#instances
+    this.#gateway = new GatewaySide({
+      ...ground,
+      registry: this.#registry,
+      entry: options.gatewayEntry,
+      controlSocket: options.socketPath,
+      onFault: options.onFault,
+      now: () => ({
+        desired: this.#reconciler.desired(),
+        mesh: this.#instances.mesh,
+        containers: this.#instances.network,
+      }),
+    })
     this.#logs = new InstanceLogs({ stateDir, clock })
-    const gatewayDriver = new ProcessDriver({ stateDir: join(stateDir, 'gateway'), clock, isRestKept: true })
-    const jobDriver = new DriverRouter({
-      processes: new ProcessDriver({ stateDir: join(stateDir, 'jobs'), clock }),
-      containers: {
-        stateDir: join(stateDir, 'jobs'),
-        networkOf: stateDir,
-        clock,
-        environment: options.environment,
-        meshNames: () => namesOfTheMesh(this.#app),
-      },
-    })
     const list = async (): Promise<InstanceReport[]> => [
-      ...(await this.#driver.list()),
-      ...(await jobDriver.list()),
-      ...(await gatewayDriver.list()),
+      ...(await driver.list()),
+      ...(await this.#jobs.driver.list()),
+      ...(await this.#gateway.instances()),
     ]
     this.#rotation = new LogRotation({ driver: { list }, clock })
-    this.#ports = new PortPool({ host: loopback, range: instancePorts, size: poolSize, random })
-    const adminSocket = socketAddressOf(join(stateDir, 'gateway.sock'))
-    const figures = RevisionFigures.ofGateway(adminSocket, clock)
-    const builder = new BuilderRouter({
-      stateDir,
-      clock,
-      environment: options.environment,
-      appName: () => this.#app?.name ?? '',
-    })
+    const builder = new BuilderRouter({ stateDir, clock, environment, appName: () => this.#app?.name ?? '' })
     this.#reconciler = new Reconciler({
-      driver: this.#driver,
+      driver,
       builder,
-      prober: new LocalProber({ commands: this.#driver }),
+      prober: new LocalProber({ commands: driver }),
       store,
       clock,
       random,
       endpoints: this.#registry,
       emit,
-      figures: (...which) => figures.compare(...which),
+      figures: (...which) => this.#gateway.compare(...which),
       onRolloutResult: (result) => {
         this.#upkeep.soon()
         return this.#deployer.deployments.onRolloutResult(result)
@@ -202,44 +155,28 @@ export class ControlPlane {
         mayProve: (...which) => this.#deployer.deployments.mayProve(...which),
         onProven: (...which) => this.#deployer.deployments.onProven(...which),
       },
-      prepare: (service, _slot, id) => this.#prepare(service, id),
+      prepare: (service, _slot, id) => this.#instances.prepare(service, id),
     })
-    this.#jobs = new JobRunner({
-      stateDir: join(stateDir, 'jobs'),
-      driver: jobDriver,
+    this.#jobs = new JobSide({
+      ...ground,
       builder,
-      store,
-      clock,
-      random,
-      emit,
+      logs: this.#logs,
       desired: () => this.#reconciler.desired(),
-      schedules: () => schedulesOf(this.#app),
-      environment: (service, id) => this.#environmentOf(service, id, null),
-    })
-    this.#keys = new ApiKeys({
-      store,
-      clock,
-      random: randomBytes,
-      emit,
-      onChange: () => this.#app !== null && this.#serve(this.#app),
-      figures: () => adminRequest(adminSocket, '/metrics'),
+      environmentOf: (service, id) => this.#instances.environment(service, id, null),
+      inTurn: (work) => this.#turns.take(work),
     })
     this.#takeDown = new TakeDown({
       stateDir,
       clock,
       reconciler: this.#reconciler,
-      jobs: this.#jobs,
-      instances: this.#driver,
-      runs: jobDriver,
+      jobs: this.#jobs.runner,
+      instances: driver,
+      runs: this.#jobs.driver,
       emit,
     })
     this.#deployer = new Deployer({
-      stateDir,
-      store,
-      clock,
-      emit,
+      ...ground,
       reconciler: this.#reconciler,
-      app: () => this.#app,
       setApp: (app) => {
         this.#app = app
       },
@@ -267,35 +204,33 @@ export class ControlPlane {
       emit,
       inTurn: (work) => this.#turns.take(work),
       connect: (app) => this.#connect(app, { isIdle: false }),
-      serve: (app) => this.#serve(app),
+      serve: () => this.#serve(),
       app: () => this.#app,
     })
     this.#autoscaler = new Autoscaler({
       clock,
       services: () => scaledServices(this.#reconciler),
-      figures: async () => readServiceFigures(await adminRequest(adminSocket, '/metrics')),
-      usage: (instance) => this.#driver.usage(instance),
+      figures: async () => readServiceFigures(await this.#gateway.metrics()),
+      usage: (instance) => driver.usage(instance),
       move: (service, move) => this.#orders.follow(service, move),
       onFault: options.onFault,
     })
     this.#view = new AppView({
       clock,
-      adminSocket,
+      gateway: this.#gateway,
       reconciler: this.#reconciler,
-      driver: this.#driver,
-      jobs: (service) => this.#jobs.status(service),
+      driver,
+      jobs: (service) => this.#jobs.runner.status(service),
       now: () => ({
         app: this.#app,
-        mesh: this.#app === null ? new Map() : this.#mesh.of(this.#app),
+        mesh: this.#instances.mesh,
         isStopping: this.#turns.isStopping,
         driver: this.#deployer.driver,
-        gatewayPid: this.#gateway.pid,
         api: this.#api?.address ?? null,
       }),
     })
-    this.#accessLog = join(stateDir, 'logs', 'access.log')
     const why = new Why({
-      accessLog: this.#accessLog,
+      accessLog: this.#gateway.accessLog,
       clock,
       events: this.#events,
       logs: this.#logs,
@@ -311,34 +246,11 @@ export class ControlPlane {
       view: this.#view,
       why,
       logs: this.#logs,
-      driver: this.#driver,
-      synced: this.#synced,
+      driver,
+      synced: this.#instances.synced,
       upkeep: this.#upkeep,
       apply: (request) => this.#apply(request),
       down: () => this.down(),
-    })
-    this.#certificates = new CertificateKeeper({
-      stateDir,
-      clock,
-      environment: options.environment,
-      onMade: (reason) => emit({ kind: 'certificate.made', message: `made a development certificate: ${reason}` }),
-      onFault: (error) => options.onFault('could not make a development certificate', error),
-    })
-    this.#gateway = new GatewayProcess({
-      driver: gatewayDriver,
-      clock,
-      entry: options.gatewayEntry,
-      name: gatewayName,
-      controlSocket: socketAddressOf(options.socketPath),
-      adminSocket,
-      stateDir,
-      environment: gatewayEnvironment(options.environment, stateDir),
-      onStarted: (message) => emit({ kind: 'gateway.started', message }),
-      onEnded: (message) => {
-        // Nobody waits for its word any more.
-        this.#registry.gatewayEnded(gatewayName)
-        emit({ kind: 'gateway.exited', message })
-      },
     })
   }
 
@@ -347,29 +259,18 @@ export class ControlPlane {
     rmSync(join(this.#options.stateDir, unstoppedFile), { force: true })
     this.#events.emit({ kind: 'control_plane.started', message: `control plane started (pid ${process.pid})` })
     if (this.#options.isLast === true) this.#reconciler.setDesired(new Map())
-    await this.#ports.fill()
+    await this.#instances.open()
     await this.#reconciler.start()
-    // Before anybody is answered, too: a manifest must not find its own port taken by a gateway that we do not know yet.
     await this.#gateway.adopt()
-    await this.#jobs.start({ isLast: this.#options.isLast === true })
-    if (this.#gateway.pid === null) this.#registry.gatewayEnded(gatewayName)
-    if (this.#app !== null) {
-      this.#serve(this.#app)
-      this.#certificates.look(this.#app)
-    }
+    await this.#jobs.runner.start({ isLast: this.#options.isLast === true })
+    this.#gateway.open()
     this.#rotation.start()
     this.#autoscaler.start()
-    this.#keys.start()
     const { onFault, socketPath, version } = this.#options
     const app = createControlApi({
       control: this.#control,
-      jobs: new JobSide({
-        runner: this.#jobs,
-        logs: this.#logs,
-        desired: () => this.#reconciler.desired(),
-        inTurn: (work) => this.#turns.take(work),
-      }),
-      keys: this.#keys,
+      jobs: this.#jobs,
+      keys: this.#gateway.keys,
       registry: this.#registry,
       events: this.#events,
       version,
@@ -377,7 +278,7 @@ export class ControlPlane {
     })
     this.#api = await serveControlApi({ app, socketPath, token: this.#token })
     if (this.#app === null || this.#options.isLast === true) return
-    await this.#gateway.start(this.#app.gateway.workers)
+    await this.#gateway.start(this.#app)
     try {
       await this.#api.listen(this.#app.api)
     } catch (error) {
@@ -391,14 +292,14 @@ export class ControlPlane {
     return this.#turns.take(async () => {
       const { driver, ...wish } = await this.#deployer.wishOf(request)
       const { app, desired } = wish
-      await assertGatewayPorts(app.gateway, this.#gateway.pid === null ? null : (this.#app?.gateway ?? null), holderOf)
+      await this.#gateway.assertPorts(app)
       await this.#api?.listen(app.api)
       const isIdle = this.#gateway.pid === null && this.#reconciler.observed().instances.length === 0
       await this.#connect(app, { isIdle })
       const before = this.#reconciler.desired()
       await this.#deployer.want(wish, 'up', driver)
-      this.#serve(app)
-      await this.#gateway.start(app.gateway.workers)
+      this.#serve()
+      await this.#gateway.start(app)
       const changes = changesBetween(before, desired)
       this.#events.emit({ kind: 'app.applied', message: describeChanges(app.name, changes) })
       return changes
@@ -413,12 +314,12 @@ export class ControlPlane {
 
   async #bringDown(): Promise<void> {
     const unstopped = await this.#takeDown.run()
-    await this.#gateway.stop(gatewayGraceMs)
+    await this.#gateway.stop()
     // The network of what could not be reached is in use, and goes with it.
-    const network = unstopped.length === 0 ? this.#driver.removeNetwork() : Promise.resolve()
+    const network = unstopped.length === 0 ? this.#instances.driver.removeNetwork() : Promise.resolve()
     await network.catch((error: unknown) => this.#options.onFault('could not remove the network', error))
     this.#store.delete('meta', appKey)
-    this.#containers.keep(null)
+    this.#instances.disconnect()
     await this.close()
     this.#finish()
   }
@@ -426,66 +327,28 @@ export class ControlPlane {
   /** Lets go of everything; instances and gateway go on. */
   async close(): Promise<void> {
     this.#autoscaler.close()
-    this.#keys.close()
     this.#upkeep.close()
     await this.#api?.close()
-    this.#certificates.stop()
-    this.#ports.close()
+    this.#instances.close()
     await this.#rotation.close()
-    await this.#jobs.close()
+    await this.#jobs.runner.close()
     await this.#reconciler.close()
     await this.#gateway.close()
-    await this.#driver.close()
+    await this.#instances.driver.close()
     this.#registry.close()
     this.#store.close()
   }
 
   // How the rooms meet
 
-  #prepare(service: DesiredService, id: string): Preparation {
-    const address = service.spec.protocol === 'none' ? null : this.#addressFor(service)
-    return { address, environment: this.#environmentOf(service, id, address) }
-  }
-
-  #environmentOf(service: DesiredService, instance: string, address: Address | null): Record<string, string> {
-    const app = this.#app
-    if (app === null) throw new PandoError('internal', 'an instance was to be started without an app')
-    const mesh = this.#mesh.of(app)
-    const host = this.#options.environment
-    const containerGateway = this.#containers.network?.gateway ?? null
-    return environmentOf({ app, service, instance, address, mesh, containerGateway, host })
-  }
-
-  #addressFor(service: DesiredService): Address {
-    const taken = new Set(this.#reconciler.observed().instances.map((instance) => instance.address?.port ?? 0))
-    // A container's own port is inside it, and says nothing of where it is reached.
-    const fixed = driverOf(service.spec) === 'process' ? service.spec.port : null
-    return { host: loopback, port: fixed ?? this.#ports.take(taken) }
-  }
-
-  #noted(report: GatewayReport): void {
-    const { isFirst, newErrors, newWarnings, ejections } = this.#view.noteReport(report)
-    if (isFirst) this.#events.emit({ kind: 'gateway.ready', message: 'gateway is ready' })
-    for (const error of newErrors) this.#events.emit({ kind: 'gateway.listener_failed', message: error })
-    for (const warning of newWarnings) this.#events.emit({ kind: 'gateway.warning', message: warning })
-    for (const ejection of ejections) this.#events.emit(ejection)
-    this.#autoscaler.noteHeld(report.held ?? {})
-  }
-
-  /** Gives the app's services their stable addresses, on the machine and, where it has containers, on their network. */
+  /** Before anything of an app starts. */
   async #connect(app: AppSpec, options: { readonly isIdle: boolean }): Promise<void> {
-    await this.#mesh.ensure(app, options)
-    await this.#certificates.ensure(app)
-    this.#containers.keep(await this.#containers.connect(app))
+    await this.#gateway.prepare(app)
+    await this.#instances.connect(app, options)
   }
 
-  #serve(app: AppSpec): void {
-    this.#jobs.look()
-    const desired = [...this.#reconciler.desired().values()]
-    const stopped = new Set(desired.flatMap(({ name, isStopped }) => (isStopped ? [name] : [])))
-    const { network } = this.#containers
-    const files = { accessLog: this.#accessLog, localCertificate: localCertificateFiles(this.#options.stateDir) }
-    const config = gatewayConfigOf(app, this.#mesh.of(app), files, network, stopped)
-    this.#registry.setConfig(withKeys(config, this.#keys.specs()))
+  #serve(): void {
+    this.#jobs.runner.look()
+    this.#gateway.serve()
   }
 }

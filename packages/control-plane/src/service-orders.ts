@@ -18,7 +18,7 @@ export interface ServiceOrdersOptions {
   /** Gives the app's services their stable addresses. */
   readonly connect: (app: AppSpec) => Promise<void>
   /** Tells the gateway of the app as it is now. */
-  readonly serve: (app: AppSpec) => void
+  readonly serve: () => void
   readonly app: () => AppSpec | null
 }
 
@@ -50,7 +50,7 @@ export class ServiceOrders {
       await connect(app)
       const before = reconciler.desired()
       await deployer.want(wish, 'deploy')
-      serve(app)
+      serve()
       return services.map((service) => {
         const revision = desired.get(service)?.revision ?? ''
         return { service, revision, isNew: before.get(service)?.revision !== revision }
@@ -62,7 +62,8 @@ export class ServiceOrders {
     const { deployer, emit, inTurn, reconciler, serve } = this.#options
     return inTurn(async () => {
       knownService(service, reconciler.desired())
-      serve(await deployer.remove(service))
+      await deployer.remove(service)
+      serve()
       emit({ kind: 'service.removed', service, message: `${service} has left the app` })
     })
   }
@@ -76,7 +77,7 @@ export class ServiceOrders {
       if (now !== null) {
         // The older revision may run on another driver, and so need addresses that this one did not.
         await connect(now)
-        serve(now)
+        serve()
       }
       return { service, revision, isNew: true }
     })
@@ -88,7 +89,7 @@ export class ServiceOrders {
       const before = reconciler.desired()
       const app = deployer.goBack()
       await connect(app)
-      serve(app)
+      serve()
       return [...reconciler.desired().values()]
         .filter(({ name, revision }) => before.get(name)?.revision !== revision)
         .map(({ name, revision }) => ({ service: name, revision, isNew: true }))
@@ -180,14 +181,13 @@ export class ServiceOrders {
   }
 
   #change(name: string, change: (service: DesiredService) => Change): Promise<void> {
-    const { app, emit, inTurn, reconciler, serve } = this.#options
+    const { emit, inTurn, reconciler, serve } = this.#options
     return inTurn(async () => {
       const desired = reconciler.desired()
       const { service, event } = change(knownService(name, desired))
       reconciler.setDesired(withService(desired, name, () => service))
-      const now = app()
       // Whether requests may wake it has changed with whether it is stopped.
-      if (now !== null && service.autoscale !== undefined) serve(now)
+      if (service.autoscale !== undefined) serve()
       if (event !== undefined) emit({ ...event, service: name })
     })
   }

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -6,15 +6,15 @@ import { PandoError } from '@pando/model'
 import type { Clock } from '../clock.js'
 import { lastLineOf, pruneLogs } from '../logs/log-files.js'
 import type { CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
+import { BusyCgroups } from './process/busy-cgroups.js'
 import { claimantOf } from './process/claimant.js'
 import { needsLooking, reportOf, type Instance } from './process/instance.js'
-import { CgroupTree, hadOutOfMemory, membership, noCgroups, removeCgroups } from './process/cgroup.js'
+import { CgroupTree, hadOutOfMemory, membership, prepareCgroups } from './process/cgroup.js'
 import { runCommand } from './process/command-run.js'
 import { exitReason } from './process/exit-reason.js'
-import { processesOf, signalAll, strayTraces } from './process/instance-processes.js'
+import { processesOf, signalAll, strayTraces, usageOf } from './process/instance-processes.js'
 import { InstanceRecords, type InstanceRecord } from './process/instance-records.js'
-import { launch, parseClaim } from './process/launcher.js'
-import { holderOf } from '../ports/port-holder.js'
+import { parseClaim } from './process/launcher.js'
 import {
   isAlive,
   nobody,
@@ -22,7 +22,9 @@ import {
   type ProcessIdentity,
   type ProcessTable,
 } from './process/process-table.js'
+import { spawnProgram } from './process/spawn-program.js'
 import { checkStartable, environmentOf, marksOf } from './process/program-environment.js'
+import { checkPort } from './process/check-port.js'
 
 const pollIntervalMs = 50
 /** Rounds of killing what a dead instance left, before it counts as ended all the same (processes stuck in the kernel). */
@@ -67,8 +69,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
   readonly #instances = new Map<string, Instance>()
   readonly #starting = new Map<string, Promise<InstanceReport>>()
   readonly #watchers = new Set<(report: InstanceReport) => void>()
-  /** Groups of ended instances that were still busy when they should have been removed. */
-  #busyCgroups: { readonly cgroups: InstanceRecord['cgroups']; rounds: number }[] = []
+  readonly #busyCgroups: BusyCgroups
   #adoption: Promise<void> | null = null
   #cancelPoll: (() => void) | null = null
   #isClosed = false
@@ -79,6 +80,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     this.#isRestKept = options.isRestKept ?? false
     this.#table = options.processes ?? systemProcessTable()
     this.#cgroups = options.cgroups === undefined ? new CgroupTree({ name: cgroupName(stateDir) }) : options.cgroups
+    this.#busyCgroups = new BusyCgroups(this.#table)
     this.#records = new InstanceRecords(join(stateDir, 'instances'))
     this.#logDirectory = join(stateDir, 'logs')
   }
@@ -142,13 +144,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     await this.#adopt()
     const instance = this.#instances.get(id)
     if (instance === undefined || instance.phase === 'exited') return null
-    let memoryBytes = 0
-    let cpuSeconds = 0
-    for (const entry of processesOf(this.#table, { ...instance.traces, marks: [] })) {
-      memoryBytes += this.#table.memoryOf(entry.pid)
-      cpuSeconds += entry.cpuSeconds
-    }
-    return { memoryBytes, cpuSeconds }
+    return usageOf(this.#table, instance.traces)
   }
 
   async run(
@@ -173,9 +169,9 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     this.#watchers.clear()
     for (const instance of this.#instances.values()) instance.child?.removeAllListeners()
     // Nobody may come after us to clear them away.
-    for (let round = 0; round < maxCloseRounds && this.#busyCgroups.length > 0; round += 1) {
+    for (let round = 0; round < maxCloseRounds && !this.#busyCgroups.isEmpty; round += 1) {
       await this.#sleep(10)
-      this.#busyCgroups = this.#busyCgroups.filter(({ cgroups }) => !removeCgroups(cgroups))
+      this.#busyCgroups.sweep()
     }
     this.#cgroups?.close()
   }
@@ -186,10 +182,10 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
     }
     const environment = environmentOf(order)
     checkStartable(order, environment)
-    await this.#checkPort(order)
+    await checkPort(order)
     const logFile = join(this.#logDirectory, order.service, `${order.id}.log`)
     const nonce = InstanceRecords.nonce()
-    const { cgroups, notes } = this.#prepareCgroups(order, nonce)
+    const { cgroups, notes } = prepareCgroups(this.#cgroups, `${order.id}.${nonce}`, order.spec.resources)
     const record: InstanceRecord = {
       order,
       startedAt: this.#clock.now(),
@@ -204,8 +200,9 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
       const output = openSync(logFile, 'a', 0o600)
       try {
         this.#records.create(record)
-        const child = this.#spawn(record, environment, output)
-        const instance = this.#supervise(record, child, await spawned(child))
+        const claim = this.#records.claimFile(record)
+        const { child, pid } = await spawnProgram(record, { claim, environment, output })
+        const instance = this.#supervise(record, child, pid)
         await this.#claimed(instance)
         this.#confine(instance)
         return reportOf(instance)
@@ -217,41 +214,6 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
       this.#release(cgroups)
       throw PandoError.from(error)
     }
-  }
-
-  async #checkPort(order: StartOrder): Promise<void> {
-    if (order.address === null) return
-    const holder = await holderOf(order.address)
-    if (holder === null) return
-    const { host, port } = order.address
-    throw new PandoError('port_taken', `service ${order.service}: ${host}:${port} is taken by ${holder}`, {
-      hint: 'stop that program, or give the service another port',
-    })
-  }
-
-  #prepareCgroups(order: StartOrder, nonce: string): { cgroups: InstanceRecord['cgroups']; notes: string[] } {
-    const { resources } = order.spec
-    if (this.#cgroups !== null) return this.#cgroups.prepare(`${order.id}.${nonce}`, resources)
-    const isLimited = resources.memoryBytes !== null || resources.cpus !== null
-    return {
-      cgroups: noCgroups,
-      notes: isLimited ? ['this host has no control groups: it runs without its limits'] : [],
-    }
-  }
-
-  #spawn(record: InstanceRecord, environment: Record<string, string>, output: number): ChildProcess {
-    const { file, args } = launch({
-      claim: this.#records.claimFile(record),
-      joins: record.cgroups.directories.map((directory) => join(directory, 'cgroup.procs')),
-      environment,
-      command: record.order.program.command,
-    })
-    return spawn(file, args, {
-      cwd: record.order.program.workdir,
-      env: environment,
-      detached: true,
-      stdio: ['ignore', output, output],
-    })
   }
 
   #supervise(record: InstanceRecord, child: ChildProcess, pid: number): Instance {
@@ -383,9 +345,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
   }
 
   #release(cgroups: InstanceRecord['cgroups']): void {
-    if (removeCgroups(cgroups)) return
-    this.#busyCgroups.push({ cgroups, rounds: 0 })
-    this.#poll()
+    if (!this.#busyCgroups.release(cgroups)) this.#poll()
   }
 
   /** The main processes whose parent we are not: nobody tells us of their end. */
@@ -398,11 +358,7 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
 
   #lookAtLeftovers(): void {
     for (const instance of this.#instances.values()) if (instance.phase === 'ending') this.#settle(instance)
-    this.#busyCgroups = this.#busyCgroups.filter((busy) => {
-      busy.rounds += 1
-      signalAll(this.#table, strayTraces(busy.cgroups), 'SIGKILL')
-      return !removeCgroups(busy.cgroups) && busy.rounds < maxKillRounds
-    })
+    this.#busyCgroups.look()
   }
 
   /** Looks again in a moment, and so on for as long as there is something to look at. */
@@ -412,19 +368,9 @@ export class ProcessDriver implements Driver, UsageReporter, CommandRunner {
       this.#cancelPoll = null
       this.#lookAtLeftovers()
       this.#lookAtAdopted()
-      if (this.#busyCgroups.length > 0 || [...this.#instances.values()].some(needsLooking)) this.#poll()
+      if (!this.#busyCgroups.isEmpty || [...this.#instances.values()].some(needsLooking)) this.#poll()
     })
   }
-}
-
-/** Resolves with the pid once the system has made the process, rejects when it would not. */
-function spawned(child: ChildProcess): number | Promise<number> {
-  if (child.pid !== undefined) return child.pid
-  return new Promise((_, reject) => {
-    child.once('error', (error) => {
-      reject(new PandoError('internal', `the system could not start a process: ${error.message}`, { cause: error }))
-    })
-  })
 }
 
 /** Two apps of the same name in two folders must not meet in one group. */

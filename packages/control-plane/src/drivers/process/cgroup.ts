@@ -203,6 +203,18 @@ export function hadOutOfMemory(cgroups: InstanceCgroups): boolean {
   return Number(read(join(cgroups.memory, 'memory.failcnt'))) > 0
 }
 
+/** As `tree.prepare`; with null the host has no groups, and what cannot be limited is said. */
+export function prepareCgroups(
+  tree: CgroupTree | null,
+  name: string,
+  resources: Resources,
+): { readonly cgroups: InstanceCgroups; readonly notes: readonly string[] } {
+  if (tree !== null) return tree.prepare(name, resources)
+  const isLimited = resources.memoryBytes !== null || resources.cpus !== null
+  const notes = isLimited ? ['this host has no control groups: it runs without its limits'] : []
+  return { cgroups: noCgroups, notes }
+}
+
 /** True when none is left. A group is busy for a moment after its last process has ended. */
 export function removeCgroups(cgroups: InstanceCgroups): boolean {
   let isGone = true

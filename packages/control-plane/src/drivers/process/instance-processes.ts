@@ -36,6 +36,20 @@ export function processesOf(table: ProcessTable, traces: InstanceTraces): Proces
   })
 }
 
+/** What an instance's processes use together; those that only its marks would tell are not looked for, as that reads all environments. */
+export function usageOf(
+  table: ProcessTable,
+  traces: InstanceTraces,
+): { readonly memoryBytes: number; readonly cpuSeconds: number } {
+  let memoryBytes = 0
+  let cpuSeconds = 0
+  for (const entry of processesOf(table, { ...traces, marks: [] })) {
+    memoryBytes += table.memoryOf(entry.pid)
+    cpuSeconds += entry.cpuSeconds
+  }
+  return { memoryBytes, cpuSeconds }
+}
+
 /** Sends the signal to all of an instance's processes. What has ended meanwhile is no error. */
 export function signalAll(table: ProcessTable, traces: InstanceTraces, signal: NodeJS.Signals): void {
   if (signal === 'SIGKILL') killAtOnce(traces.cgroups)
