@@ -1,5 +1,6 @@
-import { copyFileSync, mkdirSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { EchoClient } from '../gateway/grpc-echo.js'
 import { root } from '../house/source-tree.js'
@@ -17,10 +18,12 @@ const manifest = (version: string) => `
     environment: { VERSION: ${version}, NODE_PATH: ${join(root, 'node_modules')} }
     routes: [/pando.test.Echo]`
 
+const options = '  workers: 1\n  access_log: true'
+
 let app: TemporaryApp
 
 beforeAll(async () => {
-  app = await TemporaryApp.create(manifest('one'))
+  app = await TemporaryApp.create(manifest('one'), { gateway: options })
   mkdirSync(app.file('echo'), { recursive: true })
   copyFileSync(join(root, 'test/support/programs/grpc/echo.cjs'), app.file('echo/echo.cjs'))
   await app.up()
@@ -65,7 +68,7 @@ class Calls {
 test('each call is balanced by itself, and a rolling deploy fails none of them', { timeout: 120_000 }, async () => {
   const calls = new Calls(3)
   await until('both instances have answered', () => calls.instances.size === 2)
-  app.writeManifest(manifest('two'))
+  app.writeManifest(manifest('two'), { gateway: options })
   await app.up()
   await until('the new ones answer alone', async () => {
     const before = calls.versions.get('one') ?? 0
@@ -76,6 +79,20 @@ test('each call is balanced by itself, and a rolling deploy fails none of them',
   await calls.stop()
   expect(calls.failures).toEqual([])
   expect(calls.instances.size).toBe(4)
+})
+
+test('pando why tells of a call that failed, in the words of gRPC', async () => {
+  const client = new EchoClient(`127.0.0.1:${app.gatewayPort}`)
+  await expect(client.unary(Buffer.from('fail'))).rejects.toMatchObject({ code: status.INTERNAL })
+  const line = await until('it is in the access log', () =>
+    readFileSync(app.file('.pando/logs/access.log'), 'utf8')
+      .split('\n')
+      .find((one) => one.includes('"grpcStatus":"INTERNAL"')),
+  )
+  const { requestId, endpoint } = JSON.parse(line) as { requestId: string; endpoint: string }
+  const { stdout } = await app.run('why', requestId)
+  expect(stdout).toContain('/pando.test.Echo/Unary → INTERNAL in')
+  expect(stdout).toContain(`${endpoint} itself answered INTERNAL`)
 })
 
 test('an instance that is killed costs at most the calls that it had', { timeout: 120_000 }, async () => {

@@ -33,8 +33,18 @@ export interface EchoServer {
   cancelled(): number
 }
 
-/** A server of grpc-js until the end of the test. */
-export async function echoServer(): Promise<EchoServer> {
+/** How a call of Unary fails. */
+export interface Failure {
+  readonly code: grpc.status
+  readonly metadata?: Readonly<Record<string, string>>
+  /** Its head goes out first, so that its status comes behind it; otherwise the status is in the head. */
+  readonly hasHead?: boolean
+}
+
+/** A server of grpc-js until the end of the test. Calls of Unary that `failure` gives something for fail so; `count` is 1 for the first. */
+export async function echoServer(
+  failure: (text: string, count: number) => Failure | null = () => null,
+): Promise<EchoServer> {
   const server = new grpc.Server({ 'grpc.max_receive_message_length': -1 })
   let calls = 0
   let cancelled = 0
@@ -45,6 +55,13 @@ export async function echoServer(): Promise<EchoServer> {
       const text = call.request.toString('latin1')
       const trailers = new grpc.Metadata()
       if (text === 'wait') return
+      const failed = failure(text, calls)
+      if (failed !== null) {
+        for (const [name, value] of Object.entries(failed.metadata ?? {})) trailers.set(name, value)
+        if (failed.hasHead === true) call.sendMetadata(new grpc.Metadata())
+        callback({ code: failed.code, details: 'as asked', metadata: trailers })
+        return
+      }
       if (text === 'fail') {
         trailers.set('x-why', 'asked')
         callback({ code: grpc.status.FAILED_PRECONDITION, details: 'as asked: äöü', metadata: trailers })

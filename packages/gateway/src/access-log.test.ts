@@ -58,6 +58,9 @@ describe('AccessLog', () => {
     written.asked = 'users-2'
     written.reason = 'upstream_closed'
     expect(parse()).toMatchObject({ endpoint: '', reason: 'upstream_closed', asked: 'users-2' })
+    expect(parse()).not.toHaveProperty('grpcStatus')
+    written.grpcStatus = 'UNAVAILABLE'
+    expect(parse()).toMatchObject({ status: 200, grpcStatus: 'UNAVAILABLE' })
     expect(parse()).not.toHaveProperty('revision')
     written.revision = 'abc123'
     expect(parse()).toMatchObject({ asked: 'users-2', revision: 'abc123', requestId: 'abc' })
@@ -155,6 +158,9 @@ describe('writeRecord', () => {
         made.route = text
         made.reason = text
         made.retries = 1
+        made.status = 429
+        made.grpcStatus = 'RESOURCE_EXHAUSTED'
+        made.isCut = true
         made.requestId = bytes
         made.requestIdStart = 0
         made.requestIdEnd = bytes.length

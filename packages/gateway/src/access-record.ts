@@ -13,8 +13,10 @@ export class AccessRecord {
   /** Normal form. */
   path: Uint8Array = noBytes
   pathLength = 0
-  /** 0: no response was sent. */
+  /** 0: no response was sent. Of a call of gRPC, what its own status stands for. */
   status = 0
+  /** Name of the status that a call of gRPC ended with; empty for what is no call, or ended without one. */
+  grpcStatus = ''
   requestBytes = 0
   responseBytes = 0
   durationMs = 0
@@ -72,6 +74,11 @@ export function writeRecord(record: AccessRecord, time: string, out: Buffer, at:
   at = writeBytes(out, at, record.path, 0, record.pathLength)
   at = writeAscii(out, at, '","status":')
   at = writeNumber(out, at, record.status)
+  if (record.grpcStatus !== '') {
+    at = writeAscii(out, at, ',"grpcStatus":"')
+    at = writeAscii(out, at, record.grpcStatus)
+    at = writeAscii(out, at, '"')
+  }
   at = writeAscii(out, at, ',"requestBytes":')
   at = writeNumber(out, at, record.requestBytes)
   at = writeAscii(out, at, ',"responseBytes":')

@@ -32,7 +32,7 @@ const policies: Readonly<Record<BalancerPolicy, Policy>> = {
 
 /** Learns from what endpoints do with requests. */
 export interface OutcomeObserver {
-  /** Once a try: at the head of the answer, or at its failure; once more when an answer breaks off. Times in milliseconds, `now` on the wheel's clock (100 ms coarse or so). */
+  /** Once a try: at the head of the answer (of a call of gRPC, when its status has come), or at its failure; once more when an answer breaks off. Times in milliseconds, `now` on the wheel's clock (100 ms coarse or so). */
   onOutcome(endpoint: UpstreamEndpoint, outcome: Outcome, durationMs: number, now: number): void
 }
 

@@ -43,8 +43,10 @@ export interface LoggedRequest {
   readonly method: string
   readonly host: string
   readonly path: string
-  /** 0: no answer was sent. */
+  /** 0: no answer was sent. Of a call of gRPC, what its own status stands for. */
   readonly status: number
+  /** Such as `UNAVAILABLE`; empty for what is no call of gRPC, or ended without a status. */
+  readonly grpcStatus: string
   readonly durationMs: number
   /** Empty when none matched. */
   readonly route: string

@@ -17,7 +17,7 @@ export function renderServiceWhy({ verdict, since, next, timeline }: ServiceExpl
 
 export function renderRequestWhy(explanation: RequestExplanation, view: View): string {
   const { request, revision, verdict, next, timeline } = explanation
-  const { at, method, host, path, status, durationMs, route, service, endpoint, reason, retries } = request
+  const { at, method, host, path, status, grpcStatus, durationMs, route, service, endpoint, reason, retries } = request
   const facts = [
     ['route', route],
     ['service', service],
@@ -26,7 +26,8 @@ export function renderRequestWhy(explanation: RequestExplanation, view: View): s
     ['reason', reason],
   ].flatMap(([name = '', value = '']) => (value === '' ? [] : [`  ${view.paint.dim(name.padEnd(9))} ${value}`]))
   const took = `${Math.round(durationMs)} ms`
-  const head = `${method} ${host}${path} → ${status === 0 ? 'no answer' : status} in ${took}, over at ${renderTime(at)}`
+  const answer = grpcStatus || (status === 0 ? 'no answer' : status)
+  const head = `${method} ${host}${path} → ${answer} in ${took}, over at ${renderTime(at)}`
   return [view.paint.bold(clean(head)), ...facts, '', render(verdict, next, timeline, view)].join('\n')
 }
 

@@ -86,6 +86,7 @@ export function readRequest(line: string): LoggedRequest | null {
     host: text('host'),
     path: text('path'),
     status: number('status'),
+    grpcStatus: text('grpcStatus'),
     durationMs: number('durationMs'),
     route: text('route'),
     service: text('service'),

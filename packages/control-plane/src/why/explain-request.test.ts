@@ -10,6 +10,7 @@ function explain(over: Partial<LoggedRequest>, timeline: readonly Moment[] = [],
     host: 'localhost',
     path: '/users/1',
     status: 200,
+    grpcStatus: '',
     durationMs: 12.4,
     route: 'users/0',
     service: 'users',
@@ -68,6 +69,19 @@ describe('explainRequest', () => {
       next: '',
       revision: 'r7',
     })
+  })
+
+  it('tells a call of gRPC in its own words', () => {
+    const sick = explain({ status: 503, grpcStatus: 'UNAVAILABLE' })
+    expect(sick.verdict).toBe('users-0-a itself answered UNAVAILABLE; the gateway passed that on after 12 ms.')
+    expect(sick.next).toContain('pando logs users')
+    expect(explain({ status: 404, grpcStatus: 'NOT_FOUND' })).toMatchObject({
+      verdict: expect.stringContaining('answered NOT_FOUND') as unknown,
+      next: '',
+    })
+    expect(
+      explain({ status: 503, grpcStatus: 'UNAVAILABLE', reason: 'no_healthy_endpoint', endpoint: '' }).verdict,
+    ).toContain('so the gateway answered UNAVAILABLE after 12 ms')
   })
 
   it('calls a slow success slow', () => {

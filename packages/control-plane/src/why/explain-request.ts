@@ -26,6 +26,11 @@ export function explainRequest(facts: RequestFacts): RequestExplanation {
   return { request, revision, verdict: sentences.filter((text) => text !== '').join(' '), next, timeline }
 }
 
+/** Of a call of gRPC in its own words: over HTTP nearly all of them are answered with 200. */
+function answerOf({ status, grpcStatus }: LoggedRequest): string {
+  return grpcStatus === '' ? String(status) : grpcStatus
+}
+
 interface Judgement {
   readonly what: string
   readonly next: string
@@ -33,11 +38,12 @@ interface Judgement {
 
 function judgementOf({ request, routes }: RequestFacts): Judgement {
   const { service, endpoint, status, durationMs, reason } = request
+  const answer = answerOf(request)
   const took = `${Math.round(durationMs)} ms`
   const asked = endpoint === '' ? service : endpoint
   if (request.isCut) {
     return {
-      what: `The answer (${status}) broke off after its head had gone out, after ${took}; the log does not say which side ended it.`,
+      what: `The answer (${answer}) broke off after its head had gone out, after ${took}; the log does not say which side ended it.`,
       next: `Run "pando logs ${service}" to see whether ${asked} ended in the middle of it.`,
     }
   }
@@ -49,64 +55,66 @@ function judgementOf({ request, routes }: RequestFacts): Judgement {
     durationMs >= slowMs ? ` That is slow: it took ${took} from the request's head to the answer's end.` : ''
   const logs = `Run "pando logs ${service}" to see what it did in that time.`
   return {
-    what: `${asked} itself answered ${status}; the gateway passed that on after ${took}.${speed}`,
+    what: `${asked} itself answered ${answer}; the gateway passed that on after ${took}.${speed}`,
     next: status >= 500 || speed !== '' ? logs : '',
   }
 }
 
 function byReason(
-  { service, host, method, path, reason, status, route }: LoggedRequest,
+  request: LoggedRequest,
   routes: readonly RouteStatus[],
   { took, asked }: { readonly took: string; readonly asked: string },
 ): Judgement {
+  const { service, host, method, path, reason, route } = request
+  const answer = answerOf(request)
   const why = `Run "pando why ${service}" to see what keeps it.`
   switch (reason) {
     case 'no_route':
       return noRoute(`${method} ${host}${path}`, path, routes)
     case 'connect_failed':
       return {
-        what: `No connection to ${asked} could be opened, so the gateway answered ${status} after ${took}.`,
+        what: `No connection to ${asked} could be opened, so the gateway answered ${answer} after ${took}.`,
         next: why,
       }
     case 'no_healthy_endpoint':
       return {
-        what: `No instance of ${service} was healthy, so the gateway answered ${status} after ${took}.`,
+        what: `No instance of ${service} was healthy, so the gateway answered ${answer} after ${took}.`,
         next: why,
       }
     case 'upstream_closed':
       return {
-        what: `${asked} closed the connection before its answer was whole, so the gateway answered ${status} after ${took}.`,
+        what: `${asked} closed the connection before its answer was whole, so the gateway answered ${answer} after ${took}.`,
         next: why,
       }
     case 'upstream_timeout':
       return {
-        what: `${asked} did not answer in the time that route and gateway give it, so the gateway answered ${status} after ${took}.`,
+        what: `${asked} did not answer in the time that route and gateway give it, so the gateway answered ${answer} after ${took}.`,
         next: `Run "pando logs ${service}" to see what it did, or raise the route's timeout.`,
       }
     case 'upstream_invalid':
       return {
-        what: `${asked} answered with something that is not HTTP, so the gateway answered ${status}.`,
+        what: `${asked} answered with something that is not HTTP, so the gateway answered ${answer}.`,
         next: `Check the \`protocol\` of ${service} in the manifest.`,
       }
     case 'unauthenticated':
       return {
-        what: `The route ${route} needs a credential${asksFor(route, routes)}, and the request had none that is taken, so the gateway answered ${status}.`,
+        what: `The route ${route} needs a credential${asksFor(route, routes)}, and the request had none that is taken, so the gateway answered ${answer}.`,
         next: 'The detail of that answer says what was wrong with the credential: an expired token, another issuer, a revoked key.',
       }
     case 'forbidden':
       return {
-        what: `It was clear who asked, and that was not enough for the route ${route}${asksFor(route, routes)}, so the gateway answered ${status}.`,
+        what: `It was clear who asked, and that was not enough for the route ${route}${asksFor(route, routes)}, so the gateway answered ${answer}.`,
         next: 'Compare the scopes and claims of the credential with `auth` of the route; a key may be for other services ("pando key list").',
       }
     case 'overloaded':
       return {
-        what: `Too many requests waited for ${service}, so the gateway answered ${status} after ${took}.`,
+        what: `Too many requests waited for ${service}, so the gateway answered ${answer} after ${took}.`,
         next: `Give it more replicas: "pando scale ${service}=N".`,
       }
     default: {
       const by = service === '' ? '' : ` for ${service}`
       return {
-        what: `The gateway answered ${status}${by} by itself after ${took}, for the reason ${reason}.`,
+        what: `The gateway answered ${answer}${by} by itself after ${took}, for the reason ${reason}.`,
         next: 'docs/gateway.md lists every reason and what to do about it.',
       }
     }
@@ -139,7 +147,7 @@ function revisionSentence({ endpoint, revision }: LoggedRequest, service: Servic
 
 function retrySentence({ retries }: LoggedRequest): string {
   if (retries === 0) return ''
-  return `It was sent ${retries + 1} times in all: earlier attempts got no answer.`
+  return `It was sent ${retries + 1} times in all: earlier attempts failed.`
 }
 
 const telling: readonly Moment['kind'][] = [

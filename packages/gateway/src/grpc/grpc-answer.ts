@@ -1,46 +1,22 @@
 import { type OwnAnswer, statusOf } from '../http1/own-answer.js'
 import { type Reason, reasons } from '../problem.js'
-
-/** Status codes of gRPC (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md). */
-const code = {
-  unknown: 2,
-  deadlineExceeded: 4,
-  permissionDenied: 7,
-  resourceExhausted: 8,
-  unimplemented: 12,
-  internal: 13,
-  unavailable: 14,
-  unauthenticated: 16,
-} as const
+import { type GrpcStatus, grpcStatus, type GrpcStatusName, statusFromHttp } from './grpc-status.js'
 
 /** Where a reason says more than the status of HTTP that it stands for. */
-const byReason: Partial<Record<Reason, number>> = {
-  upstream_timeout: code.deadlineExceeded,
-  request_timeout: code.deadlineExceeded,
-  rate_limited: code.resourceExhausted,
-  body_too_large: code.resourceExhausted,
-  head_too_large: code.resourceExhausted,
+const byReason: Partial<Record<Reason, GrpcStatusName>> = {
+  upstream_timeout: 'DEADLINE_EXCEEDED',
+  request_timeout: 'DEADLINE_EXCEEDED',
+  rate_limited: 'RESOURCE_EXHAUSTED',
+  body_too_large: 'RESOURCE_EXHAUSTED',
+  head_too_large: 'RESOURCE_EXHAUSTED',
 }
 
-/** What a status of HTTP means to a client of gRPC (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md). */
-function codeOfStatus(status: number): number {
-  switch (status) {
-    case 400:
-      return code.internal
-    case 401:
-      return code.unauthenticated
-    case 403:
-      return code.permissionDenied
-    case 404:
-      return code.unimplemented
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return code.unavailable
-    default:
-      return code.unknown
-  }
+/** The status that a client of gRPC gets in the place of that answer; OK for one that is none of failure. */
+export function statusOfAnswer(answer: OwnAnswer): GrpcStatus {
+  const name = answer.kind === 'problem' ? byReason[answer.reason] : undefined
+  if (name !== undefined) return grpcStatus(name)
+  const status = statusOf(answer)
+  return status < 300 ? grpcStatus('OK') : statusFromHttp(status)
 }
 
 /**
@@ -51,14 +27,13 @@ export function grpcAnswer(answer: OwnAnswer): OwnAnswer {
   const status = statusOf(answer)
   if (status < 300) return answer
   const isProblem = answer.kind === 'problem'
-  const grpcStatus = (isProblem ? byReason[answer.reason] : undefined) ?? codeOfStatus(status)
   const message = isProblem ? `${reasons[answer.reason].title}: ${answer.detail}` : `The gateway answered ${status}.`
   return {
     kind: 'response',
     status: 200,
     headers: [
       ['content-type', 'application/grpc'],
-      ['grpc-status', String(grpcStatus)],
+      ['grpc-status', String(statusOfAnswer(answer).code)],
       ['grpc-message', percentEncoded(message)],
       ...(answer.kind === 'redirect' ? [] : (answer.headers ?? [])).filter(([name]) => !/^content-/i.test(name)),
     ],

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { complete, HeadParser } from '../http1/head-parser.js'
 import { grpcAnswer } from './grpc-answer.js'
 import { grpcTimeoutMs, isGrpc } from './grpc-request.js'
+import { grpcStatuses, readGrpcStatus, statusFromHttp } from './grpc-status.js'
 
 const limits = { maxTargetBytes: 1000, maxHeadBytes: 10_000, maxHeaders: 100 }
 
@@ -68,5 +69,47 @@ describe('a call of gRPC', () => {
   it('keeps an answer that is none of failure', () => {
     const answer = { kind: 'response', status: 204, headers: [] } as const
     expect(grpcAnswer(answer)).toBe(answer)
+  })
+})
+
+describe('the status of a call', () => {
+  it.each([
+    ['0', 'OK', 200],
+    ['1', 'CANCELLED', 499],
+    ['2', 'UNKNOWN', 500],
+    ['4', 'DEADLINE_EXCEEDED', 504],
+    ['5', 'NOT_FOUND', 404],
+    ['8', 'RESOURCE_EXHAUSTED', 429],
+    ['12', 'UNIMPLEMENTED', 404],
+    ['13', 'INTERNAL', 500],
+    ['14', 'UNAVAILABLE', 503],
+    ['15', 'DATA_LOSS', 500],
+    ['16', 'UNAUTHENTICATED', 401],
+    ['17', 'UNKNOWN', 500],
+    ['-1', 'UNKNOWN', 500],
+    ['1.0', 'UNKNOWN', 500],
+    ['', 'UNKNOWN', 500],
+    ['9999999999999', 'UNKNOWN', 500],
+  ])('grpc-status %s is %s, which stands for %i', (value, name, httpStatus) => {
+    expect(readGrpcStatus(head(`grpc-status: ${value}\r\n`))).toMatchObject({ name, httpStatus })
+  })
+
+  it('is not there where nothing says it', () => {
+    expect(readGrpcStatus(head('grpc-statuses: 1\r\n'))).toBeNull()
+  })
+
+  it('has one name each', () => {
+    expect(grpcStatuses.map(({ code }) => code)).toEqual(Array.from({ length: 17 }, (_, code) => code))
+    expect(new Set(grpcStatuses.map(({ name }) => name)).size).toBe(17)
+  })
+
+  it.each([
+    [400, 'INTERNAL'],
+    [404, 'UNIMPLEMENTED'],
+    [429, 'UNAVAILABLE'],
+    [502, 'UNAVAILABLE'],
+    [418, 'UNKNOWN'],
+  ])('of an answer of %i that is none of gRPC is %s', (status, name) => {
+    expect(statusFromHttp(status).name).toBe(name)
   })
 })

@@ -1,6 +1,8 @@
 import type { Reason } from '../problem.js'
-import { grpcAnswer } from '../grpc/grpc-answer.js'
+import { CallStatus } from '../grpc/call-status.js'
+import { grpcAnswer, statusOfAnswer } from '../grpc/grpc-answer.js'
 import { isGrpc } from '../grpc/grpc-request.js'
+import type { GrpcStatus } from '../grpc/grpc-status.js'
 import type { Admission } from '../policy/ask.js'
 import { HeadRequest } from '../policy/head-request.js'
 import type { CompiledMirror } from '../mirror/compiled-mirror.js'
@@ -93,8 +95,8 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #isReplayable = true
   #isIdempotent = false
   #isHead = false
-  /** A call of gRPC: it is answered as one also by the gateway itself. */
-  #isGrpc = false
+  /** A call of gRPC is judged by its own status, and answered as one also by the gateway itself. */
+  readonly #call = new CallStatus()
   /** The service is spoken to in HTTP/2: as a new table may say otherwise meanwhile, that is decided once. */
   #isFramed = false
   #wantsUpgrade = false
@@ -163,7 +165,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#isReplayable = true
     this.#isHead = isHead(parser.bytes, parser.methodStart, parser.methodEnd)
     this.#isIdempotent = isIdempotent(parser.bytes, parser.methodStart, parser.methodEnd)
-    this.#isGrpc = this.#client.isFramed && isGrpc(parser)
+    this.#call.begin(this.#client.isFramed && isGrpc(parser))
     this.#isFramed = false
     this.#isOldClient = parser.minorVersion === 0
     this.#keepsClient = this.#isOldClient ? parser.hasKeepAlive && !parser.hasClose : !parser.hasClose
@@ -309,6 +311,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
         return
       }
       if (body.isOutChunked) this.#client.wire.sendOwned(lastChunk)
+      this.#judge(this.#call.onEnd(trailers))
       if (this.#client.isFramed) this.#client.endBody(trailers)
       this.#afterResponse()
     } else {
@@ -467,7 +470,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       return
     }
     const ownMs = route.requestTimeoutMs ?? limits.requestTimeoutMs
-    this.#deadlineAt = deadlineOf(parser, { ownMs, isGrpc: this.#isGrpc, isMesh: client.listener.isMesh })
+    this.#deadlineAt = deadlineOf(parser, { ownMs, isGrpc: this.#call.isCall, isMesh: client.listener.isMesh })
     if (this.#deadlineAt === isOver) {
       const detail = 'Whoever asked has waited as long as it said it would (X-Request-Deadline).'
       this.#ownAnswer = { kind: 'problem', reason: 'upstream_timeout', detail }
@@ -926,7 +929,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     const length = this.#client.writeHead(parser, shape, out)
     this.#status = status
     this.#hasResponseHead = true
-    this.#noteOutcome(upstream.endpoint, status)
+    this.#judge(this.#call.onHead(parser))
     if (this.#second.isWanted) this.#second.note(performance.now() - this.#startedAt)
     this.#relay(bytes, at, end, out, length)
   }
@@ -955,6 +958,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     } else if (body.isDone) {
       if (consumed !== end) this.#keepsUpstream = false
       this.#tap?.onEnd()
+      this.#judge(this.#call.onEnd(null))
       if (this.#client.isFramed) this.#client.endBody(null)
       this.#afterResponse()
     } else if (wire.isBlocked) {
@@ -1065,7 +1069,9 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     const edit = isOfService ? this.#responseEdit() : (this.#admission?.verdict?.response ?? null)
     // HTTP/1.0 reads to the end of the connection unless it is told otherwise.
     const kept = keepAlive && this.#isOldClient ? keepAliveLine : noBytes
-    this.#client.sendAnswer(this.#isGrpc ? grpcAnswer(answer) : edited(answer, edit), {
+    const { isCall } = this.#call
+    if (isCall) this.#call.status = statusOfAnswer(answer)
+    this.#client.sendAnswer(isCall ? grpcAnswer(answer) : edited(answer, edit), {
       requestId: this.#requestId(),
       keepAlive,
       isHead: this.#isHead,
@@ -1091,6 +1097,13 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#drop()
     this.#close()
     this.#client.cut()
+  }
+
+  /** What the service has answered; null when it has not said yet, or has been judged by that. */
+  #judge(outcome: number | GrpcStatus | null): void {
+    if (outcome === null) return
+    if (typeof outcome === 'object') this.#status = outcome.httpStatus
+    this.#noteOutcome(this.#endpoint as UpstreamEndpoint, outcome)
   }
 
   #noteOutcome(endpoint: UpstreamEndpoint, outcome: Outcome): void {
@@ -1154,6 +1167,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     if (route !== null) {
       const metrics = service === null ? route.metrics : route.metricsFor(service)
       metrics.record(this.#status, durationMs / 1000, this.requestBody.passed, this.responseBody.passed)
+      if (this.#call.status !== null) metrics.recordCall(this.#call.status)
     }
     // Numbers that the gateway itself is to blame for are its own: only what asked an endpoint says something of one.
     this.#endpoint?.counts?.record(this.#status, durationMs / 1000)
@@ -1186,6 +1200,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     const { record, accessLog } = this.#traffic
     record.client = this.#admission?.request.clientAddress ?? this.#client.remoteAddress
     record.status = this.#status
+    record.grpcStatus = this.#call.status?.name ?? ''
     record.requestBytes = this.requestBody.passed
     record.responseBytes = this.responseBody.passed
     record.durationMs = durationMs

@@ -29,6 +29,7 @@ export class Outcomes implements OutcomeObserver {
 }
 
 function describe(outcome: Outcome): string {
+  if (typeof outcome === 'object') return `a call that ended with ${outcome.name}`
   switch (outcome) {
     case 'connect_failed':
       return 'a connection that could not be opened'

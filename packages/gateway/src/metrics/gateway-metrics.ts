@@ -1,4 +1,5 @@
 import type { MetricsSnapshot } from '../data-plane.js'
+import type { GrpcStatus } from '../grpc/grpc-status.js'
 import { reasons, type Reason } from '../problem.js'
 import { type Counter, type Gauge, type Histogram, MetricsRegistry } from './registry.js'
 
@@ -12,8 +13,12 @@ export class ExchangeMetrics {
   readonly responseBytes: Counter
   /** By the status' first digit; index 0 is for what ended without a status (the client went away). */
   readonly #byClass: readonly Counter[]
+  /** By the status' code; made when it first occurs, as most routes carry no calls. */
+  readonly #calls: (Counter | undefined)[] = []
+  readonly #callOf: (status: GrpcStatus) => Counter
 
   constructor(families: GatewayMetrics, route: string, service: string) {
+    this.#callOf = ({ name }) => families.calls.with(route, service, name)
     this.duration = families.durations.with(route, service)
     this.requestBytes = families.requestBytes.with(route, service)
     this.responseBytes = families.responseBytes.with(route, service)
@@ -28,6 +33,12 @@ export class ExchangeMetrics {
     this.duration.record(durationSeconds)
     this.requestBytes.value += requestBytes
     this.responseBytes.value += responseBytes
+  }
+
+  /** One call of gRPC is over. */
+  recordCall(status: GrpcStatus): void {
+    const counter = (this.#calls[status.code] ??= this.#callOf(status))
+    counter.value++
   }
 }
 
@@ -101,6 +112,11 @@ export class GatewayMetrics {
     'service',
     'code_class',
   ])
+  readonly calls = this.#registry.counter(
+    'pando_gateway_grpc_calls_total',
+    'Calls of gRPC that have ended with a status.',
+    ['route', 'service', 'grpc_status'],
+  )
   readonly durations = this.#registry.histogram(
     'pando_gateway_request_duration_seconds',
     'From the first byte of the request to the last of the response.',

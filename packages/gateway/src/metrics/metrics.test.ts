@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { MetricsSnapshot } from '../data-plane.js'
+import { grpcStatuses } from '../grpc/grpc-status.js'
 import { GatewayMetrics } from './gateway-metrics.js'
 import { renderPrometheus } from './prometheus.js'
 import { MetricsRegistry } from './registry.js'
@@ -107,6 +108,7 @@ describe('renderPrometheus', () => {
     const exchange = metrics.exchange('users/0', 'users')
     exchange.record(200, 0.003, 10, 200)
     exchange.record(0, 0.1, 0, 0)
+    for (const status of [...grpcStatuses, ...grpcStatuses]) exchange.recordCall(status)
     metrics.refused.no_route.inc()
     metrics.connections.inc()
     metrics.connections.dec()
@@ -115,6 +117,10 @@ describe('renderPrometheus', () => {
     expect(text).toContain('pando_gateway_requests_total{route="users/0",service="users",code_class="none"} 1')
     expect(text).toContain('pando_gateway_request_duration_seconds_count{route="users/0",service="users"} 2')
     expect(text).toContain('pando_gateway_response_body_bytes_total{route="users/0",service="users"} 200')
+    expect(text).toContain(
+      'pando_gateway_grpc_calls_total{route="users/0",service="users",grpc_status="UNAVAILABLE"} 2',
+    )
+    expect(text.match(/^pando_gateway_grpc_calls_total/gm)).toHaveLength(17)
     expect(text).toContain('pando_gateway_refused_requests_total{reason="no_route"} 1')
     expect(text).toContain('pando_gateway_connections 0')
   })

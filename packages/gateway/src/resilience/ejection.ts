@@ -1,7 +1,13 @@
 import type { EjectionSpec } from '@pando/model'
 
-/** How one try at an endpoint went: the status that it answered with, or what became of it instead. */
-export type Outcome = number | 'connect_failed' | 'connect_timeout' | 'timeout' | 'closed' | 'invalid'
+/** The status that a call of gRPC ended with, and the one of HTTP that it stands for. */
+interface CallOutcome {
+  readonly name: string
+  readonly httpStatus: number
+}
+
+/** How one try at an endpoint went: what it answered with, or what became of it instead. */
+export type Outcome = number | CallOutcome | 'connect_failed' | 'connect_timeout' | 'timeout' | 'closed' | 'invalid'
 
 /** What one worker has learnt of one endpoint. Times are milliseconds on the caller's clock. */
 export interface EjectionRecord {
@@ -15,9 +21,10 @@ export interface EjectionRecord {
 
 /** Whether the try shows that the endpoint is unwell. A 500 or 501 may be about this one request, unless all are said to count. */
 export function isFailure(outcome: Outcome, errors: EjectionSpec['errors']): boolean {
-  if (typeof outcome !== 'number') return true
-  if (outcome < 500) return false
-  return errors === 'all' || (outcome >= 502 && outcome <= 504)
+  if (typeof outcome === 'string') return true
+  const status = typeof outcome === 'number' ? outcome : outcome.httpStatus
+  if (status < 500) return false
+  return errors === 'all' || (status >= 502 && status <= 504)
 }
 
 /** Takes the outcome into the record; true when there were enough errors in a row to eject it. */

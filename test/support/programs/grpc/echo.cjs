@@ -1,4 +1,4 @@
-// A service of gRPC for grpc-js, which NODE_PATH leads to: Unary answers with its instance and VERSION; health as grpc.health.v1 has it. Messages
+// A service of gRPC for grpc-js, which NODE_PATH leads to: Unary answers with its instance and VERSION, or fails when it is told to; health as grpc.health.v1 has it. Messages
 // are bare bytes, so that no generated code is needed.
 const grpc = require('@grpc/grpc-js')
 
@@ -17,7 +17,12 @@ const { HOST, PORT, VERSION, PANDO_INSTANCE } = process.env
 const server = new grpc.Server()
 server.addService(
   { Unary: method('/pando.test.Echo/Unary') },
-  { Unary: (call, callback) => callback(null, Buffer.from(`${VERSION} ${PANDO_INSTANCE} ${call.request}`)) },
+  {
+    Unary: (call, callback) => {
+      if (String(call.request) === 'fail') callback({ code: grpc.status.INTERNAL, details: 'as asked' })
+      else callback(null, Buffer.from(`${VERSION} ${PANDO_INSTANCE} ${call.request}`))
+    },
+  },
 )
 // HealthCheckResponse { status: SERVING }
 server.addService(

@@ -1,0 +1,35 @@
+import type { HeadParser } from '../http1/head-parser.js'
+import { type GrpcStatus, readGrpcStatus, statusFromHttp, unknownStatus } from './grpc-status.js'
+
+/**
+ * What becomes of one call of gRPC, or of a request that is none. Nearly every answer of gRPC has the status 200 of HTTP: how the call ended is said
+ * behind its messages, or in the head when there are none. An exchange has one and uses it for one request after the other.
+ */
+export class CallStatus {
+  /** Of a call, when it is known. */
+  status: GrpcStatus | null = null
+  isCall = false
+
+  begin(isCall: boolean): void {
+    this.isCall = isCall
+    this.status = null
+  }
+
+  /** The head of the answer has come: what it is judged by; null when that is said behind it. */
+  onHead(head: HeadParser): number | GrpcStatus | null {
+    if (!this.isCall) return head.status
+    if (head.status === 200) {
+      this.status = readGrpcStatus(head)
+      return this.status
+    }
+    this.status = statusFromHttp(head.status)
+    return head.status
+  }
+
+  /** The answer is whole: what it is judged by; null when that has been done by its head. */
+  onEnd(trailers: HeadParser | null): GrpcStatus | null {
+    if (!this.isCall || this.status !== null) return null
+    this.status = (trailers === null ? null : readGrpcStatus(trailers)) ?? unknownStatus
+    return this.status
+  }
+}
