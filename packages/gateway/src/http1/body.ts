@@ -1,6 +1,7 @@
-import { type ChunkDecoder, copy } from './chunk-decoder.js'
+import type { ChunkDecoder } from './chunk-decoder.js'
 import type { Refusal } from './refusal.js'
 import { hexLength, lastChunk, put, putChunkSize } from './text.js'
+import { copy } from './words.js'
 
 /** How the end of a body is known (RFC 9112 section 6.3). */
 export const noBody = 0

@@ -1,3 +1,5 @@
+import { wordBuffer } from './words.js'
+
 /**
  * One table a character class, indexed by byte, so that checking a byte is one load. 1 means "belongs to it".
  * Sources: RFC 9110 section 5.6.2 (token), section 5.5 (field-value), RFC 3986 section 2 (target), section 3.2.2 (host).
@@ -55,5 +57,7 @@ export function equalsName(bytes: Uint8Array, start: number, end: number, name: 
 }
 
 export function ascii(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'latin1'))
+  const bytes = wordBuffer(text.length)
+  bytes.write(text, 'latin1')
+  return bytes
 }

@@ -1,5 +1,6 @@
 import { hexValues, tokenChars, valueChars } from './chars.js'
 import { refusals, type Refusal } from './refusal.js'
+import { copy } from './words.js'
 
 // The places in a chunked body between two bytes (RFC 9112 section 7.1).
 const atSize = 0
@@ -166,12 +167,4 @@ export class ChunkDecoder {
   }
 }
 
-/** Copies `from[start, end)` to `out` at `to` and returns the offset behind it. Short runs go by hand: making a view costs more. */
-export function copy(from: Uint8Array, start: number, end: number, out: Uint8Array, to: number): number {
-  if (end - start > 256) {
-    out.set(from.subarray(start, end), to)
-    return to + (end - start)
-  }
-  for (let at = start; at < end; at++) out[to++] = from[at]
-  return to
-}
+export { copy } from './words.js'

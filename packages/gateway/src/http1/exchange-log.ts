@@ -2,7 +2,7 @@ import type { AccessRecord } from '../access-record.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { UpstreamService } from '../upstream.js'
-import { copy } from './chunk-decoder.js'
+import { copy } from './words.js'
 import type { HeadParser } from './head-parser.js'
 
 /** What the access log wants to know of a request's head, kept until its end; used again for the next request. */

@@ -48,8 +48,13 @@ interface KnownName {
 }
 
 const longest = 18
-const byLength: KnownName[][] = Array.from({ length: longest + 1 }, () => [])
-for (const [name, kind] of names) byLength[name.length].push({ bytes: ascii(name), kind })
+const noName = 255
+/** By length and the low five bits of the first letter, where no two known names meet: the index of the only one that it may be. */
+const candidates = new Uint8Array((longest + 1) * 32).fill(noName)
+const known: readonly KnownName[] = names.map(([name, kind]) => ({ bytes: ascii(name), kind }))
+known.forEach(({ bytes }, index) => {
+  candidates[bytes.length * 32 + (bytes[0] & 31)] = index
+})
 
 const forwardedPrefix = ascii('x-forwarded-')
 
@@ -64,22 +69,20 @@ folded[0x5f] = 0x2d
 export function fieldKind(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start
   if (length <= longest) {
-    const candidates = byLength[length]
-    for (let index = 0; index < candidates.length; index++) {
-      const candidate = candidates[index]
-      if (folded[bytes[start]] === candidate.bytes[0] && startsWith(bytes, start, candidate.bytes)) {
-        return hasUnderscore(bytes, start, end) ? hop : candidate.kind
-      }
+    const candidate = candidates[length * 32 + (bytes[start] & 31)]
+    if (candidate !== noName) {
+      const name = known[candidate]
+      if (startsWith(bytes, start, name.bytes)) return hasUnderscore(bytes, start, end) ? hop : name.kind
     }
   }
-  if (length > 12 && folded[bytes[start]] === 0x78 && startsWith(bytes, start, forwardedPrefix)) {
+  if (length > forwardedPrefix.length && (bytes[start] & 31) === 0x18 && startsWith(bytes, start, forwardedPrefix)) {
     return hasUnderscore(bytes, start, end) ? hop : identity
   }
   return plain
 }
 
 function startsWith(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
-  for (let index = 1; index < name.length; index++) {
+  for (let index = 0; index < name.length; index++) {
     if (folded[bytes[start + index]] !== name[index]) return false
   }
   return true

@@ -4,6 +4,7 @@ import * as kind from './field-kinds.js'
 import { normalizePath } from '../normal-path.js'
 import { refusals, type Refusal } from './refusal.js'
 import type { RequestView } from './request-view.js'
+import { wordBuffer, WordBuffer } from './words.js'
 
 export interface HeadLimits {
   readonly maxTargetBytes: number
@@ -34,6 +35,9 @@ const afterLastReturn = 13
 
 const longestMethod = 24
 const httpSlash = ascii('HTTP/')
+/** `HTTP/1.1`, as nearly every message says, in two words. */
+const httpWord = 0x48545450
+const slashOneWord = 0x2f312e31
 const chunkedToken = ascii('chunked')
 const closeToken = ascii('close')
 const keepAliveToken = ascii('keep-alive')
@@ -114,7 +118,7 @@ export class HeadParser implements RequestView {
     this.#isRequest = isRequest
     this.#limits = limits
     this.bytes = new Uint8Array(0)
-    this.path = new Uint8Array(isRequest ? limits.maxTargetBytes + 1 : 0)
+    this.path = wordBuffer(isRequest ? limits.maxTargetBytes + 1 : 0)
     this.headers = new Int32Array(limits.maxHeaders * 4)
     this.kinds = new Uint8Array(limits.maxHeaders)
   }
@@ -185,12 +189,20 @@ export class HeadParser implements RequestView {
     // As locals they are loaded once, not at every byte.
     const names = tokenChars
     const values = valueChars
+    const words = bytes instanceof WordBuffer ? bytes.words : null
+    const lastWord = stop - 3
+    let nameStart = this.#nameStart
+    let nameEnd = this.#nameEnd
+    let valueStart = this.#valueStart
     for (;;) {
       if (at >= stop) {
         // The head's last byte may be the last that the limit allows, so running into the limit here means that more would follow.
         if (at >= limit) return this.#refuse(refusals.longHead)
         this.#at = at
         this.#phase = phase
+        this.#nameStart = nameStart
+        this.#nameEnd = nameEnd
+        this.#valueStart = valueStart
         return incomplete
       }
       // The four steps of a header line follow one another without going round the loop.
@@ -203,25 +215,26 @@ export class HeadParser implements RequestView {
         }
         if (byte === 0x20 || byte === 0x09) return this.#refuse(refusals.foldedLine)
         if (this.headerCount === this.#limits.maxHeaders) return this.#refuse(refusals.manyHeaders)
-        this.#nameStart = at
+        nameStart = at
         phase = inName
       }
       if (phase === inName) {
         while (at < stop && names[bytes[at]] === 1) at++
         if (at === stop) continue
         const byte = bytes[at]
-        if (byte !== 0x3a || at === this.#nameStart) return this.#refuse(nameRefusal(byte, at === this.#nameStart))
-        this.#nameEnd = at
+        if (byte !== 0x3a || at === nameStart) return this.#refuse(nameRefusal(byte, at === nameStart))
+        nameEnd = at
         at++
         phase = beforeValue
       }
       if (phase === beforeValue) {
         while (at < stop && (bytes[at] === 0x20 || bytes[at] === 0x09)) at++
         if (at === stop) continue
-        this.#valueStart = at
+        valueStart = at
         phase = inValue
       }
       if (phase === inValue) {
+        if (words !== null) while (at < lastWord && isPlainWord(words.getInt32(at, true))) at += 4
         while (at < stop && values[bytes[at]] === 1) at++
         if (at === stop) continue
         if (bytes[at] !== 0x0d) return this.#refuse(bytes[at] === 0x0a ? refusals.bareLineFeed : refusals.badValue)
@@ -231,7 +244,7 @@ export class HeadParser implements RequestView {
       }
       if (phase === afterValueReturn) {
         if (bytes[at] !== 0x0a) return this.#refuse(refusals.bareReturn)
-        if (!this.#addHeader(at - 1)) return refused
+        if (!this.#addHeader(nameStart, nameEnd, valueStart, at - 1)) return refused
         at++
         phase = atLine
         continue
@@ -298,7 +311,16 @@ export class HeadParser implements RequestView {
           break
         }
         case inVersion: {
-          // `HTTP/x.y`, byte by byte: it is short, and a wrong one is refused at its first wrong byte.
+          if (
+            words !== null &&
+            at === this.#lineStart &&
+            stop - at > 8 &&
+            words.getInt32(at) === httpWord &&
+            words.getInt32(at + 4) === slashOneWord
+          ) {
+            at += 8
+          }
+          // Any other `HTTP/x.y`, byte by byte: a wrong one is refused at its first wrong byte.
           while (at < stop && at - this.#lineStart < 8) {
             const offset = at - this.#lineStart
             const byte = bytes[at]
@@ -387,19 +409,17 @@ export class HeadParser implements RequestView {
   }
 
   /** False when the header cannot be served; `refusal` says why. */
-  #addHeader(lineEnd: number): boolean {
+  #addHeader(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): boolean {
     const bytes = this.bytes
-    const valueStart = this.#valueStart
-    let valueEnd = lineEnd
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09)) valueEnd--
     const index = this.headerCount++
     const headers = this.headers
     const field = index * 4
-    headers[field] = this.#nameStart
-    headers[field + 1] = this.#nameEnd
+    headers[field] = nameStart
+    headers[field + 1] = nameEnd
     headers[field + 2] = valueStart
     headers[field + 3] = valueEnd
-    const fieldKind = kind.fieldKind(bytes, this.#nameStart, this.#nameEnd)
+    const fieldKind = kind.fieldKind(bytes, nameStart, nameEnd)
     this.kinds[index] = fieldKind
     switch (fieldKind) {
       case kind.plain:
@@ -578,6 +598,12 @@ export class HeadParser implements RequestView {
     }
     return true
   }
+}
+
+/** Whether none of four bytes is a control character or DEL: such are always part of a value, but for a tab, which may be. */
+function isPlainWord(word: number): boolean {
+  const withoutDel = word ^ 0x7f7f7f7f
+  return ((((word - 0x20202020) & ~word) | ((withoutDel - 0x01010101) & ~withoutDel)) & 0x80808080) === 0
 }
 
 function nameRefusal(byte: number, isEmpty: boolean): Refusal {

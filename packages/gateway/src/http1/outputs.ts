@@ -1,3 +1,5 @@
+import { wordBuffer } from './words.js'
+
 /** What one `read` may bring. Every socket of a worker reads into the same buffer of this size. */
 export const readBytes = 32 * 1024
 
@@ -11,19 +13,19 @@ const mostSpare = 64
  */
 export class Outputs {
   /** The buffer to write the next message into; whoever could not send it at once calls `replace`. */
-  current: Buffer = Buffer.allocUnsafeSlow(outputBytes)
+  current: Buffer = wordBuffer(outputBytes)
   readonly #spare: Buffer[] = []
 
   /** `current`, made large enough for an unusually large message. */
   ensure(bytes: number): Buffer {
-    if (this.current.length < bytes) this.current = Buffer.allocUnsafeSlow(bytes)
+    if (this.current.length < bytes) this.current = wordBuffer(bytes)
     return this.current
   }
 
   /** Leaves the current buffer to the caller, who gives it back with `give`. */
   replace(): Buffer {
     const taken = this.current
-    this.current = this.#spare.pop() ?? Buffer.allocUnsafeSlow(outputBytes)
+    this.current = this.#spare.pop() ?? wordBuffer(outputBytes)
     return taken
   }
 

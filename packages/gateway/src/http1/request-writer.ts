@@ -3,7 +3,7 @@ import type { CompiledEdit } from '../route-table/header-edit.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { writeEditedPath } from '../route-table/rewrite.js'
 import { tokenChars } from './chars.js'
-import { copy } from './chunk-decoder.js'
+import { copy } from './words.js'
 import * as kind from './field-kinds.js'
 import type { HeadParser } from './head-parser.js'
 import {
@@ -127,10 +127,13 @@ function writeKeptLines(
 ): number {
   const { bytes, headers, kinds, headerCount } = parser
   const checksConnection = parser.hasOtherOption
+  const isAllKept = edit === null && !checksConnection
   let runStart = -1
   for (let index = 0; index < headerCount; index++) {
     const lineStart = headers[index * 4]
-    if (isOddFraming(parser, index)) {
+    if (isAllKept && kinds[index] === kind.plain) {
+      if (runStart === -1) runStart = lineStart
+    } else if (isOddFraming(parser, index)) {
       if (runStart !== -1) to = copy(bytes, runStart, lineStart, out, to)
       runStart = -1
       to = writeFraming(parser, index, out, to)

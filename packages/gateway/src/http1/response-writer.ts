@@ -1,5 +1,5 @@
 import type { CompiledEdit } from '../route-table/header-edit.js'
-import { copy } from './chunk-decoder.js'
+import { copy } from './words.js'
 import * as kind from './field-kinds.js'
 import type { HeadParser } from './head-parser.js'
 import { chunkedLine, closeLine, crlf, keepAliveLine, put, statusLine, upgradeName } from './text.js'

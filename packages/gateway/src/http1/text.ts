@@ -1,4 +1,5 @@
 import { ascii, hexDigits } from './chars.js'
+import { copy } from './words.js'
 
 /** Pieces of heads that the gateway writes. */
 export const crlf = ascii('\r\n')
@@ -15,8 +16,7 @@ export const chunkedLine = ascii('Transfer-Encoding: chunked\r\n')
 export const lastChunk = ascii('0\r\n\r\n')
 
 export function put(out: Uint8Array, at: number, bytes: Uint8Array): number {
-  for (let index = 0; index < bytes.length; index++) out[at++] = bytes[index]
-  return at
+  return copy(bytes, 0, bytes.length, out, at)
 }
 
 /** How many hex digits `size` needs. */

@@ -22,6 +22,7 @@ import type { ServedConnection } from './served-connection.js'
 import { Shedding } from './shedding.js'
 import { EndpointConnections } from './endpoint-connections.js'
 import type { ExchangeUpstreams } from './exchange-upstream.js'
+import { wordBuffer } from './words.js'
 
 /** A response's head may be as large as this whatever the limits for requests say. */
 const responseLimits = { maxTargetBytes: 0, maxHeadBytes: 64 * 1024, maxHeaders: 256 }
@@ -42,7 +43,7 @@ export class Traffic {
   readonly metrics: GatewayMetrics
   readonly wheel: TimerWheel
   readonly ids = new IdSource()
-  readonly readBuffer = Buffer.allocUnsafeSlow(readBytes)
+  readonly readBuffer = wordBuffer(readBytes)
   readonly outputs = new Outputs()
   readonly record = new AccessRecord()
   readonly shape = new ResponseShape()
@@ -184,7 +185,7 @@ export class Traffic {
   }
 
   takeHead(): Buffer {
-    return this.#heads.pop() ?? Buffer.allocUnsafeSlow(headBytes)
+    return this.#heads.pop() ?? wordBuffer(headBytes)
   }
 
   giveHead(buffer: Buffer): void {

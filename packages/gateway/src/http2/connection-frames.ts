@@ -1,6 +1,6 @@
 import type { HeadParser } from '../http1/head-parser.js'
 import type { ResponseShape } from '../http1/response-writer.js'
-import { copy } from '../http1/chunk-decoder.js'
+import { copy } from '../http1/words.js'
 import type { FloodGuard } from './flood-guard.js'
 import type { FrameOutput } from './frame-output.js'
 import { dataFrame, defaultWindow, endStreamFlag, frameHeadBytes } from './frame-types.js'

@@ -16,6 +16,7 @@ import { accepts } from './web-socket-handshake.js'
 /** Data that comes in smaller pieces is put together. */
 const smallPiece = 1024
 const noBytes = Buffer.alloc(0)
+const none: Buffer[] = []
 
 /** What we let a client send on one stream before it is passed on; a slow service makes it wait there. */
 export const streamWindow = 128 * 1024
@@ -56,7 +57,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
   #gatheredLength = 0
   #relay: Relay | null = null
   /** What a WebSocket's client sent before it was accepted. */
-  readonly #early: Buffer[] = []
+  #early: Buffer[] = none
   #lastProgress: number
   readonly #traffic: Traffic
   readonly #timer: WheelTimer<Http2Stream>
@@ -154,14 +155,12 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
   }
 
   send(length: number): void {
-    this.sendOwned(this.#traffic.outputs.current.subarray(0, length))
+    this.#write(this.#traffic.outputs.current, length)
   }
 
   /** What cannot be sent now is copied. */
   sendOwned(bytes: Uint8Array): void {
-    if (this.isOver) return
-    this.queue.write(bytes)
-    if (this.queue.isWaiting) this.owner.wait(this)
+    this.#write(bytes, bytes.length)
   }
 
   endBody(trailers: HeadParser | null): void {
@@ -236,7 +235,9 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     }
     this.#relay = relay
     this.#traffic.wheel.cancel(this.#timer)
-    for (const bytes of this.#early.splice(0)) relay.onBytes(this, bytes, bytes.length)
+    const early = this.#early
+    this.#early = none
+    for (const bytes of early) relay.onBytes(this, bytes, bytes.length)
     this.giveBack(0)
     if (this.hasEnded) relay.onEnd(this)
   }
@@ -290,11 +291,18 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.#gatheredLength = length
   }
 
+  #write(bytes: Uint8Array, length: number): void {
+    if (this.isOver) return
+    this.queue.write(bytes, length)
+    if (this.queue.isWaiting) this.owner.wait(this)
+  }
+
   #pass(bytes: Uint8Array, start: number, end: number): void {
     if (this.#relay !== null) {
       this.#relay.onBytes(this, bytes.subarray(start, end), end - start)
     } else if (this.webSocketKey !== '') {
       // At most the window, as none of it is given back.
+      if (this.#early === none) this.#early = []
       this.#early.push(Buffer.from(bytes.subarray(start, end)))
     } else if (this.exchange.isActive) {
       this.exchange.takeBody(bytes, start, end)
@@ -316,7 +324,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.hasFailed = hasFailed
     this.#traffic.wheel.cancel(this.#timer)
     this.queue.clear()
-    this.#early.length = 0
+    this.#early = none
     this.owner.remove(this)
     if (this.#relay !== null) this.#relay.onClose(this)
     else this.exchange.onClientGone()

@@ -1,4 +1,5 @@
 import { HeadParser } from '../http1/head-parser.js'
+import { wordBuffer } from '../http1/words.js'
 import { LineBuffer } from './hpack/line-buffer.js'
 import { RequestSection } from './request-section.js'
 
@@ -26,7 +27,7 @@ export class Http2Worker {
   }
 
   takeOutput(): Buffer {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(outputBytes)
+    return this.#spare.pop() ?? wordBuffer(outputBytes)
   }
 
   giveOutput(buffer: Buffer): void {

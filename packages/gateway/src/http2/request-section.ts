@@ -1,5 +1,5 @@
 import { ascii, lowerCase, targetChars, tokenChars } from '../http1/chars.js'
-import { copy } from '../http1/chunk-decoder.js'
+import { copy } from '../http1/words.js'
 import { chunkedLine, crlf, hostName, httpVersion, put } from '../http1/text.js'
 import type { FieldSink } from './hpack/decoder.js'
 import * as field from './hpack/field-class.js'

@@ -44,7 +44,7 @@ describe('SendQueue', () => {
   it('sends at once what the windows allow, and marks its last frame as the end', () => {
     const frames = new Frames(100_000)
     const queue = new SendQueue(1, frames, 65_535)
-    queue.write(Buffer.alloc(40_000, 'x'))
+    queue.write(Buffer.alloc(40_000, 'x'), 40_000)
     queue.end(null)
     expect(frames.written.map(({ data, isEnd }) => [data.length, isEnd])).toEqual([
       [16_384, false],
@@ -57,7 +57,7 @@ describe('SendQueue', () => {
   it('ends with a frame of its own when the last one has left already', () => {
     const frames = new Frames(100)
     const queue = new SendQueue(1, frames, 100)
-    queue.write(Buffer.from('abc'))
+    queue.write(Buffer.from('abc'), 3)
     frames.writes++
     queue.end(null)
     expect(frames.written).toEqual([
@@ -70,9 +70,9 @@ describe('SendQueue', () => {
     const frames = new Frames(3)
     const queue = new SendQueue(1, frames, 100)
     const bytes = Buffer.from('abcdef')
-    queue.write(bytes)
+    queue.write(bytes, bytes.length)
     bytes.fill('-')
-    queue.write(Buffer.from('gh'))
+    queue.write(Buffer.from('gh'), 2)
     queue.end(null)
     expect([queue.isWaiting, queue.hasEnd, frames.of(1)]).toEqual([true, true, 'abc'])
     expect(queue.goOn()).toBe(false)
@@ -89,7 +89,7 @@ describe('SendQueue', () => {
   it('sends nothing while its own window is shut or below nothing', () => {
     const frames = new Frames(100)
     const queue = new SendQueue(1, frames, 0)
-    queue.write(Buffer.from('a'))
+    queue.write(Buffer.from('a'), 1)
     queue.window = -5
     expect([queue.goOn(), frames.written]).toEqual([false, []])
     queue.window = 1
@@ -103,7 +103,7 @@ describe('SendScheduler', () => {
     const scheduler = new SendScheduler(frames)
     for (const stream of [1, 3, 5]) {
       const queue = new SendQueue(stream, frames, 1_000_000)
-      queue.write(Buffer.alloc(maxFrameBytes * 2, String(stream)))
+      queue.write(Buffer.alloc(maxFrameBytes * 2, String(stream)), maxFrameBytes * 2)
       scheduler.wait({ queue, onProgress() {} })
     }
     frames.room = maxFrameBytes * 5
@@ -121,7 +121,7 @@ describe('SendScheduler', () => {
     const shut = new SendQueue(1, frames, 0)
     const open = new SendQueue(3, frames, 10)
     for (const queue of [shut, open]) {
-      queue.write(Buffer.from('abc'))
+      queue.write(Buffer.from('abc'), 3)
       scheduler.wait({ queue, onProgress() {} })
     }
     frames.room = 100
@@ -148,7 +148,7 @@ describe('SendScheduler', () => {
           if (sending === undefined) continue
           const text = String(write % 10).repeat(write)
           sending.text += text
-          sending.queue.write(Buffer.from(text))
+          sending.queue.write(Buffer.from(text), text.length)
           sending.queue.window += own
           frames.room += room
           scheduler.wait(sending)

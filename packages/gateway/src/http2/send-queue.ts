@@ -53,12 +53,12 @@ export class SendQueue {
     this.#lastWrites = this.#frames.writes
   }
 
-  /** Bytes that cannot be sent now are copied. */
-  write(bytes: Uint8Array): void {
-    const sent = this.isWaiting ? 0 : this.#writeFrames(bytes, 0)
-    if (sent === bytes.length) return
+  /** The first `length` bytes; what cannot be sent now is copied. */
+  write(bytes: Uint8Array, length: number): void {
+    const sent = this.isWaiting ? 0 : this.#writeFrames(bytes, 0, length)
+    if (sent === length) return
     const before = this.#waiting.subarray(this.#waitingStart)
-    this.#waiting = Buffer.concat([before, bytes.subarray(sent)])
+    this.#waiting = Buffer.concat([before, bytes.subarray(sent, length)])
     this.#waitingStart = 0
   }
 
@@ -76,7 +76,7 @@ export class SendQueue {
     const { length } = this.#waiting
     if (this.#waitingStart < length) {
       const most = this.#waitingStart + Math.min(maxFrameBytes, length - this.#waitingStart)
-      const sent = this.#writeFrames(this.#waiting.subarray(0, most), this.#waitingStart)
+      const sent = this.#writeFrames(this.#waiting, this.#waitingStart, most)
       if (sent === this.#waitingStart) return false
       this.#waitingStart = sent
       if (sent < length) return true
@@ -97,16 +97,16 @@ export class SendQueue {
     this.#trailers = null
   }
 
-  /** Writes as much of `bytes` from `at` as the windows allow; returns the offset behind it. */
-  #writeFrames(bytes: Uint8Array, at: number): number {
-    while (at < bytes.length) {
+  /** Writes as much of `bytes[at, end)` as the windows allow; returns the offset behind it. */
+  #writeFrames(bytes: Uint8Array, at: number, end: number): number {
+    while (at < end) {
       const room = Math.min(this.window, this.#frames.room)
       if (room <= 0) break
-      const end = Math.min(bytes.length, at + Math.min(room, maxFrameBytes))
-      this.#lastFrame = this.#frames.writeData(this.#stream, bytes, at, end, false)
+      const to = Math.min(end, at + Math.min(room, maxFrameBytes))
+      this.#lastFrame = this.#frames.writeData(this.#stream, bytes, at, to, false)
       this.#lastWrites = this.#frames.writes
-      this.window -= end - at
-      at = end
+      this.window -= to - at
+      at = to
     }
     return at
   }

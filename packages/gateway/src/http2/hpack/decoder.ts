@@ -1,4 +1,4 @@
-import { copy } from '../../http1/chunk-decoder.js'
+import { copy } from '../../http1/words.js'
 import { DynamicTable, entryOverhead } from './dynamic-table.js'
 import { checkValue, classifyName, fieldMask, badName } from './field-class.js'
 import { decodeHuffman, mostDecoded } from './huffman-decoder.js'

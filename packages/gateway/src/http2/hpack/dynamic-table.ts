@@ -1,4 +1,4 @@
-import { copy } from '../../http1/chunk-decoder.js'
+import { copy, wordBuffer } from '../../http1/words.js'
 
 /** What an entry counts beside its name and its value (RFC 7541 section 4.1). */
 export const entryOverhead = 32
@@ -110,7 +110,7 @@ export class DynamicTable {
     const alive = this.#dataEnd - oldest
     const wanted = (alive + needed) * 2
     if (wanted > this.data.length) {
-      const larger = new Uint8Array(Math.max(firstBytes, wanted))
+      const larger = wordBuffer(Math.max(firstBytes, wanted))
       larger.set(this.data.subarray(oldest, this.#dataEnd))
       this.data = larger
     } else {

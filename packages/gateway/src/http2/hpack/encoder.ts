@@ -1,5 +1,5 @@
 import { lowerCase } from '../../http1/chars.js'
-import { copy } from '../../http1/chunk-decoder.js'
+import { copy, isSame, wordBuffer } from '../../http1/words.js'
 import { DynamicTable } from './dynamic-table.js'
 import { encodeHuffman, huffmanLength } from './huffman-encoder.js'
 import {
@@ -26,7 +26,7 @@ export const fieldOverhead = 16
 const staticSlots = 1024
 const staticByHash = new Uint8Array(staticSlots)
 for (const [name, index] of staticNames) {
-  let slot = hash(Buffer.from(name), 0, name.length, 0) & (staticSlots - 1)
+  let slot = foldName(Buffer.from(name), 0, name.length, new Uint8Array(name.length)) & (staticSlots - 1)
   while (staticByHash[slot] !== 0) slot = (slot + 1) & (staticSlots - 1)
   staticByHash[slot] = index
 }
@@ -53,7 +53,7 @@ export class HpackEncoder {
   readonly #nameSlots = new Int32Array(slots)
   /** By hash: the hash of the field that was last written as a literal. */
   readonly #seen = new Int32Array(slots)
-  readonly #name = new Uint8Array(256)
+  readonly #name = wordBuffer(256)
   /** Smallest size since the last section, where an update must be sent; -1 when there is none. */
   #smallest = -1
   #line = new Uint8Array(1024)
@@ -105,10 +105,9 @@ export class HpackEncoder {
   ): number {
     const nameLength = nameEnd - nameStart
     const valueLength = valueEnd - valueStart
-    let name = this.#name
+    let name: Uint8Array = this.#name
     if (nameLength > name.length) name = new Uint8Array(nameLength)
-    for (let index = 0; index < nameLength; index++) name[index] = lowerCase[names[nameStart + index]]
-    const nameHash = hash(name, 0, nameLength, 0)
+    const nameHash = foldName(names, nameStart, nameEnd, name)
     const staticIndex = findStatic(name, nameLength, nameHash)
     if (isSensitive(staticIndex)) {
       to = putInteger(out, to, 0x10, 0x0f, staticIndex)
@@ -206,12 +205,11 @@ export class HpackEncoder {
     const table = this.#table
     if (table.nameLength(age) !== nameLength) return false
     if (table.lineLength(age) !== nameLength + (valueEnd - valueStart) + 4) return false
-    const { data } = table
-    let at = table.start(age)
-    for (let index = 0; index < nameLength; index++) if (data[at++] !== name[index]) return false
-    at += 2
-    for (let from = valueStart; from < valueEnd; from++) if (data[at++] !== values[from]) return false
-    return true
+    const start = table.start(age)
+    return (
+      isSame(table.data, start, name, 0, nameLength) &&
+      isSame(table.data, start + nameLength + 2, values, valueStart, valueEnd - valueStart)
+    )
   }
 }
 
@@ -239,6 +237,17 @@ function isStaticField(index: number, values: Uint8Array, start: number, end: nu
   let at = staticStarts[index] + nameLength + 2
   for (let from = start; from < end; from++) if (staticBytes[at++] !== values[from]) return false
   return true
+}
+
+/** Writes a name in lower case to the front of `out` and returns its hash. */
+function foldName(names: Uint8Array, start: number, end: number, out: Uint8Array): number {
+  let value = end - start
+  for (let at = start; at < end; at++) {
+    const byte = lowerCase[names[at]]
+    out[at - start] = byte
+    value = (Math.imul(value, 31) + byte) | 0
+  }
+  return value ^ (value >>> 15)
 }
 
 /** Of long ones, of the length and the ends only: enough to tell, as what is found is compared. */

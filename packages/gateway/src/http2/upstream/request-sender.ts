@@ -1,4 +1,4 @@
-import { copy } from '../../http1/chunk-decoder.js'
+import { copy, wordBuffer } from '../../http1/words.js'
 import * as frame from '../frame-types.js'
 import type { FrameOutput } from '../frame-output.js'
 import { putFrameHead } from '../frame-writer.js'
@@ -18,7 +18,7 @@ export class RequestSender {
   window = frame.defaultWindow
   readonly #output: FrameOutput
   readonly #encoder = new HpackEncoder()
-  #section = Buffer.allocUnsafeSlow(1024)
+  #section: Buffer = wordBuffer(1024)
 
   constructor(output: FrameOutput) {
     this.#output = output
@@ -30,7 +30,7 @@ export class RequestSender {
 
   sendHead({ id }: SendingStream, bytes: Uint8Array, headLength: number, isEnd: boolean): void {
     const size = sectionSize(headLength)
-    if (this.#section.length < size) this.#section = Buffer.allocUnsafeSlow(size)
+    if (this.#section.length < size) this.#section = wordBuffer(size)
     const length = encodeRequest(this.#encoder, bytes, headLength, true, this.#section)
     let at = 0
     do {

@@ -1,5 +1,5 @@
 import { ascii } from '../../http1/chars.js'
-import { copy } from '../../http1/chunk-decoder.js'
+import { copy } from '../../http1/words.js'
 import type { FieldSink } from '../hpack/decoder.js'
 import * as field from '../hpack/field-class.js'
 import { LineBuffer } from '../hpack/line-buffer.js'

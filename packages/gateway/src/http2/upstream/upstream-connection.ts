@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { copy } from '../../http1/chunk-decoder.js'
+import { copy } from '../../http1/words.js'
 import type { UpstreamUser } from '../../http1/exchange-upstream.js'
 import { HeadReader } from '../../http1/head-reader.js'
 import { sharedReadOptions } from '../../http1/shared-read.js'
