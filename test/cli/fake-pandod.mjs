@@ -149,6 +149,7 @@ const server = createServer(async (request, response) => {
     response.writeHead(204).end()
     return
   }
+  if (url.pathname === '/v1/deployments') return json(response, [])
   if (url.pathname === '/v1/app/prune') return json(response, fake.pruned ?? { items: [], notes: [] })
   if (url.pathname === '/v1/routes') {
     const route = {

@@ -60,6 +60,8 @@ export interface RolloutStatus {
   /** Percent of the traffic that the new revision is given; null where instances share alike. */
   readonly weight: number | null
   readonly isRollback: boolean
+  /** Only `pando promote` leads on. Absent: it goes on by itself, or is over. */
+  readonly waitsForPromote?: true
   /** What it waits for, or why it failed or was rolled back: one sentence; empty when there is nothing to say. */
   readonly reason: string
 }

@@ -4,6 +4,7 @@ import { daemonAt, newCommand, projectOf, type Attach } from '../command.js'
 import { note, printJson, type Context } from '../context.js'
 import type { Daemon } from '../daemon/daemon.js'
 import { callOf } from '../call.js'
+import { renderOutcome } from '../deploy/outcome.js'
 import { readManifest, renderDiagnostics } from '../manifest-reader.js'
 import { withRememberedDriver } from '../remembered-driver.js'
 import { parseDuration } from '../render/duration.js'
@@ -27,7 +28,7 @@ const collect = (name: string, before: readonly string[]): readonly string[] => 
 
 export function upCommand(attach: Attach): Command {
   const command = newCommand('up', 'run everything that the manifest describes; Ctrl-C stops it')
-    .option('-d, --detach', 'come back when all is ready, and leave it running')
+    .option('-d, --detach', 'come back when all is ready and rollouts have ended, and leave it running')
     .option('--profile <name>', 'with the services of this profile; may be given more than once', collect, [])
     .option('-w, --watch', 'build and roll a service when its files change, and apply the manifest when it does')
     .addOption(
@@ -78,15 +79,19 @@ export function upCommand(attach: Attach): Command {
         view,
         stops,
         after: opened.after,
-        until: isDetached ? { deadline } : 'stopped',
+        until: isDetached ? { deadline, deployed: opened.deployed } : 'stopped',
         now: () => context.now(),
         logTail: (service) => logTail(daemon, service),
       })
-      const { code, status } = await attachment.run()
+      const { code, status, outcomes } = await attachment.run()
       // The board is gone with the attachment; pipes have had the summary already.
       if (isDetached && status !== null) {
         if (options.json === true) printJson(context, status)
         else if (context.stdout.isTTY === true) new LineView(context, speech).settled(status)
+        for (const [service, outcome] of outcomes) {
+          const line = renderOutcome(service, outcome, { paint: context.paint, command: speech.command })
+          if (line !== null) context.stderr.write(line)
+        }
       }
       return code
     } finally {

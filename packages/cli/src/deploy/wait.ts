@@ -9,6 +9,7 @@ import type { ExitCode } from '../failure.js'
 import { parseDuration } from '../render/duration.js'
 import { failedAfterMs } from '../up/verdict.js'
 import { EventSieve } from '../up/view.js'
+import { outcomesOf, renderOutcome } from './outcome.js'
 
 const pollMs = 200
 
@@ -31,7 +32,7 @@ export async function lastEventOf(control: ControlClient): Promise<number> {
   return last
 }
 
-/** Shows what becomes of deployments until each is decided. 1 when one of them has failed, was replaced, or took too long. */
+/** Shows what becomes of deployments until each is decided, or waits for somebody's word. 1 when one of them has failed, was replaced, or took too long. */
 export async function waitForDeployments(wish: {
   readonly context: Context
   readonly daemon: Daemon
@@ -44,23 +45,21 @@ export async function waitForDeployments(wish: {
   const deadline = context.now() + parseDuration(options.wait, '--wait')
   const names = new Set(deployed.map(({ service }) => service))
   const sieve = new EventSieve({ paint: context.paint, services: [...names] })
-  const pending = new Map(deployed.map(({ service, revision }) => [service, revision]))
+  const pending = new Map(deployed.map((one) => [one.service, one]))
   const failingSince = new Map<string, number>()
   let after = wish.after
   let code: ExitCode = 0
   const fail = (service: string, why: string): void => {
     code = 1
     pending.delete(service)
-    context.stderr.write(`${context.paint.red('failed:')} ${service}: ${why}\n`)
+    context.stderr.write(renderOutcome(service, { kind: 'failed', reason: why }, context) ?? '')
   }
   while (pending.size > 0) {
     try {
       const control = daemon.control()
       // Asked before the events are, so that what explains a result is shown before it.
       const status = await control.status()
-      const results = new Map(
-        await Promise.all([...pending.keys()].map(async (name) => resultOf(control, name, pending))),
-      )
+      const outcomes = await outcomesOf(control, [...pending.values()], status)
       const query = { after, limit: 1_000, service: null, follow: false }
       for await (const event of control.events(query, AbortSignal.timeout(10_000))) {
         after = event.seq
@@ -68,10 +67,11 @@ export async function waitForDeployments(wish: {
         const line = sieve.render(event)
         if (line !== null) context.stdout.write(`${line}\n`)
       }
-      for (const [service, result] of results) {
-        if (result === null) pending.delete(service)
-        else if (result !== undefined) fail(service, result)
-        else noteFailing(service, status, failingSince, context.now(), fail)
+      for (const [service, outcome] of outcomes) {
+        if (outcome.kind === 'failed') fail(service, outcome.reason)
+        else if (outcome.kind === 'pending') noteFailing(service, status, failingSince, context.now(), fail)
+        else pending.delete(service)
+        if (outcome.kind === 'paused') context.stderr.write(renderOutcome(service, outcome, context) ?? '')
       }
     } catch (error) {
       // A control plane that died is started again by whoever watches it, and deployments go on.
@@ -86,21 +86,6 @@ export async function waitForDeployments(wish: {
     await delay(pollMs)
   }
   return code
-}
-
-/** Null: healthy. Undefined: not decided. Text: why it is no success. */
-async function resultOf(
-  control: ControlClient,
-  service: string,
-  wanted: ReadonlyMap<string, string>,
-): Promise<[string, string | null | undefined]> {
-  const [current] = await control.deployments(service)
-  const revision = wanted.get(service)
-  if (current?.revision !== revision) {
-    return [service, current?.reason || `revision ${current?.revision} came before ${revision}`]
-  }
-  if (current?.result === 'healthy') return [service, null]
-  return [service, current?.result === 'running' ? undefined : (current?.reason ?? 'it is gone')]
 }
 
 function noteFailing(

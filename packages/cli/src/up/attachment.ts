@@ -4,8 +4,10 @@ import type { Daemon } from '../daemon/daemon.js'
 import { isAlive, killGroup } from '../daemon/process-life.js'
 import type { ExitCode } from '../failure.js'
 import { firstLine } from '../render/service-table.js'
+import { outcomesOf, type Outcome } from '../deploy/outcome.js'
+import type { OpenedApp } from './open-app.js'
 import { leftOf, pidsOf } from './remains.js'
-import { judge, type FailingSince, type Failure } from './verdict.js'
+import { judge, type FailingSince, type Failure, type Verdict } from './verdict.js'
 import type { View } from './view.js'
 import { Waker } from './waker.js'
 
@@ -22,8 +24,11 @@ export interface AttachmentOptions {
   readonly stops: { readonly count: number; onRequest(callback: () => void): void }
   /** Events up to this number are old. */
   readonly after: number
-  /** Detached: resolve when all is ready or has failed, at the latest at `deadline` (Unix time, ms), and leave everything running. */
-  readonly until: 'stopped' | { readonly deadline: number }
+  /**
+   * Detached: resolve when all is ready and the rollouts of what was `deployed` have ended, or something has failed, at the latest at
+   * `deadline` (Unix time, ms), and leave everything running.
+   */
+  readonly until: 'stopped' | { readonly deadline: number; readonly deployed: OpenedApp['deployed'] }
   readonly now: () => number
   /** The last lines that a service wrote, to be shown when it fails. */
   readonly logTail: (service: string) => Promise<readonly string[]>
@@ -43,22 +48,28 @@ export class Attachment {
   #failing: FailingSince = new Map()
   #shown = new Set<string>()
   /** Verdicts that have been shown: each is worth a summary once. */
-  readonly #settled = new Set<'ready' | 'failed'>()
+  readonly #settled = new Set<Verdict['kind']>()
   /** Somebody asked for the stop, here or elsewhere. */
   #isStopping = false
   #stopsHeeded = 0
   #relaunches: number[] = []
+  #outcomes: ReadonlyMap<string, Outcome> = new Map()
 
   constructor(options: AttachmentOptions) {
     this.#options = options
     options.stops.onRequest(() => this.#waker.wake())
   }
 
-  /** Resolves with the exit code and the last status; rejects when it has to give up. */
-  async run(): Promise<{ readonly code: ExitCode; readonly status: AppStatus | null }> {
+  /** Resolves with the exit code, the last status and what has become of rollouts; rejects when it has to give up. */
+  async run(): Promise<{
+    readonly code: ExitCode
+    readonly status: AppStatus | null
+    readonly outcomes: ReadonlyMap<string, Outcome>
+  }> {
     const following = this.#follow()
     try {
-      return { code: await this.#attend(), status: this.#last }
+      const code = await this.#attend()
+      return { code, status: this.#last, outcomes: this.#outcomes }
     } finally {
       this.#ended.abort()
       this.#waker.wake()
@@ -99,19 +110,37 @@ export class Attachment {
     const { verdict, failing } = judge(status, this.#failing, now())
     this.#failing = failing
     if (verdict.kind === 'failed') await this.#showFailures(verdict.failures)
-    if (verdict.kind !== 'pending' && !this.#settled.has(verdict.kind)) {
+    const isDecided = verdict.kind === 'failed' || (verdict.kind === 'ready' && (await this.#haveRolloutsEnded(status)))
+    if (isDecided && !this.#settled.has(verdict.kind)) {
       this.#settled.add(verdict.kind)
       view.settled(status)
     }
     if (until === 'stopped') return null
-    if (verdict.kind === 'ready') return 0
-    if (verdict.kind === 'failed') return 1
+    if (isDecided) return verdict.kind === 'failed' || this.#with('failed').length > 0 ? 1 : 0
     if (now() < until.deadline) return null
     for (const { name, state, reason } of status.services) {
       if (state !== 'ready') view.note(`${name} is ${state}${reason === '' ? '.' : `: ${reason}`}`)
     }
+    for (const name of this.#with('pending')) view.note(`The rollout of ${name} has not ended.`)
     view.note('Not all was ready in time; it goes on in the background. See pando ps, stop it with pando down.')
     return 1
+  }
+
+  /** Of what was deployed; attached, all that happens is shown anyway. */
+  async #haveRolloutsEnded(status: AppStatus): Promise<boolean> {
+    const { daemon, until } = this.#options
+    if (until === 'stopped' || until.deployed.length === 0) return true
+    try {
+      this.#outcomes = await outcomesOf(daemon.control(), until.deployed, status)
+      return this.#with('pending').length === 0
+    } catch (error) {
+      ignoreUnavailable(error)
+      return false
+    }
+  }
+
+  #with(kind: Outcome['kind']): readonly string[] {
+    return [...this.#outcomes].flatMap(([service, outcome]) => (outcome.kind === kind ? [service] : []))
   }
 
   /** First: gently. Second: every instance is killed. Third: give up and say what is left. */

@@ -11,6 +11,7 @@ function daemonOf(takesOver: string): { daemon: Daemon; calls: string[] } {
   const calls: string[] = []
   const control = {
     async *events() {},
+    deployments: () => Promise.resolve([]),
     status: () => Promise.resolve({ state: 'running', manifest: takesOver }),
     apply: () => Promise.reject(portTaken),
     down: async () => void calls.push('down'),

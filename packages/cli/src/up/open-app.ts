@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { PandoError } from '@pando/model'
-import type { ApplyRequest, ApplyResult } from '@pando/control-plane'
-import type { ControlClient } from '@pando/control-plane/client'
+import { PandoError, type Deployment } from '@pando/model'
+import type { ApplyRequest, ApplyResult, Deployed } from '@pando/control-plane'
 import type { Daemon } from '../daemon/daemon.js'
+import { lastEventOf } from '../deploy/wait.js'
 
 const maxTries = 3
 const pollMs = 100
@@ -10,6 +10,8 @@ const pollMs = 100
 export interface OpenedApp {
   /** Number of the last event before the manifest was applied. */
   readonly after: number
+  /** What the manifest put in the place of older deployments: what may be gone back from. */
+  readonly deployed: readonly Pick<Deployed, 'service' | 'revision'>[]
   /** One sentence when it ran already; otherwise empty. */
   readonly note: string
 }
@@ -21,9 +23,12 @@ export async function openApp(daemon: Daemon, request: ApplyRequest, deadline: n
   let isFresh = !wasRunning && (await isEmpty(daemon))
   for (let tries = 1; ; tries++) {
     try {
-      const after = await lastEvent(daemon.control())
-      const applied = await daemon.control().apply(request)
-      return { after, note: wasRunning ? noteOf(applied) : '' }
+      const control = daemon.control()
+      const after = await lastEventOf(control)
+      const before = await control.deployments(null)
+      const applied = await control.apply(request)
+      const deployed = replacedSince(before, await control.deployments(null))
+      return { after, deployed, note: wasRunning ? noteOf(applied) : '' }
     } catch (error) {
       const isLate = Date.now() > deadline || tries >= maxTries
       if (isLate || !(await isEnding(daemon, error))) {
@@ -67,11 +72,11 @@ async function untilGone(daemon: Daemon, deadline: number): Promise<void> {
   while (Date.now() < deadline && (await daemon.answers())) await delay(pollMs)
 }
 
-async function lastEvent(control: ControlClient): Promise<number> {
-  let last = 0
-  const query = { after: null, limit: 1, service: null, follow: false }
-  for await (const event of control.events(query, AbortSignal.timeout(10_000))) last = event.seq
-  return last
+/** Both newest first. The first deployment of a service replaces nothing. */
+function replacedSince(before: readonly Deployment[], now: readonly Deployment[]): readonly Deployment[] {
+  const last = before[0]?.number ?? 0
+  const known = new Set(before.map(({ service }) => service))
+  return now.filter(({ number, service, by }) => number > last && by === 'up' && known.has(service))
 }
 
 function noteOf({ added, changed, removed }: ApplyResult): string {

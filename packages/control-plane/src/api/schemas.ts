@@ -84,6 +84,7 @@ export const serviceStatus = z
         steps: count(),
         weight: z.number().nullable().describe('Percent of the requests that the new revision is given'),
         isRollback: z.boolean(),
+        waitsForPromote: z.literal(true).optional().describe('Only pando promote leads on'),
         reason: text(),
       })
       .optional()

@@ -67,6 +67,7 @@ function rolloutStatus({ name, desired }: ServiceView, { observed }: StatusInput
       steps: steps.length,
       weight: rollout.state === 'progressing' ? shareOf(desired, rollout) : null,
       isRollback: rollout.isRollback,
+      ...(waitsForPromote(desired, rollout) ? { waitsForPromote: true as const } : {}),
       reason: rolloutReason(desired, rollout),
     },
   }
