@@ -16,7 +16,7 @@ const manifest = (version: string) => `
     healthcheck: { grpc: true, interval: 100ms }
     rollout: { min_healthy_time: 0s }
     environment: { VERSION: ${version}, NODE_PATH: ${join(root, 'node_modules')} }
-    routes: [/pando.test.Echo]`
+    routes: [{ path: /pando.test.Echo, retry: { on: [unavailable], idempotent: true } }]`
 
 const options = '  workers: 1\n  access_log: true'
 
@@ -93,6 +93,17 @@ test('pando why tells of a call that failed, in the words of gRPC', async () => 
   const { stdout } = await app.run('why', requestId)
   expect(stdout).toContain('/pando.test.Echo/Unary → INTERNAL in')
   expect(stdout).toContain(`${endpoint} itself answered INTERNAL`)
+})
+
+test('a call that no instance is ready for is made again, as its route says', async () => {
+  const { answer } = await new EchoClient(`127.0.0.1:${app.gatewayPort}`).unary(Buffer.from('warm up'), 20_000)
+  expect(String(answer)).toContain(' warm up')
+  const line = await until('it is in the access log', () =>
+    readFileSync(app.file('.pando/logs/access.log'), 'utf8')
+      .split('\n')
+      .find((one) => one.includes('"retries":2')),
+  )
+  expect(JSON.parse(line)).toMatchObject({ grpcStatus: 'OK', status: 200 })
 })
 
 test('an instance that is killed costs at most the calls that it had', { timeout: 120_000 }, async () => {

@@ -108,14 +108,21 @@ export class EchoClient {
   }
 
   /** The answer and its trailers, or the error's status. */
-  unary(message: Buffer, timeoutMs = 10_000): Promise<{ answer: Buffer; trailers: grpc.Metadata }> {
+  unary(
+    message: Buffer,
+    timeoutMs = 10_000,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<{ answer: Buffer; trailers: grpc.Metadata }> {
     return new Promise((resolve, reject) => {
       let answer: Buffer = Buffer.alloc(0)
+      const metadata = new grpc.Metadata()
+      for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
       const call = this.#client.makeUnaryRequest(
         echoMethods.Unary.path,
         same,
         same,
         message,
+        metadata,
         { deadline: Date.now() + timeoutMs },
         (error, response) => {
           if (error !== null) reject(error)

@@ -33,7 +33,7 @@ async function gatewayTo(ports: readonly number[], more: object): Promise<number
   return port
 }
 
-const retry = { attempts: 2, on: ['reset', 503], backoffMs: 0, idempotencyKey: true } as const
+const retry = { attempts: 2, on: ['reset', 503], backoffMs: 0, idempotencyKey: true, idempotent: false } as const
 
 it('an answer of a stream is let go and asked for again', async () => {
   const answers: number[] = []

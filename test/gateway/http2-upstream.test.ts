@@ -259,7 +259,7 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
         routes: [
           route('web/0', 'web', '/', {
             hedge: { delayMs: 20 },
-            retry: { attempts: 2, on: ['reset'], backoffMs, idempotencyKey: false },
+            retry: { attempts: 2, on: ['reset'], backoffMs, idempotencyKey: false, idempotent: false },
           }),
         ],
         services,

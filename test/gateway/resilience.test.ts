@@ -27,6 +27,7 @@ const retry = (extra: Partial<RetrySpec> = {}): RetrySpec => ({
   on: ['reset', 'timeout', 502, 503, 504, 429],
   backoffMs: 0,
   idempotencyKey: false,
+  idempotent: false,
   ...extra,
 })
 

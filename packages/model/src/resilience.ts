@@ -117,6 +117,12 @@ export type RetryReason =
   | 504
   /** Only with a Retry-After that can be waited for, or none. */
   | 429
+  /** A call of gRPC ended with that status, before any message. Only with a pushback that can be waited for, or none. */
+  | 'cancelled'
+  | 'deadline_exceeded'
+  | 'internal'
+  | 'resource_exhausted'
+  | 'unavailable'
 
 export interface RetrySpec {
   /** Further tries, beside the first. */
@@ -126,6 +132,8 @@ export interface RetrySpec {
   readonly backoffMs: number
   /** A POST or PATCH with an `Idempotency-Key` is as safe as a PUT: the service has promised to do it once. */
   readonly idempotencyKey: boolean
+  /** Every request of the route may be done twice, whatever its method says: calls of gRPC are all POST. */
+  readonly idempotent: boolean
 }
 
 /** A second try of a read that is slow; the first answer is taken. */

@@ -123,7 +123,8 @@ export const circuitBreakerSchema = z
   })
   .meta({ id: 'circuit_breaker', description: 'What one worker lets happen at once to one service.' })
 
-const causes = ['connect_failure', 'reset', 'timeout', 502, 503, 504, 429] as const
+const callCauses = ['unavailable', 'resource_exhausted', 'deadline_exceeded', 'internal', 'cancelled'] as const
+const causes = ['connect_failure', 'reset', 'timeout', 502, 503, 504, 429, ...callCauses] as const
 const cause = z.union(
   // A status in quotes, or by a variable, is text.
   causes.flatMap((one) => (typeof one === 'string' ? [z.literal(one)] : [z.literal(one), z.literal(String(one))])),
@@ -135,10 +136,10 @@ const retry = z
     attempts: whole(0, 10).optional().describe('Further tries beside the first. Default: 2.'),
     on: z
       .array(cause, { error: `expected a list of ${causes.join(', ')}` })
-      .max(10)
+      .max(causes.length)
       .optional()
       .describe(
-        'What is tried again: a broken connection (reset), a try that took too long (timeout), answers with these statuses. connect_failure always is. Default: reset, timeout, 502, 503, 504.',
+        'What is tried again: a broken connection (reset), a try that took too long (timeout), answers with these statuses, calls of gRPC that end with these before any message. connect_failure always is. Default: reset, timeout, 502, 503, 504, unavailable.',
       ),
     per_try_timeout: durationOfAtLeast(1)
       .optional()
@@ -152,6 +153,11 @@ const retry = z
       .optional()
       .describe(
         'true: a POST or PATCH with an Idempotency-Key may be sent again, as the service does it once. Default: false.',
+      ),
+    idempotent: flag()
+      .optional()
+      .describe(
+        'true: every request of the route may be sent again, whatever its method, as doing it twice does no harm; calls of gRPC are all POST. Default: false.',
       ),
   })
   .meta({ id: 'retry', description: 'When a request is sent again.' })

@@ -90,9 +90,10 @@ describe('retry and hedge of a route', () => {
     expect(routeOf()).not.toHaveProperty('retry')
     expect(routeOf('retry: {}')?.retry).toEqual({
       attempts: 2,
-      on: ['reset', 'timeout', 502, 503, 504],
+      on: ['reset', 'timeout', 502, 503, 504, 'unavailable'],
       backoffMs: 25,
       idempotencyKey: false,
+      idempotent: false,
     })
     expect(routeOf('hedge: { delay: p95 }')?.hedge).toEqual({ delayMs: null })
   })
@@ -102,9 +103,22 @@ describe('retry and hedge of a route', () => {
       'retry: { attempts: 1, on: [connect_failure, 503, 429], per_try_timeout: 2s, backoff: 100ms, idempotency_key: true }',
       'hedge: { delay: 50ms }',
     )
-    expect(route?.retry).toEqual({ attempts: 1, on: [503, 429], backoffMs: 100, idempotencyKey: true })
+    expect(route?.retry).toEqual({
+      attempts: 1,
+      on: [503, 429],
+      backoffMs: 100,
+      idempotencyKey: true,
+      idempotent: false,
+    })
     expect(route?.timeouts.backendRequestMs).toBe(2000)
     expect(route?.hedge).toEqual({ delayMs: 50 })
+  })
+
+  it('take statuses of gRPC, and that doing it twice does no harm', () => {
+    expect(routeOf('retry: { on: [unavailable, internal], idempotent: true }')?.retry).toMatchObject({
+      on: ['unavailable', 'internal'],
+      idempotent: true,
+    })
   })
 
   it('take statuses in quotes as well', () => {
@@ -144,6 +158,8 @@ it('connections without heads have no headers to go by', () => {
 it.each([
   [['retry: { on: [500] }'], 'expected one of connect_failure'],
   [['retry: { on: ["500"] }'], 'expected one of connect_failure'],
+  [['retry: { on: [not_found] }'], 'resource_exhausted'],
+  [['retry: { idempotent: maybe }'], 'true or false'],
   [['retry: { attempts: 11 }'], 'from 0 to 10'],
   [['hedge: {}'], 'p95'],
   [['hedge: { delay: quick }'], '"quick"'],
@@ -161,7 +177,7 @@ it('is written as it is read', () => {
     'circuit_breaker: { max_requests: 5, failures: {} }',
     'routes:',
     '  - path: /a',
-    '    retry: { on: [reset, 503], per_try_timeout: 1s }',
+    '    retry: { on: [reset, 503, unavailable], idempotent: true, per_try_timeout: 1s }',
     '    hedge: { delay: p95 }',
   )
   const app = appOf(text)

@@ -10,7 +10,7 @@ export interface RouteResilience {
   readonly hedge?: HedgeSpec
 }
 
-const defaultReasons: readonly RetryReason[] = ['reset', 'timeout', 502, 503, 504]
+const defaultReasons: readonly RetryReason[] = ['reset', 'timeout', 502, 503, 504, 'unavailable']
 
 /** When the route's requests are sent again. Contradictions are reported. */
 export function readRouteResilience({ retry, hedge, redirect, timeouts }: RouteInput, report: Report): RouteResilience {
@@ -46,6 +46,7 @@ export function renderRouteResilience({ retry, hedge }: RouteSpec): object {
             on: retry.on,
             backoff: formatDuration(retry.backoffMs),
             idempotency_key: retry.idempotencyKey,
+            idempotent: retry.idempotent,
           },
         }),
     ...(hedge === undefined
@@ -60,6 +61,7 @@ function readRetry(written: NonNullable<RouteInput['retry']>): RetrySpec {
     on: written.on?.filter((reason) => reason !== 'connect_failure').map(reasonOf) ?? defaultReasons,
     backoffMs: milliseconds(written.backoff ?? '25ms'),
     idempotencyKey: String(written.idempotency_key ?? false) === 'true',
+    idempotent: String(written.idempotent ?? false) === 'true',
   }
 }
 

@@ -15,15 +15,16 @@ export class CallStatus {
     this.status = null
   }
 
-  /** The head of the answer has come: what it is judged by; null when that is said behind it. */
+  /** What an answer with that head is judged by; null when that is said behind it. */
+  saidBy(head: HeadParser): number | GrpcStatus | null {
+    return this.isCall && head.status === 200 ? readGrpcStatus(head) : head.status
+  }
+
+  /** The client gets the answer with that head: what it is judged by, as `saidBy` has it. */
   onHead(head: HeadParser): number | GrpcStatus | null {
-    if (!this.isCall) return head.status
-    if (head.status === 200) {
-      this.status = readGrpcStatus(head)
-      return this.status
-    }
-    this.status = statusFromHttp(head.status)
-    return head.status
+    const said = this.saidBy(head)
+    if (this.isCall) this.status = typeof said === 'number' ? statusFromHttp(said) : said
+    return said
   }
 
   /** The answer is whole: what it is judged by; null when that has been done by its head. */

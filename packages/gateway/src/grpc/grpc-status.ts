@@ -49,6 +49,7 @@ export function grpcStatus(name: GrpcStatusName): GrpcStatus {
 export const unknownStatus = grpcStatus('UNKNOWN')
 
 const statusName = ascii('grpc-status')
+const pushbackName = ascii('grpc-retry-pushback-ms')
 
 /** The status that a head or trailers say; null when they say none. One beyond those that are known is UNKNOWN to every client. */
 export function readGrpcStatus(head: RequestView): GrpcStatus | null {
@@ -76,6 +77,16 @@ export function statusFromHttp(status: number): GrpcStatus {
     default:
       return unknownStatus
   }
+}
+
+/**
+ * When the service wants a call to be tried again, milliseconds from now; null when it does not say, `never` when it does not want it: a number below
+ * zero, or what is no number (https://github.com/grpc/proposal/blob/master/A6-client-retries.md, "Pushback").
+ */
+export function pushbackMs(head: RequestView): number | 'never' | null {
+  const text = valueOf(head, pushbackName)
+  if (text === null) return null
+  return /^\d{1,9}$/.test(text) ? Number(text) : 'never'
 }
 
 function valueOf({ bytes, headers, headerCount }: RequestView, name: Uint8Array): string | null {

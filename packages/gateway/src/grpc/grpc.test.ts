@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { complete, HeadParser } from '../http1/head-parser.js'
 import { grpcAnswer } from './grpc-answer.js'
 import { grpcTimeoutMs, isGrpc } from './grpc-request.js'
-import { grpcStatuses, readGrpcStatus, statusFromHttp } from './grpc-status.js'
+import { grpcStatuses, pushbackMs, readGrpcStatus, statusFromHttp } from './grpc-status.js'
 
 const limits = { maxTargetBytes: 1000, maxHeadBytes: 10_000, maxHeaders: 100 }
 
@@ -111,5 +111,23 @@ describe('the status of a call', () => {
     [418, 'UNKNOWN'],
   ])('of an answer of %i that is none of gRPC is %s', (status, name) => {
     expect(statusFromHttp(status).name).toBe(name)
+  })
+})
+
+describe('the pushback of a service', () => {
+  it.each([
+    ['0', 0],
+    ['250', 250],
+    ['-1', 'never'],
+    ['1.5', 'never'],
+    ['soon', 'never'],
+    ['', 'never'],
+    ['99999999999', 'never'],
+  ])('grpc-retry-pushback-ms %s is %s', (value, expected) => {
+    expect(pushbackMs(head(`grpc-retry-pushback-ms: ${value}\r\n`))).toBe(expected)
+  })
+
+  it('leaves it to the caller when there is none', () => {
+    expect(pushbackMs(head(''))).toBeNull()
   })
 })

@@ -30,7 +30,7 @@ import { requestHeadSize, writeRequest, type WrittenHead } from './request-write
 import type { ResponseEncoder, ResponseEncoding } from './response-encoder.js'
 import type { ResponseTap } from './response-tap.js'
 import { responseHeadSize } from './response-writer.js'
-import { hasIdempotencyKey, pauseAskedFor } from './retriable-answer.js'
+import { type AskedPause, hasIdempotencyKey, noPause, pauseAskedFor } from './retriable-answer.js'
 import { keepAliveLine, lastChunk, put } from './text.js'
 import { unreached } from './unreached.js'
 import type { Traffic } from './traffic.js'
@@ -326,7 +326,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       // A second try is the only one now: sent once more, the request would be answered twice.
       if (this.#promoteHedge()) return
       if (this.#isReplayable && this.#tries.takeUntouched()) {
-        this.#sendAgain(0)
+        this.#sendAgain(noPause)
         return
       }
     }
@@ -364,7 +364,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
       at = head.restStart
       end = head.restEnd
       if (parser.status >= 200 || parser.status === 101) {
-        if (parser.status >= 429 && this.#refusesAnswer(parser, at, end)) return
+        if ((parser.status >= 429 || this.#call.isCall) && this.#refusesAnswer(parser, at, end)) return
         this.#startResponse(parser, bytes, at, end)
         return
       }
@@ -459,8 +459,9 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
           : { kind: 'problem', reason: 'method_not_allowed', detail, allow }
       return
     }
-    if (!this.#isIdempotent && route.retry !== null && route.retry.idempotencyKey) {
-      this.#isIdempotent = hasIdempotencyKey(parser)
+    if (!this.#isIdempotent && route.retry !== null) {
+      const { idempotent, idempotencyKey } = route.retry
+      this.#isIdempotent = idempotent || (idempotencyKey && hasIdempotencyKey(parser))
     }
     const isPlainRead = this.requestBody.isDone && !this.#wantsUpgrade && isRead(parser)
     this.#second.begin(isPlainRead ? route.hedge : null)
@@ -727,7 +728,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     if (upstream !== null) this.#noteOutcome(upstream.endpoint, 'timeout')
     upstream?.destroy()
     if (this.#promoteHedge()) return
-    if (this.#takeTry('timeout', false)) this.#sendAgain(0)
+    if (this.#takeTry('timeout', false)) this.#sendAgain(noPause)
     else this.#timeOut('upstream_timeout', 'The service did not begin its answer in the time that the route gives it.')
   }
 
@@ -752,11 +753,11 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     return this.#canSendAgain(cause) && this.#tries.take(cause, isPaidFor)
   }
 
-  /** After so many milliseconds or what the rules say, whichever is longer; on another endpoint where there is one. */
-  #sendAgain(leastMs: number): void {
+  /** After what the answer or the rules say, on another endpoint where there is one. */
+  #sendAgain(asked: AskedPause): void {
     this.#hasResponseBytes = false
     this.#isSent = false
-    const ms = Math.max(leastMs, this.#tries.pauseMs())
+    const ms = this.#tries.pauseMs(asked)
     if (ms === 0) {
       this.#dispatchAgain()
       return
@@ -792,24 +793,26 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
 
   /** Lets the answer go whose head has just been read, and sends the request again; false when the client is to have that answer. */
   #refusesAnswer(parser: HeadParser, at: number, end: number): boolean {
-    const { status } = parser
-    if (!this.#canSendAgain(status)) return false
+    const said = this.#call.saidBy(parser)
+    if (said === null || !this.#canSendAgain(said)) return false
+    const status = typeof said === 'number' ? said : said.httpStatus
     const leftMs = this.#deadline === 0 ? Infinity : this.#deadline - this.#traffic.wheel.now
-    const ms = pauseAskedFor(parser, leftMs, Date.now())
-    if (ms === null || !this.#takeTry(status, false)) return false
+    const pause = pauseAskedFor(parser, { isCall: typeof said !== 'number', leftMs, unixMs: Date.now() })
+    if (pause === null || !this.#takeTry(said, false)) return false
     const upstream = this.#detach() as ExchangeUpstream
-    this.#noteOutcome(upstream.endpoint, status)
+    this.#noteOutcome(upstream.endpoint, said)
     // Each try is one of its revision's, or a canary's errors would be hidden by what mends them.
     upstream.endpoint.counts?.record(status, (this.#traffic.wheel.now - this.#triedAt) / 1000)
     this.#letGo(upstream, parser, end - at === (this.#isHead ? 0 : parser.contentLength))
-    this.#sendAgain(ms)
+    this.#sendAgain(pause)
     return true
   }
 
   /** Of a connection whose answer is not wanted: it serves again when nothing of that answer can still come. */
   #letGo(upstream: ExchangeUpstream, parser: HeadParser, hasAll: boolean): void {
     const isClean = hasAll && parser.minorVersion === 1 && !parser.hasClose && this.requestBody.isDone
-    if (isClean && !this.#isFramed && !upstream.wire.isBlocked) upstream.rest()
+    // A stream knows by itself what its service still has to be told.
+    if (this.#isFramed || (isClean && !upstream.wire.isBlocked)) upstream.rest()
     else upstream.destroy()
   }
 
@@ -835,7 +838,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     } else if (this.#promoteHedge()) {
       // The second try is the only one now.
     } else if (this.#takeTry('reset', connection.hasAnswered && !this.#hasResponseBytes)) {
-      this.#sendAgain(0)
+      this.#sendAgain(noPause)
     } else {
       const state = this.#hasResponseBytes ? 'in the middle of its answer' : 'before it answered'
       this.refuse('upstream_closed', `${endpoint.address}, ${state}: ${failure}.`)

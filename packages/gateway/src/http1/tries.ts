@@ -1,13 +1,15 @@
 import type { Affinity } from '../balancer/affinity.js'
+import type { GrpcStatus } from '../grpc/grpc-status.js'
 import { backoffMs } from '../resilience/backoff.js'
 import type { Admission } from '../resilience/failure-breaker.js'
 import type { RetryRules } from '../resilience/retry-rules.js'
 import type { GuardRefusal, ServiceGuard } from '../resilience/service-guard.js'
 import type { UpstreamService } from '../upstream.js'
+import type { AskedPause } from './retriable-answer.js'
 import type { Traffic } from './traffic.js'
 
 /** Why a request that was sent is to be sent again: what the route's rules are asked for. */
-export type RetryCause = 'reset' | 'timeout' | number
+export type RetryCause = 'reset' | 'timeout' | number | GrpcStatus
 
 /**
  * The tries of one request: what may be tried, and when. An exchange has one and uses it for one request after the other.
@@ -65,7 +67,8 @@ export class Tries {
     const rules = this.#rules
     if (rules === null || this.retries >= rules.attempts) return false
     if (cause === 'reset') return rules.onReset
-    return cause === 'timeout' ? rules.onTimeout : rules.takesStatus(cause)
+    if (cause === 'timeout') return rules.onTimeout
+    return typeof cause === 'number' ? rules.takesStatus(cause) : rules.takesCall(cause.name)
   }
 
   /**
@@ -83,7 +86,7 @@ export class Tries {
     }
     metrics.retries.inc()
     this.retries++
-    this.distrustsIdle = typeof cause !== 'number'
+    this.distrustsIdle = typeof cause === 'string'
     return true
   }
 
@@ -107,9 +110,10 @@ export class Tries {
     return isTaken
   }
 
-  /** Milliseconds until the next try, by the rules. */
-  pauseMs(random: () => number = Math.random): number {
-    return this.#rules === null ? 0 : backoffMs(this.retries, this.#rules.backoffMs, random)
+  /** Milliseconds until the next try, by the rules and what the answer asked for. */
+  pauseMs(asked: AskedPause, random: () => number = Math.random): number {
+    if (asked.isExact || this.#rules === null) return asked.ms
+    return Math.max(asked.ms, backoffMs(this.retries, this.#rules.backoffMs, random))
   }
 
   /** Calls back after so many milliseconds, unless it is `stop`ped before. */

@@ -109,7 +109,14 @@ describe('the pause before a further try', () => {
 
 describe('the rules of a route', () => {
   it('take what they name', () => {
-    const rules = new RetryRules({ attempts: 3, on: ['reset', 503, 429], backoffMs: 25, idempotencyKey: true })
+    const rules = new RetryRules({
+      attempts: 3,
+      on: ['reset', 503, 429, 'unavailable'],
+      backoffMs: 25,
+      idempotencyKey: true,
+      idempotent: false,
+    })
+    expect([rules.takesCall('UNAVAILABLE'), rules.takesCall('INTERNAL')]).toEqual([true, false])
     expect([rules.onReset, rules.onTimeout, rules.takesStatus(503), rules.takesStatus(502)]).toEqual([
       true,
       false,

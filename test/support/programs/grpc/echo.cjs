@@ -14,13 +14,18 @@ const method = (path) => ({
 })
 const { HOST, PORT, VERSION, PANDO_INSTANCE } = process.env
 
+let isWarm = false
 const server = new grpc.Server()
 server.addService(
   { Unary: method('/pando.test.Echo/Unary') },
   {
     Unary: (call, callback) => {
-      if (String(call.request) === 'fail') callback({ code: grpc.status.INTERNAL, details: 'as asked' })
-      else callback(null, Buffer.from(`${VERSION} ${PANDO_INSTANCE} ${call.request}`))
+      const request = String(call.request)
+      if (request === 'fail') callback({ code: grpc.status.INTERNAL, details: 'as asked' })
+      else if (request === 'warm up' && !isWarm) {
+        isWarm = true
+        callback({ code: grpc.status.UNAVAILABLE, details: 'not yet' })
+      } else callback(null, Buffer.from(`${VERSION} ${PANDO_INSTANCE} ${request}`))
     },
   },
 )
