@@ -80,6 +80,7 @@ export async function echoServer(
       call.end()
     },
     Both: (call: grpc.ServerDuplexStream<Buffer, Buffer>) => {
+      call.on('cancelled', () => cancelled++)
       call.on('data', (message: Buffer) => call.write(Buffer.concat([Buffer.from('got '), message])))
       call.on('end', () => call.end())
     },
@@ -166,13 +167,27 @@ export class EchoClient {
     })
   }
 
-  repeat(count: number): Promise<string[]> {
+  repeat(count: number, heard: (message: string) => void = noop): Promise<string[]> {
     return new Promise((resolve, reject) => {
       const all: string[] = []
       const call = this.#client.makeServerStreamRequest(echoMethods.Repeat.path, same, same, Buffer.from(String(count)))
-      call.on('data', (message: Buffer) => all.push(String(message)))
+      call.on('data', (message: Buffer) => {
+        all.push(String(message))
+        heard(String(message))
+      })
       call.on('error', reject)
       call.on('end', () => resolve(all))
+    })
+  }
+
+  /** Sends a message, and waits for the end of the call, which is not its own doing. */
+  listen(message: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const call = this.#client.makeBidiStreamRequest(echoMethods.Both.path, same, same)
+      call.on('data', noop)
+      call.on('error', reject)
+      call.on('end', resolve)
+      call.write(Buffer.from(message))
     })
   }
 

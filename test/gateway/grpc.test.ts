@@ -1,5 +1,7 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer as createHttp2Server } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { status } from '@grpc/grpc-js'
@@ -131,6 +133,36 @@ describe('the gateway, to a client of gRPC', () => {
       code: status.DEADLINE_EXCEEDED,
     })
     await eventually(() => server.cancelled() === 1 && plane.inFlight().size === 0)
+  })
+
+  it('is unavailable when the service dies in the middle of its answer, behind the messages that came', async () => {
+    const service = createHttp2Server((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/grpc' })
+      const messageAndHalf = Buffer.from([0, 0, 0, 0, 1, 0x61, 0, 0, 0, 0, 2, 0x62])
+      response.write(messageAndHalf, () => sockets.forEach((socket) => socket.destroy()))
+    })
+    const sockets = new Set<Socket>()
+    service.on('connection', (socket) => sockets.add(socket))
+    service.listen(0, '127.0.0.1')
+    cleanUp(() => service.close())
+    await once(service, 'listening')
+    const { target, plane } = await through([(service.address() as AddressInfo).port])
+    const heard: string[] = []
+    const ended = new EchoClient(target).repeat(3, (message) => heard.push(message))
+    await expect(ended).rejects.toMatchObject({
+      code: status.UNAVAILABLE,
+      details: expect.stringContaining('in the middle of its answer'),
+    })
+    expect(heard).toEqual(['a'])
+    expect(plane.inFlight().size).toBe(0)
+  })
+
+  it('ends a stream that is longer than its route allows with DEADLINE_EXCEEDED', async () => {
+    const server = await echoServer()
+    const slow = route('web/0', 'web', '/', { timeouts: { requestMs: 300, backendRequestMs: null } })
+    const { target } = await through([server.port], { routes: [slow] })
+    await expect(new EchoClient(target).listen('a')).rejects.toMatchObject({ code: status.DEADLINE_EXCEEDED })
+    await eventually(() => server.cancelled() === 1)
   })
 
   it('passes on that a call was given up', async () => {

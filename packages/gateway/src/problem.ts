@@ -92,7 +92,7 @@ export const reasons = {
   upstream_closed: {
     status: 502,
     code: 'unavailable',
-    title: 'The service closed the connection before it answered',
+    title: 'The service closed the connection before its answer was whole',
     hint: 'Run "pando logs SERVICE" to see why; a request that may have been processed is not sent again.',
   },
   response_too_large: {

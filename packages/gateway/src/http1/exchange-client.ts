@@ -55,6 +55,6 @@ export interface ExchangeClient {
   startRelay(relay: Relay): void
   /** The answer is whole. */
   onExchangeOver(keepsConnection: boolean): void
-  /** Breaks off, so that a part of an answer is seen to be one. */
-  cut(): void
+  /** Breaks off, so that a part of an answer is seen to be one; `trailers`, lines, say that of a call of gRPC. */
+  cut(trailers: Uint8Array | null): void
 }

@@ -1,4 +1,5 @@
 import type { Reason } from '../problem.js'
+import { brokenCallTrailers } from '../grpc/broken-call.js'
 import { CallStatus } from '../grpc/call-status.js'
 import { grpcAnswer, statusOfAnswer } from '../grpc/grpc-answer.js'
 import { isGrpc } from '../grpc/grpc-request.js'
@@ -46,6 +47,7 @@ const mostWaitingBytes = 64 * 1024
 const freshIdleMs = 1_000
 const mostInterim = 32
 const noBytes = Buffer.alloc(0)
+const brokenOff: OwnAnswer = { kind: 'problem', reason: 'upstream_invalid', detail: 'The body of its answer.' }
 
 /**
  * One request and its response. It belongs to one client connection and is used again for that connection's next request.
@@ -734,8 +736,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
 
   #timeOut(reason: Reason, detail: string): void {
     if (reason === 'upstream_timeout' && this.upstream !== null) this.#noteOutcome(this.upstream.endpoint, 'timeout')
-    if (this.#hasResponseHead) this.#cut()
-    else this.refuse(reason, detail)
+    this.refuse(reason, detail)
   }
 
   /** Whether the request can be sent again at all, and may for that cause. */
@@ -833,7 +834,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
         this.#keepsClient = false
         this.#finish()
       } else {
-        this.#cut()
+        this.refuse('upstream_closed', `${endpoint.address}, in the middle of its answer: ${failure}.`)
       }
     } else if (this.#promoteHedge()) {
       // The second try is the only one now.
@@ -849,8 +850,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
   #onInvalid(detail: string): void {
     const address = this.#endpoint === null ? '' : this.#endpoint.address
     if (this.#endpoint !== null) this.#noteOutcome(this.#endpoint, 'invalid')
-    if (this.#hasResponseHead) this.#cut()
-    else this.refuse('upstream_invalid', `${address}: ${detail}`)
+    this.refuse('upstream_invalid', `${address}: ${detail}`)
   }
 
   #passInterim(parser: HeadParser): void {
@@ -1057,7 +1057,7 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
 
   #answer(answer: OwnAnswer): void {
     if (this.#hasResponseHead) {
-      this.#cut()
+      this.#cut(answer)
       return
     }
     const keepAlive = this.#keepsClient && this.requestBody.isDone && !this.#client.hasEnded && !this.#traffic.isClosing
@@ -1093,13 +1093,15 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     return latin1(this.#out, this.requestIdStart, this.requestIdEnd)
   }
 
-  /** The client has part of a response that will not be whole: its connection breaks, so that it can tell. */
-  #cut(): void {
+  /** The client has part of a response that will not be whole: its connection breaks, so that it can tell; a call of gRPC is told why. */
+  #cut(why: OwnAnswer = brokenOff): void {
     this.#isCut = true
     this.#traffic.metrics.cut.inc()
+    const { isCall } = this.#call
+    if (isCall) this.#call.status = statusOfAnswer(why)
     this.#drop()
     this.#close()
-    this.#client.cut()
+    this.#client.cut(isCall ? brokenCallTrailers(why) : null)
   }
 
   /** What the service has answered; null when it has not said yet, or has been judged by that. */

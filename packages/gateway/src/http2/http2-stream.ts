@@ -9,7 +9,7 @@ import type { Traffic } from '../http1/traffic.js'
 import { WheelTimer } from '../timer-wheel.js'
 import type { Relay } from '../tunnel/relay.js'
 import { code } from './error-codes.js'
-import { SendQueue } from './send-queue.js'
+import { linesOf, SendQueue } from './send-queue.js'
 import type { StreamOwner } from './stream-owner.js'
 import { accepts } from './web-socket-handshake.js'
 
@@ -164,9 +164,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
   }
 
   endBody(trailers: HeadParser | null): void {
-    if (this.isOver) return
-    this.queue.end(trailers)
-    if (this.queue.isWaiting) this.owner.wait(this)
+    this.#end(trailers !== null && trailers.headerCount > 0 ? linesOf(trailers) : null)
   }
 
   sendAnswer(answer: OwnAnswer, answered: Answered): void {
@@ -262,8 +260,13 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.reset(code.cancel)
   }
 
-  cut(): void {
-    this.reset(code.internalError)
+  cut(trailers: Uint8Array | null): void {
+    if (trailers === null || this.queue.hasEnd) {
+      this.reset(code.internalError)
+      return
+    }
+    this.#end(trailers)
+    this.onExchangeOver()
   }
 
   /** Ends it at once. */
@@ -271,6 +274,12 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     if (this.isOver) return
     this.owner.sendReset(this.id, errorCode)
     this.#leave(true)
+  }
+
+  #end(trailers: Uint8Array | null): void {
+    if (this.isOver) return
+    this.queue.end(trailers)
+    if (this.queue.isWaiting) this.owner.wait(this)
   }
 
   /** The status of an ordinary answer. Where a WebSocket was asked for, 2xx would pass for its opening (RFC 8441 section 5). */

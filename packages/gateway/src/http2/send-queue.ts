@@ -31,7 +31,7 @@ export class SendQueue {
   /** Data that waits: at most a read of the service's connection, as that is not read meanwhile. */
   #waiting: Buffer = noBytes
   #waitingStart = 0
-  #trailers: Buffer | null = null
+  #trailers: Uint8Array | null = null
   #isEndWaiting = false
   /** The last frame, which can be made the stream's last as long as it has not left. */
   #lastFrame = 0
@@ -62,11 +62,11 @@ export class SendQueue {
     this.#waitingStart = 0
   }
 
-  /** `trailers`: a head of lines, or null. */
-  end(trailers: HeadParser | null): void {
+  /** `trailers`: lines, or null. */
+  end(trailers: Uint8Array | null): void {
     if (this.hasEnd) return
     this.hasEnd = true
-    if (trailers !== null && trailers.headerCount > 0) this.#trailers = linesOf(trailers)
+    this.#trailers = trailers
     if (this.isWaiting) this.#isEndWaiting = true
     else this.#writeEnd()
   }
@@ -119,7 +119,8 @@ export class SendQueue {
   }
 }
 
-function linesOf({ bytes, headers, headerCount }: HeadParser): Buffer {
+/** The fields of a head as lines, none of which may be its first one. */
+export function linesOf({ bytes, headers, headerCount }: HeadParser): Buffer {
   const lines: Buffer[] = []
   for (let index = 0; index < headerCount * 4; index += 4) {
     lines.push(
