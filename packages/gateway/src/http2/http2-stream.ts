@@ -1,4 +1,4 @@
-import { Exchange } from '../http1/exchange.js'
+import { Exchange } from '../exchange/exchange.js'
 import type { ExchangeClient, ExchangeWire, ListenerInfo } from '../http1/exchange-client.js'
 import { complete, type HeadParser } from '../http1/head-parser.js'
 import { type Answered, answerBytes, type OwnAnswer, type ProblemAnswer, refusalAnswer } from '../http1/own-answer.js'

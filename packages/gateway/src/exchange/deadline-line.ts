@@ -1,8 +1,8 @@
 import { grpcTimeoutMs } from '../grpc/grpc-request.js'
 import { readDeadline, remainingMs } from '../resilience/deadline.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
-import * as kind from './field-kinds.js'
-import type { HeadParser } from './head-parser.js'
+import * as kind from '../http1/field-kinds.js'
+import type { HeadParser } from '../http1/head-parser.js'
 
 /** Instead of a deadline: the caller waits no more. */
 export const isOver = -1

@@ -2,7 +2,7 @@ import { tickMs, WheelTimer } from '../timer-wheel.js'
 import { QueueDelay } from '../resilience/queue-delay.js'
 import type { UpstreamService } from '../upstream.js'
 import type { Exchange } from './exchange.js'
-import type { Traffic } from './traffic.js'
+import type { Traffic } from '../http1/traffic.js'
 
 /**
  * Requests that wait for a healthy endpoint or a free connection, in their order, a queue a service. A queue is looked at when a

@@ -2,8 +2,8 @@ import type { AccessRecord } from '../access-record.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { UpstreamService } from '../upstream.js'
-import { copy } from './words.js'
-import type { HeadParser } from './head-parser.js'
+import { copy } from '../http1/words.js'
+import type { HeadParser } from '../http1/head-parser.js'
 
 /** What the access log wants to know of a request's head, kept until its end; used again for the next request. */
 export class ExchangeLog {

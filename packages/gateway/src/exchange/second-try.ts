@@ -1,8 +1,8 @@
 import type { HedgeRule } from '../resilience/hedge-rule.js'
 import type { UpstreamService } from '../upstream.js'
-import type { ExchangeUpstream, UpstreamUser } from './exchange-upstream.js'
+import type { ExchangeUpstream, UpstreamUser } from '../http1/exchange-upstream.js'
 import { Hedge } from './hedge.js'
-import type { Traffic } from './traffic.js'
+import type { Traffic } from '../http1/traffic.js'
 import type { Tries } from './tries.js'
 
 /** What a second try needs of the exchange that it is one of. */

@@ -1,7 +1,7 @@
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
-import type { ExchangeUpstream, ExchangeUpstreams, UpstreamUser } from './exchange-upstream.js'
+import type { ExchangeUpstream, ExchangeUpstreams, UpstreamUser } from '../http1/exchange-upstream.js'
 import type { SecondTry } from './second-try.js'
-import type { Traffic } from './traffic.js'
+import type { Traffic } from '../http1/traffic.js'
 
 /**
  * A second try of a read whose first one is slow, at another endpoint. Whichever answers first is the request's, the other one is ended. It has no body,

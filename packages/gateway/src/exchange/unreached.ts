@@ -1,4 +1,4 @@
-import type { OwnAnswer } from './own-answer.js'
+import type { OwnAnswer } from '../http1/own-answer.js'
 
 /** Of a request that has waited for as long as it may, without having been sent. */
 export interface Waited {

@@ -6,7 +6,7 @@ import type { RetryRules } from '../resilience/retry-rules.js'
 import type { GuardRefusal, ServiceGuard } from '../resilience/service-guard.js'
 import type { UpstreamService } from '../upstream.js'
 import type { AskedPause } from './retriable-answer.js'
-import type { Traffic } from './traffic.js'
+import type { Traffic } from '../http1/traffic.js'
 
 /** Why a request that was sent is to be sent again: what the route's rules are asked for. */
 export type RetryCause = 'reset' | 'timeout' | number | GrpcStatus

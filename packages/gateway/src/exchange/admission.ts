@@ -1,9 +1,9 @@
 import { type Admission, askPolicies } from '../policy/ask.js'
 import { HeadRequest } from '../policy/head-request.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
-import type { ExchangeClient } from './exchange-client.js'
-import { complete, HeadParser } from './head-parser.js'
-import type { Traffic } from './traffic.js'
+import type { ExchangeClient } from '../http1/exchange-client.js'
+import { complete, HeadParser } from '../http1/head-parser.js'
+import type { Traffic } from '../http1/traffic.js'
 
 /** Of a request whose policies wait for something. `parser` holds a copy of the head, as the connection goes on reading. */
 export type OnAdmission = (admission: Admission, parser: HeadParser) => void

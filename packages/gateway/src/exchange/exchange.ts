@@ -17,27 +17,35 @@ import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { Relay } from '../tunnel/relay.js'
 import type { Outcome, UpstreamService } from '../upstream.js'
 import { RequestAdmission } from './admission.js'
-import { Body, bodyOverhead, byChunks, byClose, byLength, noBody } from './body.js'
-import { ChunkDecoder, copy } from './chunk-decoder.js'
+import { Body, bodyOverhead, byChunks, byClose, byLength, noBody } from '../http1/body.js'
+import { ChunkDecoder, copy } from '../http1/chunk-decoder.js'
 import { deadlineEdit, deadlineOf, isOver } from './deadline-line.js'
 import { EncodedBody } from './encoded-body.js'
-import type { ExchangeClient } from './exchange-client.js'
+import type { ExchangeClient } from '../http1/exchange-client.js'
 import { ExchangeLog } from './exchange-log.js'
-import { type HeadParser, incomplete, refused } from './head-parser.js'
+import { type HeadParser, incomplete, refused } from '../http1/head-parser.js'
 import { type HedgedExchange, SecondTry } from './second-try.js'
-import { isHead, isIdempotent, isRead } from './methods.js'
-import { describeRequest, edited, latin1, type OwnAnswer, redirectOf, secureRedirect, statusOf } from './own-answer.js'
-import { requestHeadSize, writeRequest, type WrittenHead } from './request-writer.js'
-import type { ResponseEncoder, ResponseEncoding } from './response-encoder.js'
-import type { ResponseTap } from './response-tap.js'
-import { responseHeadSize } from './response-writer.js'
+import { isHead, isIdempotent, isRead } from '../http1/methods.js'
+import {
+  describeRequest,
+  edited,
+  latin1,
+  type OwnAnswer,
+  redirectOf,
+  secureRedirect,
+  statusOf,
+} from '../http1/own-answer.js'
+import { requestHeadSize, writeRequest, type WrittenHead } from '../http1/request-writer.js'
+import type { ResponseEncoder, ResponseEncoding } from '../http1/response-encoder.js'
+import type { ResponseTap } from '../http1/response-tap.js'
+import { responseHeadSize } from '../http1/response-writer.js'
 import { type AskedPause, hasIdempotencyKey, noPause, pauseAskedFor } from './retriable-answer.js'
-import { keepAliveLine, lastChunk, put } from './text.js'
+import { keepAliveLine, lastChunk, put } from '../http1/text.js'
 import { unreached } from './unreached.js'
-import type { Traffic } from './traffic.js'
+import type { Traffic } from '../http1/traffic.js'
 import { type RetryCause, Tries } from './tries.js'
-import { wantsUpgrade } from './upgrade.js'
-import type { ExchangeUpstream, UpstreamUser } from './exchange-upstream.js'
+import { wantsUpgrade } from '../http1/upgrade.js'
+import type { ExchangeUpstream, UpstreamUser } from '../http1/exchange-upstream.js'
 
 /** A body of up to this many bytes is kept until the answer begins, so that an idempotent request can be sent again. */
 const mostKeptBytes = 16 * 1024

@@ -1,6 +1,6 @@
-import type { ExchangeClient } from './exchange-client.js'
-import type { EncoderOwner, ResponseEncoder } from './response-encoder.js'
-import { hexLength, lastChunk, putChunkSize } from './text.js'
+import type { ExchangeClient } from '../http1/exchange-client.js'
+import type { EncoderOwner, ResponseEncoder } from '../http1/response-encoder.js'
+import { hexLength, lastChunk, putChunkSize } from '../http1/text.js'
 
 /** What an exchange does about a body that goes through an encoder. */
 export interface EncodedBodyEvents {

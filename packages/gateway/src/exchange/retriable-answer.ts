@@ -1,8 +1,8 @@
 import { pushbackMs } from '../grpc/grpc-status.js'
 import { longestWaitMs, retryAfterMs } from '../resilience/backoff.js'
 import { isName } from '../route-table/conditions.js'
-import type { HeadParser } from './head-parser.js'
-import { latin1 } from './own-answer.js'
+import type { HeadParser } from '../http1/head-parser.js'
+import { latin1 } from '../http1/own-answer.js'
 
 const retryAfterName = Buffer.from('retry-after')
 const idempotencyKeyName = Buffer.from('idempotency-key')
