@@ -3,7 +3,7 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import * as frame from '../../packages/gateway/src/http2/frame-types.js'
 import { HpackDecoder } from '../../packages/gateway/src/http2/hpack/decoder.js'
 import { LineBuffer } from '../../packages/gateway/src/http2/hpack/line-buffer.js'
-import { cleanUp } from './plane.js'
+import { cleanUp, rawServer } from './plane.js'
 
 export interface Frame {
   readonly type: number
@@ -43,19 +43,21 @@ export function requestFields(method: string, path: string, ...more: readonly Fi
   return [[':method', method], [':scheme', 'http'], [':path', path], [':authority', 'localhost'], ...more]
 }
 
-/** A client that writes any frames, right or wrong, and keeps all that comes back. */
-export class FrameClient {
+/** One side of a connection, which writes any frames, right or wrong, and keeps all that comes back. */
+export class FramePeer {
   readonly socket: Socket
   readonly frames: Frame[] = []
   isClosed = false
   hasEnded = false
   readonly #decoder = new HpackDecoder(4096)
   #bytes = Buffer.alloc(0)
+  /** Bytes of the preface that are still to come. */
+  #prefaceLeft: number
   readonly #waiting: (() => void)[] = []
 
-  /** Sends the preface and these settings at once, unless told not to. */
-  constructor(port: number, { greets = true, settings = '' }: { greets?: boolean; settings?: string } = {}) {
-    this.socket = connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true })
+  constructor(socket: Socket, { readsPreface = false } = {}) {
+    this.socket = socket
+    this.#prefaceLeft = readsPreface ? frame.preface.length : 0
     cleanUp(() => this.socket.destroy())
     this.socket.setNoDelay(true)
     this.socket.on('data', (chunk: Buffer) => this.#take(chunk))
@@ -68,15 +70,14 @@ export class FrameClient {
       this.isClosed = true
       this.#notify()
     })
-    if (greets) this.send(Buffer.from(frame.preface), frameOf(frame.settingsFrame, 0, 0, settings), frameOf(4, 1, 0))
   }
 
   send(...bytes: readonly Buffer[]): void {
     this.socket.write(Buffer.concat(bytes))
   }
 
-  /** Sends a request whose fields are all of it, unless there is more to come. */
-  request(stream: number, fields: readonly Field[], isEnd = true): void {
+  /** Sends HEADERS whose fields are all of the message, unless there is more to come. */
+  headers(stream: number, fields: readonly Field[], isEnd = true): void {
     this.send(frameOf(frame.headersFrame, frame.endHeadersFlag | (isEnd ? 1 : 0), stream, sectionOf(fields)))
   }
 
@@ -144,6 +145,9 @@ export class FrameClient {
 
   #take(chunk: Buffer): void {
     this.#bytes = Buffer.concat([this.#bytes, chunk])
+    const preface = Math.min(this.#prefaceLeft, this.#bytes.length)
+    this.#prefaceLeft -= preface
+    this.#bytes = this.#bytes.subarray(preface)
     while (this.#bytes.length >= 9) {
       const length = this.#bytes.readUIntBE(0, 3)
       if (this.#bytes.length < 9 + length) break
@@ -172,6 +176,31 @@ export class FrameClient {
   #notify(): void {
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
+}
+
+/** A client. */
+export class FrameClient extends FramePeer {
+  /** Sends the preface and these settings at once, unless told not to. */
+  constructor(port: number, { greets = true, settings = '' }: { greets?: boolean; settings?: string } = {}) {
+    super(connectTcp({ port, host: '127.0.0.1', allowHalfOpen: true }))
+    if (greets) this.send(Buffer.from(frame.preface), frameOf(frame.settingsFrame, 0, 0, settings), frameOf(4, 1, 0))
+  }
+
+  /** Sends a request whose fields are all of it, unless there is more to come. */
+  request(stream: number, fields: readonly Field[], isEnd = true): void {
+    this.headers(stream, fields, isEnd)
+  }
+}
+
+/** A service until the end of the test, and its connections so far, each of which it greets. */
+export async function frameService(): Promise<{ port: number; peers: FramePeer[] }> {
+  const peers: FramePeer[] = []
+  const { port } = await rawServer((socket) => {
+    const peer = new FramePeer(socket, { readsPreface: true })
+    peer.send(frameOf(frame.settingsFrame, 0, 0), frameOf(frame.settingsFrame, frame.ackFlag, 0))
+    peers.push(peer)
+  })
+  return { port, peers }
 }
 
 /** A session of node:http2 until the end of the test. */

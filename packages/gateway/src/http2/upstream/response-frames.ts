@@ -36,15 +36,14 @@ export class ResponseFrames implements FrameSink {
     }
     const found = this.#connection.streams.get(stream)
     if (found === undefined) {
-      if (!this.#connection.hasOpened(stream))
-        this.onConnectionError(code.protocolError, 'DATA on a stream that is not open.')
+      this.#onClosedStream(stream, 'DATA')
       return
     }
     found.received += length
     if (found.received > streamWindow)
       this.onStreamError(stream, code.flowControlError, 'It sends more than its window.')
-    else if (!found.hasHead || found.isRemoteDone)
-      this.onStreamError(stream, code.protocolError, 'DATA in the wrong place.')
+    else if (found.isRemoteDone) this.onStreamError(stream, code.streamClosed, 'DATA behind the end of its answer.')
+    else if (!found.hasHead) this.onStreamError(stream, code.protocolError, 'DATA before the head of its answer.')
   }
 
   onData(stream: number, bytes: Uint8Array, start: number, end: number): void {
@@ -58,12 +57,14 @@ export class ResponseFrames implements FrameSink {
       }
     }
     found.exchange?.onResponseBytes(bytes, start, end)
-    this.#connection.giveRoom(found)
   }
 
   onDataEnd(stream: number, isEndStream: boolean): void {
     const found = this.#connection.streams.get(stream)
-    if (found !== undefined && isEndStream) this.#endOf(found, false)
+    if (found === undefined) return
+    if (isEndStream) this.#endOf(found, false)
+    // Padding counts against the window too, and a frame may be nothing else (RFC 9113 section 6.9.1).
+    else this.#connection.giveRoom(found)
   }
 
   onSection(id: number, bytes: Uint8Array, start: number, end: number, flags: SectionFlags): void {
@@ -85,8 +86,11 @@ export class ResponseFrames implements FrameSink {
       return
     }
     if (stream === undefined) {
-      if (!this.#connection.hasOpened(id))
-        this.onConnectionError(code.protocolError, 'HEADERS on a stream that is not open.')
+      this.#onClosedStream(id, 'HEADERS')
+      return
+    }
+    if (stream.isRemoteDone) {
+      this.onStreamError(id, code.streamClosed, 'HEADERS behind the end of its answer.')
       return
     }
     if (!lines.end() || (isTrailers && !flags.isEndStream)) {
@@ -120,7 +124,10 @@ export class ResponseFrames implements FrameSink {
 
   onReset(id: number, errorCode: number): void {
     const stream = this.#connection.streams.get(id)
-    if (stream === undefined) return
+    if (stream === undefined) {
+      if (!this.#connection.hasOpened(id)) this.#onIdleStream('RST_STREAM')
+      return
+    }
     const { exchange } = stream
     const wasDone = stream.isRemoteDone
     stream.exchange = null
@@ -172,7 +179,10 @@ export class ResponseFrames implements FrameSink {
       return
     }
     const stream = this.#connection.streams.get(id)
-    if (stream === undefined) return
+    if (stream === undefined) {
+      if (!this.#connection.hasOpened(id)) this.#onIdleStream('WINDOW_UPDATE')
+      return
+    }
     stream.sendWindow += increment
     if (stream.sendWindow > frame.maxWindow)
       this.onStreamError(id, code.flowControlError, 'The window of the stream is above 2^31 - 1.')
@@ -185,7 +195,11 @@ export class ResponseFrames implements FrameSink {
 
   onStreamError(id: number, errorCode: number, detail: string): void {
     const stream = this.#connection.streams.get(id)
-    if (stream === undefined) return
+    if (stream === undefined) {
+      if (this.#connection.hasOpened(id)) this.#connection.resetClosed(id, errorCode)
+      else this.onConnectionError(errorCode, detail)
+      return
+    }
     const { exchange } = stream
     stream.exchange = null
     this.#connection.reset(stream, errorCode)
@@ -195,6 +209,17 @@ export class ResponseFrames implements FrameSink {
   onConnectionError(errorCode: number, detail: string): void {
     this.#connection.control.goaway(0, errorCode, detail)
     this.#connection.fail(`that is not HTTP/2: ${detail}`)
+  }
+
+  /** HEADERS or DATA: an error of that stream alone, as nobody else's answer is in doubt (RFC 9113 sections 5.1 and 6.1). */
+  #onClosedStream(id: number, frameName: string): void {
+    if (this.#connection.hasOpened(id)) this.#connection.resetClosed(id, code.streamClosed)
+    else this.#onIdleStream(frameName)
+  }
+
+  /** RFC 9113 section 5.1, "idle". */
+  #onIdleStream(frameName: string): void {
+    this.onConnectionError(code.protocolError, `${frameName} on a stream that is not open.`)
   }
 
   /** The service's side of the stream is over. */

@@ -12,6 +12,7 @@ import { FrameOutput } from '../frame-output.js'
 import { FrameReader } from '../frame-reader.js'
 import * as frame from '../frame-types.js'
 import { Http2Worker } from '../http2-worker.js'
+import { ResetStreams } from '../reset-streams.js'
 import * as setting from '../settings.js'
 import { RequestSender } from './request-sender.js'
 import { connectionWindow, maxSectionBytes, ResponseFrames, streamWindow } from './response-frames.js'
@@ -46,6 +47,7 @@ export class Http2UpstreamConnection {
   readonly streams = new Map<number, Http2UpstreamStream>()
   /** Attached, their requests not sent yet. */
   readonly #attached = new Set<Http2UpstreamStream>()
+  readonly #resets = new ResetStreams()
   readonly #timer: WheelTimer<Http2UpstreamConnection>
   #nextId = 1
   #answered = 0
@@ -142,11 +144,17 @@ export class Http2UpstreamConnection {
   /** Ends a stream before its time; one that was never sent is just forgotten. */
   reset(stream: Http2UpstreamStream, errorCode: number): void {
     if (stream.id !== 0 && this.streams.has(stream.id) && !this.#isClosed) {
-      this.control.reset(stream.id, errorCode)
+      this.#sendReset(stream.id, errorCode)
       // It may be dead, and would keep taking requests until the system gives up on it.
       if (!stream.hasHead && this.#lastReadAt <= stream.startedAt) this.#ping()
     }
     this.remove(stream)
+  }
+
+  /** Answers a frame that should not have come, unless it may have been on its way when the stream was reset from here. */
+  resetClosed(id: number, errorCode: number): void {
+    if (this.#resets.has(id) || this.#resets.hasForgotten) return
+    if (this.mayAnswer()) this.#sendReset(id, errorCode)
   }
 
   remove(stream: Http2UpstreamStream): void {
@@ -238,6 +246,11 @@ export class Http2UpstreamConnection {
     if (++this.#answered <= mostAnswered) return true
     this.#frames.onConnectionError(code.enhanceYourCalm, 'Too many frames that want an answer.')
     return false
+  }
+
+  #sendReset(id: number, errorCode: number): void {
+    this.#resets.add(id)
+    this.control.reset(id, errorCode)
   }
 
   #ping(): void {

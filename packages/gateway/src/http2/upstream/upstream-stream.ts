@@ -148,7 +148,7 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
   }
 
   destroy(): void {
-    this.exchange = null
-    this.#connection.reset(this, code.cancel)
+    // An answer that nobody wants may be whole: then there is nothing left to break off.
+    this.rest()
   }
 }
