@@ -37,7 +37,9 @@ test.skipIf(options.driver !== 'process' && !hasEngine)(
   `a soak of ${options.rounds} rounds (seed ${options.seed})`,
   async () => {
     const say = (line: string): void => (isLong ? console.log(line) : undefined)
-    const outcome = await new SoakRun(soak, options, seededRandom(options.seed), say).run()
+    const { address } = await soak.service('calls')
+    const mesh = `${address?.host}:${address?.port}`
+    const outcome = await new SoakRun(soak, options, mesh, seededRandom(options.seed), say).run()
     const left = await engine?.json<unknown[]>('GET', '/containers/json?all=true')
     if (isLong || outcome.violations.length > 0) console.log(`\n${tableOf(outcome)}\n`)
     if (options.write !== null) writeSection(options.write, markdownOf(outcome, new Date(), loadBefore))

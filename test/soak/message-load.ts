@@ -1,14 +1,11 @@
-import { WebSocket } from 'ws'
+import type { ConversationEnd, Open } from './conversation.js'
 
-/** What a service says when it goes: RFC 6455 section 7.4.1, and 1012 of the IANA registry. */
-const properCodes = [1001, 1012]
 const answerWithinMs = 20_000
 
 export interface MessageResult {
   readonly acknowledged: readonly string[]
-  /** Sent a second time on another connection, as the first ended before the answer: none may have been lost by that. */
+  /** Sent a second time in another conversation, as the first ended before the answer: none may have been lost by that. */
   readonly sentAgain: number
-  readonly connections: number
   readonly closedProperly: number
   /** Broken with an instance that was killed, or that ended by itself as a bad one does. */
   readonly brokenByKill: number
@@ -23,35 +20,49 @@ interface Greeting {
 }
 
 interface Ending {
-  readonly code: number
+  readonly end: ConversationEnd | 'ours'
+  readonly how: string
   readonly instance: string | null
 }
 
+interface MessageOptions {
+  /** What the conversations are, in the words of what went wrong. */
+  readonly kind: string
+  /** Of every client one. */
+  readonly clients: readonly Open[]
+  readonly pauseMs: number
+  /** Numbers begin with it, where several loads number theirs. */
+  readonly prefix?: string
+}
+
 /**
- * WebSocket clients that number their messages, each sending the next one when the last is acknowledged. A connection may end by a
- * proper close, or with an instance that `expectDeath` has named; then the client connects again and goes on where it was.
+ * Clients that number their messages, each sending the next one when the last is acknowledged. A conversation may be ended by the service, or
+ * with an instance that `expectDeath` has named; then the client begins another one and goes on where it was.
  */
 export class MessageLoad {
-  readonly #url: string
-  readonly #pauseMs: number
+  readonly #options: MessageOptions
   readonly #killed = new Set<string>()
   readonly #acknowledged: string[] = []
   readonly #wrong: string[] = []
+  readonly #refused: string[] = []
   readonly #clients: Promise<void>[]
   #sentAgain = 0
-  #connections = 0
   #closedProperly = 0
   #brokenByKill = 0
   #isStopping = false
 
-  constructor(options: { readonly url: string; readonly clients: number; readonly pauseMs: number }) {
-    this.#url = options.url
-    this.#pauseMs = options.pauseMs
-    this.#clients = Array.from({ length: options.clients }, (_, index) => this.#run(index))
+  constructor(options: MessageOptions) {
+    this.#options = options
+    this.#clients = options.clients.map((open, index) => this.#run(open, `${options.prefix ?? ''}${index}`))
   }
 
   get wrong(): readonly string[] {
     return this.#wrong
+  }
+
+  /** Conversations that ended before they had begun, as `number: how`; the caller judges them. */
+  get refused(): readonly string[] {
+    return this.#refused
   }
 
   get count(): number {
@@ -68,68 +79,70 @@ export class MessageLoad {
     return {
       acknowledged: this.#acknowledged,
       sentAgain: this.#sentAgain,
-      connections: this.#connections,
       closedProperly: this.#closedProperly,
       brokenByKill: this.#brokenByKill,
       wrong: this.#wrong,
     }
   }
 
-  async #run(client: number): Promise<void> {
+  async #run(open: Open, client: string): Promise<void> {
     let next = 1
     while (!this.#isStopping) {
       const ended = await new Promise<Ending>((resolve) => {
-        const socket = new WebSocket(this.#url)
         let instance: string | null = null
         let isOurs = false
         let timer: NodeJS.Timeout | undefined
-        const end = (): void => {
-          isOurs = true
-          socket.close(1000)
-        }
         const watch = (): void => {
           clearTimeout(timer)
           timer = setTimeout(() => {
             this.#wrong.push(`message ${client}-${next} had no answer of ${instance} within ${answerWithinMs} ms`)
-            socket.terminate()
+            isOurs = true
+            conversation.breakOff()
           }, answerWithinMs)
         }
+        const speak = (): void => {
+          if (!conversation.isOpen) return
+          watch()
+          isOurs = this.#isStopping
+          if (isOurs) conversation.end()
+          else conversation.send(`${client}-${next}`)
+        }
+        const conversation = open({
+          heard: (text) => {
+            const message = JSON.parse(text) as Greeting & { number?: string }
+            if (message.instance !== undefined) {
+              instance = message.instance
+              if (message.isDoomed === true) this.expectDeath(instance)
+            } else if (message.number === `${client}-${next}`) {
+              this.#acknowledged.push(message.number)
+              next++
+            } else this.#wrong.push(`message ${client}-${next} was answered with ${message.number}`)
+            clearTimeout(timer)
+            setTimeout(speak, this.#options.pauseMs)
+          },
+          ended: (end, how) => {
+            clearTimeout(timer)
+            resolve({ end: isOurs ? 'ours' : end, how, instance })
+          },
+        })
         watch()
-        socket.on('error', () => {})
-        socket.on('message', (data) => {
-          const message = JSON.parse(String(data)) as Greeting & { number?: string }
-          if (message.instance !== undefined) {
-            instance = message.instance
-            if (message.isDoomed === true) this.expectDeath(instance)
-            this.#connections++
-          } else if (message.number === `${client}-${next}`) {
-            this.#acknowledged.push(message.number)
-            next++
-          } else this.#wrong.push(`message ${client}-${next} was answered with ${message.number}`)
-          clearTimeout(timer)
-          setTimeout(() => {
-            if (this.#isStopping) return end()
-            if (socket.readyState !== WebSocket.OPEN) return
-            watch()
-            socket.send(`${client}-${next}`)
-          }, this.#pauseMs)
-        })
-        socket.on('close', (code) => {
-          clearTimeout(timer)
-          resolve({ code: isOurs ? 1000 : code, instance })
-        })
       })
       this.#judge(ended)
-      if (ended.instance !== null && ended.code !== 1000) this.#sentAgain++
+      if (ended.instance !== null && ended.end !== 'ours') this.#sentAgain++
+      if (ended.instance !== null || ended.end === 'ours') continue
+      this.#refused.push(`${client}-${next}: ${ended.how}`)
       // A service that refuses is asked again, not at once.
-      if (ended.instance === null) await new Promise((resolve) => setTimeout(resolve, this.#pauseMs))
+      await new Promise((resolve) => setTimeout(resolve, this.#options.pauseMs))
     }
   }
 
-  #judge({ code, instance }: Ending): void {
-    if (instance === null || code === 1000) return
-    if (properCodes.includes(code)) this.#closedProperly++
-    else if (this.#killed.has(instance)) this.#brokenByKill++
-    else this.#wrong.push(`the WebSocket to ${instance} ended with ${code}, and nobody had killed it`)
+  #judge({ end, how, instance }: Ending): void {
+    if (end === 'ours' || instance === null) return
+    if (end === 'leave') this.#closedProperly++
+    else if (end === 'break' && this.#killed.has(instance)) this.#brokenByKill++
+    else {
+      const killed = this.#killed.has(instance) ? 'that is no way to die' : 'nobody had killed it'
+      this.#wrong.push(`the ${this.#options.kind} to ${instance} ended with ${how}, and ${killed}`)
+    }
   }
 }

@@ -1,5 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ControlClient } from '@pando/control-plane/client'
@@ -9,11 +8,14 @@ import { until } from '../support/condition.js'
 import { isAlive } from '../support/processes.js'
 import { TemporaryApp, type CommandResult } from '../support/temporary-app.js'
 
-const programs = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs')
-const webSocketPackage = dirname(createRequire(import.meta.url).resolve('ws/package.json'))
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
+const packages = join(root, 'node_modules')
 
+/** What is deployed, killed and broken: one of HTTP and WebSocket, one of gRPC, of one source. */
+export const services = ['work', 'calls'] as const
+export type SoakService = (typeof services)[number]
 export const replicas = 3
-/** A drain with a WebSocket in it takes all of this. */
+/** A drain with a WebSocket or a stream in it takes all of this. */
 const drainTimeout = '1s'
 export const rollbackWithinMs = 60_000
 
@@ -25,11 +27,27 @@ export interface Version {
   readonly rollout?: string
 }
 
-const processStart = (folder: string): string =>
-  `\n    build: { context: ./${folder}, command: node build.mjs }\n    command: exec node soak.mjs`
+const processStart = (folder: string, program: string): string =>
+  `\n    build: { context: ./${folder}, command: node build.mjs }\n    command: exec node ${program}.mjs`
+
+const containerStart = (program: string): string =>
+  `\n    build: { context: ./soak, kind: dockerfile }\n    command: [/bin/node, ${program}.mjs]` +
+  `\n    volumes: [./out:/out, '${packages}:/app/node_modules:ro']`
+
+const calls = '/pando.soak.Numbers'
+/** How each service is asked. Calls of Look may be made twice. */
+const network: Readonly<Record<SoakService, string>> = {
+  work: `
+    healthcheck: { http: /healthz, interval: 500ms }
+    routes: [/work]`,
+  calls: `
+    protocol: grpc
+    healthcheck: { grpc: true, interval: 500ms }
+    routes: [${calls}, { path: ${calls}/Look, retry: { idempotent: true } }]`,
+}
 
 const peer = `
-  peer:${processStart('peer')}
+  peer:${processStart('peer', 'work')}
     healthcheck: { http: /healthz, interval: 500ms }
     replicas: 2
     environment: { VERSION: peer, SOURCE: none }`
@@ -38,19 +56,18 @@ const recipe = `FROM node
 WORKDIR /app
 COPY . .
 RUN ["/bin/node", "build.mjs"]
-CMD ["/bin/node", "soak.mjs"]
 `
 
-/** `mixed`: the service in containers, and a peer of it as processes. */
+/** `mixed`: the services in containers, and a peer of the first as processes. */
 export type SoakDriver = 'process' | 'container' | 'mixed'
 
-/** The app under test: one service of three instances, and what is done to it. */
+/** The app under test: two services of three instances each, and what is done to them. */
 export class SoakApp {
   readonly app: TemporaryApp
   readonly control: ControlClient
   /** What the last `pando up` said; none waits for the end of its rollout. */
   lastDeploy: CommandResult | null = null
-  /** Whether there is a second service that the first calls, and that calls it back. */
+  /** Whether there is a further service that the first calls, and that calls it back. */
   readonly hasPeer: boolean
   readonly #isProcess: boolean
   readonly #daemon: Daemon
@@ -59,10 +76,8 @@ export class SoakApp {
     const app = await TemporaryApp.create('  none: { command: "true" }')
     if (engineHost !== null) app.environment['DOCKER_HOST'] = engineHost
     mkdirSync(app.file('out'))
-    cpSync(join(programs, 'soak.mjs'), app.file('soak/soak.mjs'))
-    cpSync(join(programs, 'soak-build.mjs'), app.file('soak/build.mjs'))
-    for (const part of ['package.json', 'index.js', 'wrapper.mjs', 'lib'])
-      cpSync(join(webSocketPackage, part), app.file(`soak/ws/${part}`), { recursive: true })
+    symlinkSync(packages, app.file('node_modules'))
+    cpSync(join(root, 'test/support/programs/soak'), app.file('soak'), { recursive: true })
     writeFileSync(app.file('soak/source'), 'none')
     cpSync(app.file('soak'), app.file('peer'), { recursive: true })
     if (driver !== 'process') writeFileSync(app.file('soak/Dockerfile'), recipe)
@@ -86,38 +101,59 @@ export class SoakApp {
   write({ name, source, bad, rollout = '{ min_healthy_time: 300ms }' }: Version): void {
     writeFileSync(this.app.file('soak/source'), source)
     const isProcess = this.#isProcess
-    const start = isProcess
-      ? processStart('soak')
-      : '\n    build: { context: ./soak, kind: dockerfile }\n    volumes: [./out:/out]'
     const out = isProcess ? this.app.file('out') : '/out'
-    const text = `
-  work:${start}
-    healthcheck: { http: /healthz, interval: 500ms }
+    const texts = services.map(
+      (service) => `
+  ${service}:${isProcess ? processStart('soak', service) : containerStart(service)}${network[service]}
     replicas: ${replicas}
     drain_timeout: ${drainTimeout}
     rollout: ${rollout}
-    environment: { VERSION: ${name}, SOURCE: ${source}, OUT: ${out}${bad === undefined ? '' : `, BAD: "${bad}"`} }
-    routes: [/work]`
-    this.app.writeManifest(`${text}${this.hasPeer ? peer : ''}`, { gateway: '  workers: 2' })
+    environment: { VERSION: ${name}, SOURCE: ${source}, OUT: ${out}${bad === undefined ? '' : `, BAD: "${bad}"`} }`,
+    )
+    this.app.writeManifest(`${texts.join('')}${this.hasPeer ? peer : ''}`, { gateway: '  workers: 2' })
   }
 
-  service(name = 'work'): Promise<ServiceStatus> {
+  service(name: SoakService | 'peer'): Promise<ServiceStatus> {
     return this.control.service(name)
   }
 
-  when(what: string, is: (now: ServiceStatus) => boolean, timeoutMs = 70_000): Promise<ServiceStatus> {
+  /** Both services, in their order. */
+  both(): Promise<ServiceStatus[]> {
+    return this.each((name) => this.service(name))
+  }
+
+  each<T>(what: (service: SoakService) => Promise<T>): Promise<T[]> {
+    return Promise.all(services.map(what))
+  }
+
+  /** It is so of this service. */
+  whenOne(
+    service: SoakService,
+    what: string,
+    is: (now: ServiceStatus) => boolean,
+    timeoutMs = 70_000,
+  ): Promise<ServiceStatus> {
     return until(
-      what,
+      `${service}: ${what}`,
       async () => {
-        const now = await this.service()
+        const now = await this.service(service)
         return is(now) && now
       },
       { timeoutMs, everyMs: 50 },
     )
   }
 
+  /** It is so, or was a moment ago, of both services. */
+  when(what: string, is: (now: ServiceStatus) => boolean, timeoutMs?: number): Promise<ServiceStatus[]> {
+    return this.each((service) => this.whenOne(service, what, is, timeoutMs))
+  }
+
   /** Everything runs one revision, is well, and nothing else is left. */
-  settled(what: string, is: (now: ServiceStatus) => boolean = () => true, timeoutMs = 90_000): Promise<ServiceStatus> {
+  settled(
+    what: string,
+    is: (now: ServiceStatus) => boolean = () => true,
+    timeoutMs = 90_000,
+  ): Promise<ServiceStatus[]> {
     return this.when(what, (now) => isSettled(now) && is(now), timeoutMs)
   }
 
@@ -145,7 +181,7 @@ export class SoakApp {
     return this.#daemon.start()
   }
 
-  /** What the service has written down, in order: the numbers that it took, its instances that ended by themselves under load. */
+  /** What the services have written down, in order: the numbers that they took, their instances that ended by themselves under load. */
   taken(file: 'processed' | 'messages' | 'deaths'): string[] {
     const path = this.app.file(`out/${file}`)
     return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []

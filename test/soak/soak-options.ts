@@ -6,7 +6,7 @@ export interface SoakOptions {
   readonly rounds: number
   /** Begins nothing new after so many minutes, and says what was done until then. */
   readonly minutes: number
-  /** Requests a second, in all; the WebSockets send as many messages. */
+  /** Requests a second, in all; WebSockets and streams together send as many messages. */
   readonly rate: number
   /** The same victims and kinds again; when they are hit is the machine's. */
   readonly seed: number
@@ -14,7 +14,7 @@ export interface SoakOptions {
   readonly write: string | null
 }
 
-const short = { driver: 'process', rounds: 3, minutes: 15, rate: 200 } as const
+const short = { driver: 'process', rounds: 3, minutes: 15, rate: 120 } as const
 
 /** `text` is JSON of the options that differ from the short form, as `scripts/soak.mjs` hands it over. */
 export function soakOptions(text: string | undefined): SoakOptions {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { until } from '../support/condition.js'
+import { webSocketTo, type Open } from './conversation.js'
 import { MessageLoad } from './message-load.js'
 import { countsOf, soakOptions, soakSteps, stepsOf } from './soak-options.js'
 import { outcomeOf } from './soak-outcome.js'
@@ -22,7 +23,6 @@ const load = {
 const messages = {
   acknowledged: ['0-1', '0-2'],
   sentAgain: 0,
-  connections: 1,
   closedProperly: 0,
   brokenByKill: 0,
   wrong: [],
@@ -35,9 +35,10 @@ const seen: Parameters<typeof outcomeOf>[0] = {
   done: nothingDone(),
   load,
   overHttp2: 1,
-  messages,
+  overGrpc: 1,
+  messages: { webSocket: messages, grpc: { ...messages, acknowledged: ['grpc-0-1'] } },
   processed: ['1', '2'],
-  taken: ['0-1', '0-2'],
+  taken: ['0-1', '0-2', 'grpc-0-1'],
   wrongPosts: [],
   violations: [],
   before: footprint,
@@ -50,9 +51,15 @@ test('what must hold and does not is named', () => {
   expect(outcome({})).toEqual([])
   expect(outcome({ load: { ...load, failedIdempotent: ['3: ECONNRESET'] } })).toEqual(['1 GETs failed: 3: ECONNRESET'])
   expect(outcome({ load: { ...load, failedIdempotent: ['3: 500 {"isBad":true}'] } })).toEqual([])
+  expect(outcome({ load: { ...load, failedIdempotent: ['grpc-3: 13 {"isBad":true}'] } })).toEqual([])
+  const begun =
+    'grpc-3: 14 The service closed the connection before its answer was whole: a:1, in the middle of its answer: it broke.'
+  expect(outcome({ load: { ...load, failedIdempotent: [begun] } })).toEqual([])
+  const unbegun = begun.replace('in the middle of its answer', 'before it answered')
+  expect(outcome({ load: { ...load, failedIdempotent: [unbegun] } })).toEqual([`1 GETs failed: ${unbegun}`])
   expect(outcome({ processed: ['1', '2', '1'] })).toEqual(['1 POSTs were processed twice: 1'])
   expect(outcome({ processed: ['1'] })).toEqual(['1 POSTs were acknowledged and are not there: 2'])
-  expect(outcome({ taken: ['0-1'] })).toEqual(['1 messages were acknowledged and are not there: 0-2'])
+  expect(outcome({ taken: ['0-1'] })).toEqual(['2 messages were acknowledged and are not there: 0-2; grpc-0-1'])
   expect(outcome({ wrongPosts: ['4: 502'] })).toEqual(['1 POSTs failed although no instance died under them: 4: 502'])
 })
 
@@ -90,7 +97,11 @@ test('a WebSocket that breaks is wrong unless its instance was killed; a proper 
     })
   })
   const { port } = server.address() as { port: number }
-  const client = new MessageLoad({ url: `ws://127.0.0.1:${port}/`, clients: 1, pauseMs: 5 })
+  const client = new MessageLoad({
+    kind: 'WebSocket',
+    clients: [webSocketTo(`ws://127.0.0.1:${port}/`)],
+    pauseMs: 5,
+  })
   client.expectDeath('killed')
   await until('the last one has answered', () => client.count > 1)
   const result = await client.stop()
@@ -98,4 +109,30 @@ test('a WebSocket that breaks is wrong unless its instance was killed; a proper 
   expect(result).toMatchObject({ closedProperly: 1, brokenByKill: 1, sentAgain: 3 })
   expect(result.wrong).toEqual(['the WebSocket to broken ended with 1006, and nobody had killed it'])
   expect(result.acknowledged.slice(0, 2)).toEqual(['0-1', '0-2'])
+})
+
+test('the death of an instance excuses a break and no other end; what was refused before it began is told apart', async () => {
+  const ends = [
+    { greets: true, end: 'fault', how: '13 a fault' },
+    { greets: true, end: 'break', how: '14 gone' },
+    { greets: false, end: 'break', how: '14 nobody there' },
+    { greets: true, end: 'leave', how: '0 OK' },
+  ] as const
+  let count = 0
+  const open: Open = ({ heard, ended }) => {
+    const { greets, end, how } = ends[Math.min(count++, 3)] as (typeof ends)[number]
+    setImmediate(() => {
+      if (greets) heard(JSON.stringify({ instance: 'killed' }))
+      ended(end, how)
+    })
+    return { isOpen: false, send: () => {}, end: () => {}, breakOff: () => {} }
+  }
+  const load = new MessageLoad({ kind: 'stream', clients: [open], pauseMs: 1, prefix: 'grpc-' })
+  load.expectDeath('killed')
+  await until('all of them have been begun', () => count > ends.length)
+  const result = await load.stop()
+  expect(result).toMatchObject({ brokenByKill: 1 })
+  expect(result.closedProperly).toBeGreaterThan(0)
+  expect(result.wrong).toEqual(['the stream to killed ended with 13 a fault, and that is no way to die'])
+  expect(load.refused).toEqual(['grpc-0-1: 14 nobody there'])
 })

@@ -41,7 +41,8 @@ interface Seen {
   readonly load: LoadResult
   /** Of the answered requests. */
   readonly overHttp2: number
-  readonly messages: MessageResult
+  readonly overGrpc: number
+  readonly messages: { readonly webSocket: MessageResult; readonly grpc: MessageResult }
   readonly processed: readonly string[]
   readonly taken: readonly string[]
   readonly wrongPosts: readonly string[]
@@ -59,52 +60,57 @@ export interface SoakOutcome {
 }
 
 /** A canary that is bad on purpose says so in its answers: they are its own, and its share is a tenth. */
-export const isOfBadCanary = (failure: string): boolean => failure.includes(': 500 {"isBad":true')
+export const isOfBadCanary = (failure: string): boolean => /: (500|13) \{"isBad":true/.test(failure)
+
+/** A call whose instance died when its answer had begun is over for gRPC, be it one that may be made twice or not. */
+export const isOfBegunAnswer = (failure: string): boolean =>
+  /: 14 The service closed the connection .* in the middle of its answer/.test(failure)
 
 /** Judges what was seen by what is promised. */
 export function outcomeOf(seen: Seen): SoakOutcome {
-  const { load, messages, done } = seen
-  const failed = load.failedIdempotent.filter((failure) => !isOfBadCanary(failure))
-  const lostPosts = load.failedOther.filter((failure) => !isOfBadCanary(failure))
+  const { load, done } = seen
+  const { webSocket, grpc } = seen.messages
+  const failedReads = load.failedIdempotent.filter((failure) => !isOfBadCanary(failure))
+  const failed = failedReads.filter((failure) => !isOfBegunAnswer(failure))
+  const failedPosts = load.failedOther.filter((failure) => !isOfBadCanary(failure))
   const duplicates = repeated(seen.processed)
   const processed = new Set(seen.processed)
-  const lost = [...load.acknowledged].filter((number) => !processed.has(number))
+  const missing = [...load.acknowledged].filter((number) => !processed.has(number))
   const taken = new Set(seen.taken)
-  const lostMessages = messages.acknowledged.filter((number) => !taken.has(number))
+  const lostOf = ({ acknowledged }: MessageResult): string[] => acknowledged.filter((number) => !taken.has(number))
+  const acknowledged = [...webSocket.acknowledged, ...grpc.acknowledged]
   const violations = [
     ...seen.violations,
-    ...messages.wrong,
+    ...webSocket.wrong,
+    ...grpc.wrong,
     ...none(failed, 'GETs failed'),
     ...none(duplicates, 'POSTs were processed twice'),
-    ...none(lost, 'POSTs were acknowledged and are not there'),
-    ...none(lostMessages, 'messages were acknowledged and are not there'),
-    ...none(repeated(messages.acknowledged), 'messages were acknowledged twice'),
+    ...none(missing, 'POSTs were acknowledged and are not there'),
+    ...none([...lostOf(webSocket), ...lostOf(grpc)], 'messages were acknowledged and are not there'),
+    ...none(repeated(acknowledged), 'messages were acknowledged twice'),
     ...none(seen.wrongPosts, 'POSTs failed although no instance died under them'),
   ]
   const counts = countsOf(seen.options.rounds)
-  const canaryAnswers = load.failedIdempotent.length + load.failedOther.length - failed.length - lostPosts.length
+  const canaryAnswers = load.failedIdempotent.length + load.failedOther.length - failedReads.length - failedPosts.length
   const rows: [string, string][] = [
     ...soakSteps.flatMap((step): [string, string][] => [
       [`**${headings[step]}**`, `**${done[step].length} of ${counts[step]}**`],
       ...kindsOf(done[step]),
     ]),
     ['requests answered', String(load.succeeded)],
-    ['of them over HTTP/2', String(seen.overHttp2)],
+    ['of them over HTTP/2; calls of gRPC', `${seen.overHttp2}; ${seen.overGrpc}`],
     ['GETs that failed', String(failed.length)],
     ['POSTs processed twice', String(duplicates.length)],
-    ['POSTs acknowledged and lost', String(lost.length)],
+    ['POSTs acknowledged and lost', String(missing.length)],
     [
       'POSTs that failed with an instance that died under them, and were not sent again',
-      String(lostPosts.length - seen.wrongPosts.length),
+      String(failedPosts.length - seen.wrongPosts.length),
     ],
+    ['calls of Look whose instance died when their answer had begun', String(failedReads.length - failed.length)],
     ['POSTs that failed otherwise', String(seen.wrongPosts.length)],
     ['answers of 500 by bad canaries', String(canaryAnswers)],
-    ['WebSocket messages acknowledged', String(messages.acknowledged.length)],
-    ['of them lost', String(lostMessages.length)],
-    [
-      'WebSockets closed properly by a drain / broken by a death / otherwise',
-      `${messages.closedProperly} / ${messages.brokenByKill} / ${messages.wrong.length}`,
-    ],
+    ...rowsOf('WebSocket', webSocket, lostOf(webSocket)),
+    ...rowsOf('gRPC stream', grpc, lostOf(grpc)),
     ['latency of all requests, p50 / p99 / max', `${quantiles(load.latenciesMs, 1)} ms`],
     ['control plane’s memory, before → after', `${seen.before.planeMiB} → ${seen.after.planeMiB} MiB`],
     ['its open files; the gateway’s', `${filesOf(seen.before)} → ${filesOf(seen.after)}`],
@@ -112,6 +118,18 @@ export function outcomeOf(seen: Seen): SoakOutcome {
     ['time', `${Math.round(seen.tookMs / 1000)} s`],
   ]
   return { violations, isCutShort: seen.isCutShort, rows, options: seen.options }
+}
+
+function rowsOf(kind: string, result: MessageResult, lost: readonly string[]): [string, string][] {
+  const { acknowledged, closedProperly, brokenByKill, wrong } = result
+  return [
+    [`${kind} messages acknowledged`, String(acknowledged.length)],
+    ['of them lost', String(lost.length)],
+    [
+      `${kind}s ended properly by a drain / broken by a death / otherwise`,
+      `${closedProperly} / ${brokenByKill} / ${wrong.length}`,
+    ],
+  ]
 }
 
 const filesOf = ({ planeFiles, gatewayFiles }: Footprint): string => `${planeFiles}; ${gatewayFiles}`

@@ -1,5 +1,5 @@
 import type { InstanceStatus, ServiceStatus } from '@pando/model'
-import { rollbackWithinMs, type SoakApp, type Version } from './soak-app.js'
+import { isSettled, rollbackWithinMs, services, type SoakApp, type SoakService, type Version } from './soak-app.js'
 import type { SoakStep } from './soak-options.js'
 
 /** What a step may use: the app, chance, and a word to those who judge. */
@@ -10,12 +10,12 @@ export interface Scene {
   version(): string
   /** A version of the next name. Every second one has changed sources, so that something else is built for it. */
   next(more?: Omit<Version, 'name' | 'source'>): Version
-  /** This one is killed: its WebSockets break, and the POSTs that it had begun are lost. */
+  /** This one is killed: its WebSockets and streams break, and the POSTs that it had begun are lost. */
   expectDeath(instance: string): void
   violated(what: string): void
 }
 
-/** `serves`: the version that must serve now. `deaths`: instances that ended with requests under way. */
+/** `serves`: the version that must serve now. `deaths`: of each service the instances that ended with requests under way, at most. */
 export interface Taken {
   readonly kind: string
   readonly tookMs: number
@@ -67,26 +67,26 @@ export const steps: Readonly<Record<SoakStep, Step>> = {
     const [kind, rollout] = nth(Object.entries(rollouts), turn)
     const { soak } = scene
     const version = scene.next({ rollout })
-    const before = await soak.service()
+    const before = revisionsOf(await soak.both())
     await soak.deploy(version)
     if (kind === 'a canary, promoted') {
       await soak.when('the canary waits', waits)
-      await soak.control.promote('work')
+      await soak.each((service) => soak.control.promote(service))
     }
-    await soak.settled('the deploy is through', (now) => now.revision !== before.revision)
+    await soak.settled('the deploy is through', before.isAnother)
     return { kind, serves: version.name }
   },
 
   kill: async (scene, turn) => {
     const { soak, random } = scene
-    const { instances } = await soak.settled('all is well before a kill')
+    const before = await soak.settled('all is well before a kill')
     if (soak.hasPeer && turn % 2 === 0) {
       const victim = nth((await soak.service('peer')).instances, Math.floor(random() * 2))
       killProcess(victim.pid as number)
       await soak.replaced(victim.id)
       return { kind: 'of the peer', serves: scene.version() }
     }
-    await kill(scene, instances)
+    await Promise.all(before.map(({ name, instances }) => kill(scene, name as SoakService, instances)))
     return { kind: 'while nothing else happens', serves: scene.version(), deaths: 1 }
   },
 
@@ -95,20 +95,20 @@ export const steps: Readonly<Record<SoakStep, Step>> = {
     const kind = nth(['of the new revision', 'of the old revision'], turn)
     const [, rollout] = nth(Object.entries(rollouts).slice(0, 3), turn)
     const version = scene.next({ rollout })
-    const { revision } = await begin(scene, version)
+    const before = await begin(scene, version)
     const isNew = kind === 'of the new revision'
-    const { instances } = await soak.when(
-      `one ${kind} is healthy`,
-      (now) => now.instances.some(isVictim) || isOver(now),
-    )
-    function isVictim(one: InstanceStatus): boolean {
-      return one.phase === 'healthy' && (one.revision !== revision) === isNew
-    }
-    function isOver(now: ServiceStatus): boolean {
-      return now.revision !== revision && now.rollout?.state === 'succeeded'
-    }
-    await kill(scene, instances.filter(isVictim))
-    await soak.settled('the rollout goes on after the kill', (now) => now.revision !== revision)
+    const isOver = (now: ServiceStatus): boolean => before.isAnother(now) && now.rollout?.state === 'succeeded'
+    await soak.each(async (service) => {
+      const isVictim = (one: InstanceStatus): boolean =>
+        one.phase === 'healthy' && (one.revision !== before.of(service)) === isNew
+      const { instances } = await soak.whenOne(
+        service,
+        `one ${kind} is healthy`,
+        (now) => now.instances.some(isVictim) || isOver(now),
+      )
+      await kill(scene, service, instances.filter(isVictim))
+    })
+    await soak.settled('the rollout goes on after the kill', before.isAnother)
     return { kind, serves: version.name, deaths: 1 }
   },
 
@@ -122,29 +122,31 @@ export const steps: Readonly<Record<SoakStep, Step>> = {
     const { soak } = scene
     const deathsBefore = soak.taken('deaths').length
     const startedAt = Date.now()
-    const { revision } = await begin(scene, scene.next(bad))
-    await soak.settled('the bad deploy is rolled back', (now) => now.revision === revision, 2 * rollbackWithinMs)
+    const before = await begin(scene, scene.next(bad))
+    await soak.settled('the bad deploy is rolled back', before.isSame, 2 * rollbackWithinMs)
     const tookMs = Date.now() - startedAt
     if (tookMs > rollbackWithinMs) scene.violated(`${kind}: rolled back only after ${tookMs} ms`)
-    return { kind, serves: scene.version(), deaths: soak.taken('deaths').length - deathsBefore }
+    const deaths = soak.taken('deaths').slice(deathsBefore)
+    const ofEach = services.map((service) => deaths.filter((instance) => instance.startsWith(service)).length)
+    return { kind, serves: scene.version(), deaths: Math.max(...ofEach) }
   },
 
   rollback: async (scene, turn) => {
     const { soak } = scene
     const kind = nth(['when the new one stands', 'in mid-rollout'], turn)
-    const { revision } = await begin(scene, scene.next())
-    if (kind === 'when the new one stands') await soak.settled('the new one stands', (now) => now.revision !== revision)
-    await command(scene, 'rollback', 'work')
-    await soak.settled('it is back', (now) => now.revision === revision)
+    const before = await begin(scene, scene.next())
+    if (kind === 'when the new one stands') await soak.settled('the new one stands', before.isAnother)
+    await commandEach(scene, 'rollback')
+    await soak.settled('it is back', before.isSame)
     return { kind, serves: scene.version() }
   },
 
   abort: async (scene) => {
     const { soak } = scene
-    const { revision } = await begin(scene, scene.next({ rollout: byHand }))
+    const before = await begin(scene, scene.next({ rollout: byHand }))
     await soak.when('the canary waits', waits)
-    await command(scene, 'abort', 'work')
-    await soak.settled('it is back', (now) => now.revision === revision)
+    await commandEach(scene, 'abort')
+    await soak.settled('it is back', before.isSame)
     return { kind: 'a canary', serves: scene.version() }
   },
 }
@@ -155,87 +157,110 @@ type Killed = Promise<{ readonly serves: string; readonly deaths?: number }>
 const planeKills: Readonly<Record<string, (scene: Scene) => Killed>> = {
   'in a deploy': async (scene) => {
     const version = scene.next({ rollout: nth(Object.values(rollouts).slice(0, 3), Math.floor(scene.random() * 3)) })
-    const { revision } = await begin(scene, version)
+    const before = await begin(scene, version)
     await within(scene, 1500)
     await scene.soak.killPlane()
     await scene.soak.startPlane()
-    await scene.soak.settled('the deploy is through after the kill', (now) => now.revision !== revision)
+    await scene.soak.settled('the deploy is through after the kill', before.isAnother)
     return { serves: version.name }
   },
 
   'in a promote': async (scene) => {
     const version = scene.next({ rollout: byHand })
-    const { revision } = await begin(scene, version)
+    const before = await begin(scene, version)
     await scene.soak.when('the canary waits', waits)
-    await tellAndKill(scene, () => scene.soak.control.promote('work'))
-    await scene.soak.settled('it is promoted after the kill', (now) => now.revision !== revision)
+    await tellAndKill(scene, (service) => scene.soak.control.promote(service))
+    await scene.soak.settled('it is promoted after the kill', before.isAnother)
     return { serves: version.name }
   },
 
   'in an abort': async (scene) => {
-    const { revision } = await begin(scene, scene.next({ rollout: byHand }))
+    const before = await begin(scene, scene.next({ rollout: byHand }))
     await scene.soak.when('the canary waits', waits)
-    await tellAndKill(scene, () => scene.soak.control.abort('work'))
-    await scene.soak.settled('it is back after the kill', (now) => now.revision === revision)
+    await tellAndKill(scene, (service) => scene.soak.control.abort(service))
+    await scene.soak.settled('it is back after the kill', before.isSame)
     return { serves: scene.version() }
   },
 
   'in a bad deploy': async (scene) => {
-    const { revision } = await begin(scene, scene.next({ bad: 'crash' }))
+    const before = await begin(scene, scene.next({ bad: 'crash' }))
     await within(scene, 3000)
     await scene.soak.killPlane()
     await scene.soak.startPlane()
-    await scene.soak.settled('it is rolled back after the kill', (now) => now.revision === revision)
+    await scene.soak.settled('it is rolled back after the kill', before.isSame)
     return { serves: scene.version() }
   },
 
   'in a deploy, with an instance killed meanwhile': async (scene) => {
     const { soak } = scene
     const version = scene.next()
-    const { revision, instances } = await begin(scene, version)
+    const before = await begin(scene, version)
     await within(scene, 500)
     await soak.killPlane()
-    // The oldest is still there, as none has gone that soon; and if it has, it has gone by itself.
-    const victim = instances[0] as InstanceStatus
-    scene.expectDeath(victim.id)
-    killProcess(victim.pid as number)
+    for (const { instances } of before.services) {
+      // The oldest is still there, as none has gone that soon; and if it has, it has gone by itself.
+      const victim = instances[0] as InstanceStatus
+      scene.expectDeath(victim.id)
+      killProcess(victim.pid as number)
+    }
     await soak.startPlane()
-    await soak.settled('the deploy is through after both kills', (now) => now.revision !== revision)
+    await soak.settled('the deploy is through after both kills', before.isAnother)
     return { serves: version.name, deaths: 1 }
   },
 }
 
-/** Applies it and resolves, when its rollout has begun, with the service as it was before. */
-async function begin({ soak }: Scene, version: Version): Promise<ServiceStatus> {
-  const before = await soak.service()
+/** The services as they were, and whether one has the revision that it had then. */
+interface Before {
+  readonly services: readonly ServiceStatus[]
+  of(service: string): string
+  isSame(now: ServiceStatus): boolean
+  isAnother(now: ServiceStatus): boolean
+}
+
+function revisionsOf(before: readonly ServiceStatus[]): Before {
+  const of = (service: string): string => before.find(({ name }) => name === service)?.revision ?? ''
+  const isSame = ({ name, revision }: ServiceStatus): boolean => revision === of(name)
+  return { services: before, of, isSame, isAnother: (now) => !isSame(now) }
+}
+
+/** Applies it and resolves, when its rollouts have begun, with the services as they were before. */
+async function begin({ soak }: Scene, version: Version): Promise<Before> {
+  const before = revisionsOf(await soak.both())
+  const begun = new Map(before.services.map(({ name, rollout }) => [name, rollout?.since]))
   await soak.deploy(version)
   await soak.when(
     'the rollout has begun',
-    ({ rollout }) => rollout?.to !== before.revision || rollout.since !== before.rollout?.since,
+    ({ name, rollout }) => rollout?.to !== before.of(name) || rollout.since !== begun.get(name),
   )
   return before
 }
 
 /** The control plane dies when it has answered, or before: then whether it was told is known only from what it does next. */
-async function tellAndKill({ soak, random }: Scene, tell: () => Promise<void>): Promise<void> {
-  const answer = tell().then(
-    () => true,
-    () => false,
+async function tellAndKill({ soak, random }: Scene, tell: (service: SoakService) => Promise<void>): Promise<void> {
+  const answers = soak.each((service) =>
+    tell(service).then(
+      () => true,
+      () => false,
+    ),
   )
-  if (random() < 0.5) await answer
+  if (random() < 0.5) await answers
   await soak.killPlane()
-  const isTold = await answer
+  const isTold = await answers
   await soak.startPlane()
-  if (!isTold && waits(await soak.service())) await tell()
+  await soak.each(async (service) => {
+    if (!isTold[services.indexOf(service)] && waits(await soak.service(service))) await tell(service)
+  })
 }
 
-async function kill(scene: Scene, victims: readonly InstanceStatus[]): Promise<void> {
+async function kill(scene: Scene, service: SoakService, victims: readonly InstanceStatus[]): Promise<void> {
   const victim = victims[Math.floor(scene.random() * victims.length)]
   // A rollout may be over before one could be chosen.
   if (victim === undefined) return
   scene.expectDeath(victim.id)
   killProcess(victim.pid as number)
-  await scene.soak.settled('the killed one is replaced', (now) => now.instances.every((one) => one.id !== victim.id))
+  await scene.soak.whenOne(service, 'the killed one is replaced', (now) => {
+    return isSettled(now) && now.instances.every((one) => one.id !== victim.id)
+  })
 }
 
 function killProcess(pid: number): void {
@@ -246,9 +271,11 @@ function killProcess(pid: number): void {
   }
 }
 
-async function command({ soak, violated }: Scene, ...args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await soak.app.run(...args)
-  if (code !== 0) violated(`pando ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`)
+function commandEach({ soak, violated }: Scene, command: string): Promise<unknown> {
+  return soak.each(async (service) => {
+    const { code, stdout, stderr } = await soak.app.run(command, service)
+    if (code !== 0) violated(`pando ${command} ${service} ended with ${code}: ${stdout}${stderr}`)
+  })
 }
 
 const waits = ({ rollout }: ServiceStatus): boolean => rollout?.reason === waitsForPromote
