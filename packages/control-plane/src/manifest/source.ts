@@ -130,6 +130,8 @@ export function parseSource(file: string, text: string, options: SourceOptions):
     if (problems[index - 1]?.pos[0] === problem.pos[0]) continue
     const [message, hint] = explainYaml(problem.code, problem.message)
     report(mistakeAt(problem.pos[0], [], message, hint))
+    // Where the stack has ended, the parser may tell of that again one level further out.
+    if (message === tooDeep) break
   }
   if (problems.length > 0) return source(null)
 
