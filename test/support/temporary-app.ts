@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -32,11 +32,13 @@ export class TemporaryApp {
   readonly directory: string
   readonly gatewayPort: number
   readonly apiPort: number
+  readonly node: string
   /** Given to the command line besides what a person's shell has. */
   readonly environment: Record<string, string> = {}
   private readonly attached: ChildProcess[] = []
 
-  private constructor(directory: string, gatewayPort: number, apiPort: number) {
+  private constructor(directory: string, gatewayPort: number, apiPort: number, node: string) {
+    this.node = node
     this.directory = directory
     this.gatewayPort = gatewayPort
     this.apiPort = apiPort
@@ -44,12 +46,18 @@ export class TemporaryApp {
 
   static async create(
     services: string,
-    options: { gateway?: string; /** Put below the temporary folder. */ below?: string } = {},
+    options: {
+      gateway?: string
+      /** Put below the temporary folder. */
+      below?: string
+      /** Path of the Node that runs all of it. Default: the one that runs the tests. */
+      node?: string
+    } = {},
   ): Promise<TemporaryApp> {
     const directory = join(mkdtempSync(join(tmpdir(), 'pando-')), options.below ?? '')
     mkdirSync(directory, { recursive: true })
     const [gatewayPort, apiPort] = await freePorts(2)
-    const app = new TemporaryApp(directory, gatewayPort!, apiPort!)
+    const app = new TemporaryApp(directory, gatewayPort!, apiPort!, options.node ?? process.execPath)
     mkdirSync(join(directory, 'echo'))
     cpSync(join(root, 'test/support/programs/echo.mjs'), join(directory, 'echo/echo.mjs'))
     app.writeManifest(services, options)
@@ -82,7 +90,7 @@ export class TemporaryApp {
 
   private runIn(cwd: string, args: readonly string[]): Promise<CommandResult> {
     return new Promise((resolvePromise, reject) => {
-      const child = spawn(process.execPath, [cli, ...args], {
+      const child = spawn(this.node, [cli, ...args], {
         cwd,
         stdio: ['ignore', 'pipe', 'pipe'],
         env: { ...environment(), ...this.environment },
@@ -95,14 +103,17 @@ export class TemporaryApp {
       child.once('error', reject)
       child.once('close', (code) => {
         clearTimeout(timer)
-        resolvePromise({ code, stdout, stderr })
+        const warnings = warningsIn(stderr)
+        if (warnings.length > 0)
+          reject(new Error(`pando ${args.join(' ')} shows warnings of Node:\n${warnings.join('\n')}`))
+        else resolvePromise({ code, stdout, stderr })
       })
     })
   }
 
   /** Starts a command and leaves it running; its output collects in `text()`. */
   attach(...args: string[]): { child: ChildProcess; text: () => string } {
-    const child = spawn(process.execPath, [cli, ...args], {
+    const child = spawn(this.node, [cli, ...args], {
       cwd: this.directory,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...environment(), ...this.environment },
@@ -193,12 +204,27 @@ export class TemporaryApp {
     for (const child of this.attached) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
     await this.run('down')
     for (const pid of this.processes()) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+    const warnings = this.ownLogs().flatMap((file) => warningsIn(readFileSync(file, 'utf8')))
     rmSync(this.directory, { recursive: true, force: true })
+    if (warnings.length > 0) throw new Error(`Node warned control plane or gateway:\n${warnings.join('\n')}`)
+  }
+
+  /** Of control plane and gateway. */
+  private ownLogs(): string[] {
+    const daemon = join(this.stateDir, 'pandod.log')
+    const folder = join(this.stateDir, 'gateway/logs/gateway')
+    const ofGateway = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : []
+    return [...(existsSync(daemon) ? [daemon] : []), ...ofGateway.map((name) => join(folder, name))]
   }
 }
 
-/** What a person's shell would have; nothing of the test runner's own. */
+/** What Node itself warns of (deprecated, experimental), which no user of Pando is to see: `(node:PID) [DEP0040] DeprecationWarning: …`. */
+function warningsIn(text: string): string[] {
+  return text.split('\n').filter((line) => /\(node:\d+\) /.test(line))
+}
+
+/** What a person's shell would have; nothing of the test runner's own. The authorities are for builds on a machine whose proxy has its own. */
 function environment(): NodeJS.ProcessEnv {
-  const { PATH, HOME, USER, LANG, TMPDIR } = process.env
-  return { PATH, HOME, USER, LANG, TMPDIR, NO_COLOR: '1' }
+  const { PATH, HOME, USER, LANG, TMPDIR, NODE_EXTRA_CA_CERTS } = process.env
+  return { PATH, HOME, USER, LANG, TMPDIR, NODE_EXTRA_CA_CERTS, NO_COLOR: '1' }
 }
