@@ -8,7 +8,7 @@ import type { CertificateFiles, Listener, ListenerTls } from '@pando/model'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CertificateFolder, days } from '../support/certificates.js'
 import { until } from '../support/condition.js'
-import { cleanUp, endpoint, httpServer, portOf, rawServer, serve, table } from './plane.js'
+import { cleanUp, Client, endpoint, httpServer, portOf, rawServer, serve, table } from './plane.js'
 
 let folder: CertificateFolder
 
@@ -228,6 +228,39 @@ describe('an encrypted listener', () => {
     const [failed] = plane.metrics().families.filter((family) => family.name.includes('handshakes_failed'))
     expect(failed?.series[0]?.values[0]).toBe(2)
   })
+})
+
+describe('plain HTTP on an encrypted port', () => {
+  it.each([
+    ['GET', 'GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n'],
+    ['HEAD', 'HEAD / HTTP/1.0\r\n\r\n'],
+    ['CONNECT', 'CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\n\r\n'],
+    ['POST, whose body has only begun', `POST / HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n${'a'.repeat(20_000)}`],
+  ])('is told to come encrypted: %s', async (_name, text) => {
+    const listener = listenerOf([await folder.put('shop', ['shop.test'])])
+    const { plane, port } = await serve({ endpoints: [], listeners: [listener] })
+    const client = new Client(port)
+    client.send(text)
+    await client.ended()
+    expect(client.received).toMatch(
+      /^HTTP\/1\.1 400 Bad Request\r\n[^]*\r\nConnection: close\r\n\r\n\{[^]*"reason":"plain_http"/,
+    )
+    expect(client.received).toContain('https://')
+    await until('nothing is open', () => plane.connections === 0)
+  })
+
+  it.each([['DELETE / HTTP/1.1\r\n\r\n'], ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'], ['\0\0\0\0\0']])(
+    'or what else is no handshake is told nothing: %j',
+    async (text) => {
+      const listener = listenerOf([await folder.put('shop', ['shop.test'])])
+      const { plane, port } = await serve({ endpoints: [], listeners: [listener] })
+      const client = new Client(port)
+      client.send(text)
+      await client.ended()
+      expect(client.received).not.toContain('HTTP')
+      await until('nothing is open', () => plane.connections === 0)
+    },
+  )
 })
 
 describe('the way from the plain port', () => {

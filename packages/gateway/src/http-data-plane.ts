@@ -250,6 +250,9 @@ export class HttpDataPlane implements DataPlane {
         if (socket.alpnProtocol === 'h2') void new Http2Connection(socket, info, traffic, { refusal })
         else refuseConnection(socket, reason, detail, traffic)
       },
+      onPlainHttp: (raw) => {
+        refuseConnection(raw, 'plain_http', `Plain HTTP came to port ${info.port}, which is encrypted.`, traffic)
+      },
     })
   }
 

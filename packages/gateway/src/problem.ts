@@ -149,6 +149,12 @@ export const reasons = {
     title: 'The service fails too often',
     hint: 'Run "pando logs SERVICE" to see why; the gateway lets some requests through soon to see whether it is well again.',
   },
+  plain_http: {
+    status: 400,
+    code: 'usage',
+    title: 'The port speaks https',
+    hint: 'Ask it by https://.',
+  },
   client_certificate: {
     status: 403,
     code: 'forbidden',

@@ -9,6 +9,8 @@ import { rawSocketOf } from './raw-socket.js'
 /** Handshakes under way at the same time in one worker; each that is not over yet costs memory, and half of what it costs is the server's to pay. */
 const mostHandshakes = 1_024
 const lookMs = 1_000
+/** OpenSSL knows the beginnings of GET, HEAD, POST, PUT and CONNECT, and has sent nothing itself then. */
+const plainHttpErrors = ['ERR_SSL_HTTP_REQUEST', 'ERR_SSL_HTTPS_PROXY_REQUEST']
 
 export interface TlsAcceptorOptions {
   readonly handshakeTimeoutMs: number
@@ -17,6 +19,8 @@ export interface TlsAcceptorOptions {
   readonly onSecure: (socket: TLSSocket, client: CertifiedClient | null) => void
   /** One that may not go on, and why. */
   readonly onRefused: (socket: TLSSocket, detail: string) => void
+  /** A request came instead of a handshake; nothing more is read of it. */
+  readonly onPlainHttp: (raw: Socket) => void
   readonly onFailed: () => void
   /** `warnings` has changed. */
   readonly onWarnings: () => void
@@ -160,9 +164,15 @@ export class TlsAcceptor {
       SNICallback: (name, callback) => callback(null, contexts.names.find(name) ?? undefined),
     })
     server.on('secureConnection', (socket) => this.#onSecure(socket, clientAuth))
-    // The client's mistake: 'close' of the connection counts it.
-    server.on('tlsClientError', (_, socket) => socket.destroy())
+    server.on('tlsClientError', (error, socket) => this.#onMistake(error, socket))
     this.#server = server
+  }
+
+  /** The client's mistake: 'close' of the connection counts it. */
+  #onMistake(error: NodeJS.ErrnoException, socket: TLSSocket): void {
+    const raw = plainHttpErrors.includes(error.code ?? '') ? rawSocketOf(socket) : null
+    if (raw === null) socket.destroy()
+    else this.#options.onPlainHttp(raw)
   }
 
   #onSecure(socket: TLSSocket, clientAuth: ListenerTls['clientAuth']): void {

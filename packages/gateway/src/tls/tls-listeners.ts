@@ -10,7 +10,7 @@ export interface TlsListenersOptions {
   readonly now: () => number
 }
 
-type ListenerOptions = Pick<TlsAcceptorOptions, 'handshakeTimeoutMs' | 'onSecure' | 'onRefused'>
+type ListenerOptions = Pick<TlsAcceptorOptions, 'handshakeTimeoutMs' | 'onSecure' | 'onRefused' | 'onPlainHttp'>
 
 /** The encrypted listeners of a worker, by name. */
 export class TlsListeners {
