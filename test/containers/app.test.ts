@@ -3,8 +3,9 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
-import { withContainerApp } from '../support/container-app.js'
-import { type ContainerEngine, fileEntry, hasEngine } from '../support/container-engine.js'
+import { withContainerApp, type ContainerApp } from '../support/container-app.js'
+import { type ContainerEngine, fileEntry } from '../support/container-engine.js'
+import { engineKinds, type EngineKind } from '../support/engine-kinds.js'
 import type { TemporaryApp } from '../support/temporary-app.js'
 
 const relay = resolve(dirname(fileURLToPath(import.meta.url)), '../support/programs/relay.mjs')
@@ -28,11 +29,11 @@ const services = `
 secrets:
   token: { file: ./token.txt }`
 
-describe.skipIf(!hasEngine)('an app of processes and containers', () => {
+function anApp(kind: EngineKind): void {
   let engine: ContainerEngine
   let app: TemporaryApp
 
-  withContainerApp(services, async (made) => {
+  const prepare = async (made: ContainerApp): Promise<void> => {
     ;({ engine, app } = made)
     await engine.importNode([fileEntry('relay.mjs', relay, 0o644)])
     writeFileSync(app.file('echo/relay.mjs'), readFileSync(relay))
@@ -42,7 +43,8 @@ describe.skipIf(!hasEngine)('an app of processes and containers', () => {
     writeFileSync(app.file('image/recipes/web'), `${run}FROM node\nCOPY absent /absent\n`)
     writeFileSync(app.file('image/relay.mjs'), readFileSync(relay))
     await app.up()
-  })
+  }
+  withContainerApp(services, prepare, kind)
 
   const ask = async (path: string): Promise<string> => {
     const answer = await app.fetch(path)
@@ -84,4 +86,10 @@ describe.skipIf(!hasEngine)('an app of processes and containers', () => {
     const networks = await engine.json<{ Name: string }[]>('GET', '/networks')
     expect(networks.filter(({ Name }) => Name.startsWith('pando-'))).toEqual([])
   })
-})
+}
+
+for (const kind of engineKinds) {
+  describe.skipIf(!kind.isHere)(`an app of processes and containers of ${kind.name}`, () => {
+    anApp(kind)
+  })
+}

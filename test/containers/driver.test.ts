@@ -12,7 +12,8 @@ import {
   until,
   type ProgramKind,
 } from '../../packages/control-plane/src/drivers/driver.suite.js'
-import { ContainerEngine, hasEngine } from '../support/container-engine.js'
+import { ContainerEngine } from '../support/container-engine.js'
+import { engineKinds, type EngineKind } from '../support/engine-kinds.js'
 import { freePorts } from '../support/free-ports.js'
 
 let engine: ContainerEngine
@@ -83,9 +84,9 @@ const programs: Record<ProgramKind, string[]> = {
   'ignores the stop signal': ['sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 1; done'],
 }
 
-describe.skipIf(!hasEngine)('containers', () => {
+function containersOf(kind: EngineKind): void {
   beforeAll(async () => {
-    engine = await ContainerEngine.start()
+    engine = await ContainerEngine.start({ kind })
     await engine.importBusybox()
   }, 240_000)
 
@@ -122,7 +123,7 @@ describe.skipIf(!hasEngine)('containers', () => {
       ].join('; ')
       await driver.start(order('a-0', script, { spec: { resources: { memoryBytes: 1 << 26, cpus: 0.5 } } }))
       type Inspected = { HostConfig: { PidsLimit: number; Memory: number; NanoCpus: number; Privileged: boolean } }
-      const [{ Id }] = await engine.json<{ Id: string }[]>('GET', '/containers/json?all=true')
+      const [{ Id }] = await engine.containers<{ Id: string }>()
       const { HostConfig } = await engine.json<Inspected>('GET', `/containers/${Id}/json`)
       expect(HostConfig).toMatchObject({ PidsLimit: 256, Memory: 1 << 26, NanoCpus: 5e8, Privileged: false })
       const lines = (await outputOf(driver, 'a-0')).split('\n')
@@ -131,7 +132,7 @@ describe.skipIf(!hasEngine)('containers', () => {
       expect(lines).toContain('CapEff:\t0000000000000000')
       expect(lines).toContain('CapBnd:\t0000000000000000')
       expect(lines).toContain('NoNewPrivs:\t1')
-      expect(lines).toContain('first is docker-init')
+      expect(lines).toContain(`first is ${kind.init}`)
     })
 
     it('can be given back what it needs', async () => {
@@ -160,7 +161,7 @@ describe.skipIf(!hasEngine)('containers', () => {
       const script =
         'echo first is $(cat /proc/1/comm); ulimit -n; grep -w db /etc/hosts; df -k /dev/shm | tail -1; cat /proc/sys/net/ipv4/ip_unprivileged_port_start'
       await driver.start(order('a-0', [script], { container: { extras } }))
-      const [{ Labels }] = await engine.json<{ Labels: Record<string, string> }[]>('GET', '/containers/json?all=true')
+      const [{ Labels }] = await engine.containers<{ Labels: Record<string, string> }>()
       expect(Labels).toMatchObject({ team: 'orders', 'pando.instance': 'a-0' })
       const lines = (await outputOf(driver, 'a-0')).trim().split('\n')
       expect(lines).toEqual(['first is sh', '100', '192.0.2.1\tdb', expect.stringMatching(/^shm\s+1024 /), '0'])
@@ -184,11 +185,13 @@ describe.skipIf(!hasEngine)('containers', () => {
       expect(text).toContain('kept too')
     })
 
-    it('says that it was out of memory', async () => {
+    it('says that it was out of memory, where the engine tells', async () => {
       const driver = open()
       const eat = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'
       await driver.start(order('a-0', ['sh', '-c', eat], { spec: { resources: { memoryBytes: 1 << 25, cpus: null } } }))
-      expect(await exitOf(driver, 'a-0')).toMatchObject({ reason: { kind: 'out_of_memory', limitBytes: 1 << 25 } })
+      const told = { kind: 'out_of_memory', limitBytes: 1 << 25 }
+      const reason = kind.tellsOutOfMemory ? told : { kind: 'signal', signal: 'SIGKILL' }
+      expect(await exitOf(driver, 'a-0')).toMatchObject({ reason })
     })
 
     it('has failed to start when its program is not in the image', async () => {
@@ -204,7 +207,7 @@ describe.skipIf(!hasEngine)('containers', () => {
       const gone = { ...base, program: { ...base.program, image: 'no-such-image' } }
       await expect(driver.start(gone)).rejects.toMatchObject({ code: 'build_failed' })
       expect(await driver.list()).toEqual([])
-      expect(await engine.json('GET', '/containers/json?all=true')).toEqual([])
+      expect(await engine.containers()).toEqual([])
     })
 
     it('is reached on loopback at the port that it was given', async () => {
@@ -227,7 +230,8 @@ describe.skipIf(!hasEngine)('containers', () => {
         10_000,
       )
       expect(exitCode).toBe(4)
-      expect(output).toMatch(/^a-0\n10\.203\.\d+\.1\s+orders\n/)
+      const { gateway } = await driver.network('test')
+      expect(output).toMatch(new RegExp(`^a-0\\n${gateway}\\s+orders\\n`))
     })
   })
 
@@ -270,7 +274,7 @@ describe.skipIf(!hasEngine)('containers', () => {
     const driver = open()
     await driver.start(order('a-0', ['httpd', '-f', '-p', '8000', '-h', '/etc']))
     type Listed = { NetworkSettings: { Networks: Record<string, { IPAddress: string }> } }
-    const [one] = await engine.json<Listed[]>('GET', '/containers/json')
+    const [one] = await engine.containers<Listed>()
     const ip = Object.values(one.NetworkSettings.Networks)[0]?.IPAddress ?? ''
     const ask = `echo GET /passwd | nc -w 2 ${ip} 8000 || echo unreachable`
     await driver.start(order('a-1', ask))
@@ -284,4 +288,10 @@ describe.skipIf(!hasEngine)('containers', () => {
     rmSync(stateDir, { recursive: true, force: true })
     stateDir = mine
   })
-})
+}
+
+for (const kind of engineKinds) {
+  describe.skipIf(!kind.isHere)(`containers of ${kind.name}`, () => {
+    containersOf(kind)
+  })
+}

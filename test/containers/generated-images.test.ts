@@ -84,7 +84,7 @@ describe.skipIf(!hasEngine || !hasPython)('an app whose images Pando writes the 
   test('all but what says otherwise runs in containers, not as root, and calls each other every way', async () => {
     const up = await app.run('up', '-d', '--driver', 'container')
     expect(up.code, `${up.stdout}${up.stderr}`).toBe(0)
-    const containers = await engine.json<{ Labels: Record<string, string> }[]>('GET', '/containers/json')
+    const containers = await engine.containers<{ Labels: Record<string, string> }>()
     expect(containers.map(({ Labels }) => Labels['pando.service']).toSorted()).toEqual(['stock', 'web'])
     const ask = async (path: string): Promise<string> => (await app.fetch(path)).body
     expect(await ask('/web/STOCK_URL')).toBe('web calls: 200 stock')
@@ -98,7 +98,7 @@ describe.skipIf(!hasEngine || !hasPython)('an app whose images Pando writes the 
     const before = await built()
     expect(before.map(({ isCached, isSteady }) => `${isCached} ${isSteady}`)).toEqual(['true true', 'true true'])
     for (const args of [['down'], ['prune', '--all']]) expect((await app.run(...args)).code).toBe(0)
-    expect(await engine.json('GET', '/images/json?all=true')).toHaveLength(1)
+    expect(await engine.images('?all=true')).toHaveLength(1)
     expect(readdirSync(join(app.stateDir, 'images'))).toEqual([])
     for (const file of ['web', 'web/relay.mjs', 'web/more.txt', 'stock/main.py']) utimesSync(app.file(file), 1e9, 1e9)
     const after = await built()

@@ -46,7 +46,7 @@ describe.skipIf(!hasEngine)('images that Pando built', () => {
         'FROM node\nCOPY --from=build /is.txt /app.mjs /\nCMD ["/bin/node", "/app.mjs"]\n',
     )
   }
-  const images = (query = ''): Promise<Image[]> => engine.json<Image[]>('GET', `/images/json${query}`)
+  const images = (query = ''): Promise<Image[]> => engine.images<Image>(query)
   const ours = async (): Promise<Image[]> =>
     (await images()).filter(({ RepoTags }) => RepoTags?.some((tag) => tag.startsWith('pando-')))
   const unnamed = () => images(`?filters=${encodeURIComponent('{"dangling":["true"]}')}`)

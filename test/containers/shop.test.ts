@@ -45,7 +45,7 @@ describe.skipIf(missing !== null)('the shop in containers, from images that Pand
   )
 
   test('runs all of its services in containers, and none of them as root', async () => {
-    const containers = await engine.json<{ Id: string; Labels: Record<string, string> }[]>('GET', '/containers/json')
+    const containers = await engine.containers<{ Id: string; Labels: Record<string, string> }>()
     const services = containers.map(({ Labels }) => Labels['pando.service']).toSorted()
     expect(services).toEqual(['catalog', 'orders', 'orders', 'storefront', 'users', 'users'])
     for (const { Id } of containers) {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from 'vitest'
 import { ContainerEngine } from './container-engine.js'
+import { defaultEngine, type EngineKind } from './engine-kinds.js'
 import { TemporaryApp } from './temporary-app.js'
 
 export interface ContainerApp {
@@ -8,11 +9,15 @@ export interface ContainerApp {
 }
 
 /** For the tests of one block: an engine and an app on it, given to `prepare` before the first, and both gone after the last. */
-export function withContainerApp(services: string, prepare: (made: ContainerApp) => Promise<void>): void {
+export function withContainerApp(
+  services: string,
+  prepare: (made: ContainerApp) => Promise<void>,
+  kind: EngineKind = defaultEngine,
+): void {
   let engine: ContainerEngine | undefined
   let app: TemporaryApp | undefined
   beforeAll(async () => {
-    engine = await ContainerEngine.start()
+    engine = await ContainerEngine.start({ kind })
     app = await appOn(engine, services)
     await prepare({ engine, app })
   }, 300_000)

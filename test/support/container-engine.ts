@@ -17,61 +17,46 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { tarOf, type TarEntry } from '../../packages/control-plane/src/build/tar.js'
 import { until } from './condition.js'
+import { defaultEngine, type EngineKind } from './engine-kinds.js'
 
 /** Only root may run an engine of its own; a test that needs one is left out otherwise, and named as skipped. */
-export const hasEngine =
-  process.platform === 'linux' &&
-  process.getuid?.() === 0 &&
-  ['dockerd', 'iptables', 'busybox'].every((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0)
-
-/** `PANDO_TEST_ENGINE=podman` tries Podman's service in place of Docker's. */
-const isPodman = process.env['PANDO_TEST_ENGINE'] === 'podman'
+export const hasEngine = defaultEngine.isHere
 
 /**
- * A Docker engine of a test's own, with its own socket, images and containers, gone after `stop`. Two engines would take each
+ * An engine of a test's own, Docker's unless it says otherwise, with its own socket, images and containers, gone after `stop`. Two engines would take each
  * other's packet filter rules away, so a second one waits, in whatever process, until the first has gone.
  */
 export class ContainerEngine {
   readonly host: string
   readonly #directory: string
+  readonly kind: EngineKind
   readonly #isLiveRestore: boolean
   readonly #turn: Server
   #daemon: ChildProcess
 
-  static async start(options: { isLiveRestore?: boolean } = {}): Promise<ContainerEngine> {
+  static async start(options: { kind?: EngineKind; isLiveRestore?: boolean } = {}): Promise<ContainerEngine> {
     const turn = await until('no other test has an engine', takeTurn, { timeoutMs: 170_000, everyMs: 200 })
-    const engine = new ContainerEngine(turn, options.isLiveRestore ?? false)
+    const engine = new ContainerEngine(turn, options.kind ?? defaultEngine, options.isLiveRestore ?? false)
     await engine.#ready()
     return engine
   }
 
-  private constructor(turn: Server, isLiveRestore: boolean) {
+  private constructor(turn: Server, kind: EngineKind, isLiveRestore: boolean) {
     this.#turn = turn
+    this.kind = kind
     this.#isLiveRestore = isLiveRestore
     this.#directory = realpathSync(mkdtempSync(join(tmpdir(), 'engine-')))
     this.host = `unix://${this.#socket}`
     this.#daemon = this.#spawn()
   }
 
+  readonly #at = (name: string): string => join(this.#directory, name)
+
   #spawn(): ChildProcess {
-    const at = (name: string): string => join(this.#directory, name)
-    const log = openSync(at('log'), 'a')
-    const [command = '', ...args] = isPodman
-      ? [
-          'podman',
-          '--root',
-          at('data'),
-          '--runroot',
-          at('exec'),
-          '--storage-driver',
-          'vfs',
-          'system',
-          'service',
-          '--time=0',
-          this.host,
-        ]
-      : ['dockerd', '-H', this.host, ...dockerArgs(at, this.#isLiveRestore)]
-    const daemon = spawn(command, args, { stdio: ['ignore', log, log] })
+    const log = openSync(this.#at('log'), 'a')
+    const options = { at: this.#at, host: this.host, isLiveRestore: this.#isLiveRestore }
+    const [command = '', ...args] = this.kind.command(options)
+    const daemon = spawn(command, args, { cwd: this.#directory, stdio: ['ignore', log, log] })
     closeSync(log)
     return daemon
   }
@@ -79,7 +64,7 @@ export class ContainerEngine {
   async #ready(): Promise<void> {
     await until('the engine answers', () => this.#answers(), { timeoutMs: 60_000, everyMs: 100 }).catch(
       async (error: Error) => {
-        const log = readFileSync(join(this.#directory, 'log'), 'utf8').slice(-3000)
+        const log = readFileSync(this.#at('log'), 'utf8').slice(-3000)
         await this.stop()
         throw new Error(`${error.message}\n${log}`)
       },
@@ -106,7 +91,7 @@ export class ContainerEngine {
   }
 
   get #socket(): string {
-    return join(this.#directory, 'd.sock')
+    return this.#at('d.sock')
   }
 
   async #answers(): Promise<boolean> {
@@ -135,6 +120,32 @@ export class ContainerEngine {
     const { status, text } = await this.ask(method, path)
     if (status >= 400) throw new Error(`${method} ${path}: ${status} ${text}`)
     return JSON.parse(text) as T
+  }
+
+  /** Those that are instances, ended ones as well, and none that the engine needs for itself. */
+  containers<T>(): Promise<T[]> {
+    const query = new URLSearchParams({ all: 'true', filters: '{"label":["pando.app"]}' })
+    return this.json('GET', `/containers/json?${query}`)
+  }
+
+  /** None that the engine needs for itself; names without the registry that Podman puts in front of those that have none. */
+  async images<T extends { readonly RepoTags: readonly string[] | null }>(query = ''): Promise<T[]> {
+    const all = await this.json<T[]>('GET', `/images/json${query}`)
+    const named = all.map((image) => ({
+      ...image,
+      RepoTags: image.RepoTags?.map((tag) => tag.replace(/^(docker\.io(\/library)?|localhost)\//, '')) ?? null,
+    }))
+    return named.filter(({ RepoTags }) => RepoTags?.some((tag) => tag.startsWith('podman-pause:')) !== true)
+  }
+
+  /** From a registry on loopback. */
+  async pull(name: string): Promise<void> {
+    const path =
+      this.kind.name === 'podman'
+        ? `/v4.0.0/libpod/images/pull?${new URLSearchParams({ reference: name, tlsVerify: 'false' })}`
+        : `/images/create?${new URLSearchParams({ fromImage: name })}`
+    const { text } = await this.ask('POST', path)
+    if (text.includes('"error')) throw new Error(`image ${name}: ${text}`)
   }
 
   /** An image of these files; no registry is asked. `name` may have a tag. */
@@ -188,17 +199,19 @@ export class ContainerEngine {
       await ended
       clearTimeout(timer)
     }
-    // One that was killed leaves its data mounted over itself.
-    spawnSync('umount', ['--recursive', '--lazy', join(this.#directory, 'data')])
+    this.kind.sweep(this.#at)
+    // One that was killed leaves its data mounted over itself, Podman the memory that its containers shared.
+    for (const path of mountsBelow(this.#directory)) spawnSync('umount', ['--lazy', path])
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 })
     await new Promise<void>((resolve) => this.#turn.close(() => resolve()))
   }
 }
 
-function dockerArgs(at: (name: string) => string, isLiveRestore: boolean): string[] {
-  const paths = ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid')]
-  const network = ['--bridge', 'none', '--default-address-pool', 'base=10.203.0.0/16,size=24']
-  return [...paths, ...network, ...(isLiveRestore ? ['--live-restore'] : [])]
+function mountsBelow(directory: string): string[] {
+  const paths = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '')
+  return paths.filter((path) => path.startsWith(`${directory}/`)).toReversed()
 }
 
 export function fileEntry(name: string, path: string, mode: number): TarEntry {

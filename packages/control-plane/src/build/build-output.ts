@@ -5,7 +5,7 @@ const maxOutputLine = 2000
 
 /** What an engine's answer to a build has told. */
 export interface BuildOutput {
-  /** Ids of the images that the stages before the last ended with; empty from an engine that does not tell (BuildKit, Podman). */
+  /** Ids of the images that the stages before the last ended with; empty from an engine that does not tell (BuildKit). */
   readonly stages: readonly string[]
 }
 
@@ -41,21 +41,24 @@ export async function outputOf(
   return { stages: stages.ended }
 }
 
-/** Docker's classic builder tells of every step, and then which image it came to. What FROM comes to is not of this build. */
+/**
+ * Docker's classic builder and Podman tell of every step, and then which image it came to. What FROM comes to is not of this build.
+ */
 class Stages {
   readonly ended: string[] = []
   #isFrom = false
   #last: string | null = null
 
   take(line: string): void {
-    const [, instruction] = /^Step \d+\/\d+ : (\w+)/.exec(line) ?? []
+    const [, docker, podman] = /^(?:Step \d+\/\d+ : (\w+)|(?:\[\d+\/\d+\] )?STEP \d+\/\d+: (\w+))/.exec(line) ?? []
+    const instruction = docker ?? podman
     if (instruction !== undefined) {
       this.#isFrom = instruction.toUpperCase() === 'FROM'
       if (this.#isFrom && this.#last !== null) this.ended.push(this.#last)
       if (this.#isFrom) this.#last = null
       return
     }
-    const [, id] = /^ ---> ([0-9a-f]{12,64})$/.exec(line) ?? []
+    const [, id] = /^(?: ---|--)> (?:Using cache )?([0-9a-f]{11,64})$/.exec(line) ?? []
     if (id !== undefined && !this.#isFrom) this.#last = id
   }
 }

@@ -9,6 +9,9 @@ interface Summary {
   readonly RepoTags?: readonly string[] | null
 }
 
+/** What Podman puts in front of a name without a registry. */
+const impliedRegistry = /^(?:docker\.io|localhost)\//
+
 /** An image that was built from this state directory and is there. */
 export interface NamedImage {
   readonly service: string
@@ -54,9 +57,10 @@ export class BuiltImages {
     }
     const found = (await this.#engine.ask<Summary[]>('GET', '/images/json', { query, timeoutMs: 120_000 })) ?? []
     return found.flatMap(({ RepoTags, Size, SharedSize = -1 }) => {
-      const tags = (RepoTags ?? []).filter((tag) => tag.startsWith(this.#prefix))
+      const names = (RepoTags ?? []).map((tag) => tag.replace(impliedRegistry, ''))
+      const tags = names.filter((tag) => tag.startsWith(this.#prefix))
       // One that has other names as well stays under those.
-      const goes = tags.length === RepoTags?.length ? Size - Math.max(0, SharedSize) : 0
+      const goes = tags.length === names.length ? Size - Math.max(0, SharedSize) : 0
       return tags.map((tag, index) => ({ service: this.#serviceOf(tag), tag, bytes: index === 0 ? goes : 0 }))
     })
   }

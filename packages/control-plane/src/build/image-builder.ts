@@ -10,7 +10,7 @@ import type { BuildOrder, Builder } from './builder.js'
 import { imagePrefix } from './built-images.js'
 import { recipeFor } from './dockerfile/folder-recipe.js'
 import { lastBase } from './dockerfile/recipe.js'
-import { parseImageName } from './image-name.js'
+import { isOnLoopback, parseImageName } from './image-name.js'
 import { ImageRecords } from './image-records.js'
 import { registryLogin } from './registry-login.js'
 import { isSteady, makeSteady } from './steady-image.js'
@@ -100,11 +100,19 @@ class ImageBuilder implements Builder {
     if (there !== null) return there.Id
     onOutput(`fetching ${image}`)
     const isTagged = image.includes('@') || /:[^/]*$/.test(image)
-    const query = { fromImage: isTagged ? image : `${image}:latest` }
+    const name = isTagged ? image : `${image}:latest`
     try {
       const { registry } = parseImageName(image.replace(/@.*/, ''))
       const headers = { 'x-registry-auth': await registryLogin(registry, this.#environment) }
-      const stream = await this.#engine.stream('POST', '/images/create', { query, headers, signal, timeoutMs: 0 })
+      const options = { headers, signal, timeoutMs: 0 }
+      // Podman asks a registry on loopback without TLS when it is told so, which only its own API can.
+      const stream =
+        isOnLoopback(registry) && (await this.#engine.isPodman())
+          ? await this.#engine.stream('POST', '/libpod/images/pull', {
+              query: { reference: name, tlsVerify: 'false' },
+              ...options,
+            })
+          : await this.#engine.stream('POST', '/images/create', { query: { fromImage: name }, ...options })
       await outputOf(stream, onOutput, { isQuiet: true })
     } catch (error) {
       if (signal.aborted) throw error

@@ -24,3 +24,8 @@ export function parseImageName(text: string): ImageName {
   }
   return { registry, repository, tag }
 }
+
+/** Of this machine alone: what Docker asks without TLS. */
+export function isOnLoopback(registry: string): boolean {
+  return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/.test(registry)
+}

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { PandoError } from '@pando/model'
 import { EngineClient, EngineError } from '../drivers/container/engine-client.js'
 import { systemClock } from '../clock.js'
-import { parseImageName, type ImageName } from './image-name.js'
+import { isOnLoopback, parseImageName, type ImageName } from './image-name.js'
 import { registryLogin } from './registry-login.js'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -37,7 +37,7 @@ export class ImagePublisher {
     const parsed = parseImageName(name)
     const { repository, tag } = parsed
     const headers = { 'x-registry-auth': await registryLogin(parsed.registry, this.#environment) }
-    const options = { query: { tag }, headers, signal, timeoutMs: 0 }
+    const options = { query: { tag, ...withoutTls(parsed) }, headers, signal, timeoutMs: 0 }
     try {
       const answer = await this.#engine.stream('POST', `/images/${encodeURIComponent(repository)}/push`, options)
       return await digestIn(answer, onOutput)
@@ -50,6 +50,11 @@ export class ImagePublisher {
   close(): void {
     this.#engine.close()
   }
+}
+
+/** Docker takes a registry on loopback without TLS by itself; Podman is to be told so. */
+function withoutTls({ registry }: ImageName): Readonly<Record<string, string>> {
+  return isOnLoopback(registry) ? { tlsVerify: 'false' } : {}
 }
 
 function refused(name: string, { registry }: ImageName, error: EngineError): PandoError {
@@ -66,7 +71,10 @@ function refused(name: string, { registry }: ImageName, error: EngineError): Pan
   })
 }
 
-/** Lines of JSON: `status` by layer, at the end `aux` with the digest, or `errorDetail`. */
+/** How Podman tells it, and Docker too beside `aux`. */
+const toldDigest = /: digest: (sha256:[0-9a-f]{64}) size: /
+
+/** Lines of JSON: `status` by layer, at the end `aux` with the digest or a status that says it, or `errorDetail`. */
 async function digestIn(answer: IncomingMessage, onOutput: (line: string) => void): Promise<string> {
   let rest = ''
   let digest = ''
@@ -82,7 +90,7 @@ async function digestIn(answer: IncomingMessage, onOutput: (line: string) => voi
     }
     const { status, id, progressDetail, aux, errorDetail } = JSON.parse(line) as Message
     if (errorDetail !== undefined) throw new EngineError(500, errorDetail.message ?? 'no reason given')
-    digest = aux?.Digest ?? digest
+    digest = aux?.Digest ?? toldDigest.exec(status ?? '')?.[1] ?? digest
     // How far each layer is comes many times a second.
     if (status !== undefined && progressDetail?.current === undefined) {
       onOutput(id === undefined ? status : `${id}: ${status}`)

@@ -27,7 +27,9 @@ export async function registryLogin(registry: string, environment: Environment):
   const helper = config.credHelpers?.[server] ?? config.credHelpers?.[registry] ?? config.credsStore
   const asked = helper === undefined ? null : await askHelper(helper, server, environment)
   const login = asked ?? writtenIn(config, server) ?? {}
-  return Buffer.from(JSON.stringify({ ...login, serveraddress: server })).toString('base64url')
+  const text = Buffer.from(JSON.stringify({ ...login, serveraddress: server })).toString('base64url')
+  // Podman wants the padding, which this encoding may do without.
+  return text.padEnd(Math.ceil(text.length / 4) * 4, '=')
 }
 
 async function readConfig(environment: Environment): Promise<DockerConfig> {

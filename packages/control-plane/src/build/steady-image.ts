@@ -51,7 +51,9 @@ export async function makeSteady(
   try {
     const { Id } = await inspect(tag)
     const answer = await engine.stream('GET', `/images/${Id}/get`, { signal, timeoutMs: 0 })
-    const saved = await unpack(answer, folder, new Set(shared))
+    // Podman takes no archive without all of its layers.
+    const known = (await engine.isPodman()) ? [] : shared
+    const saved = await unpack(answer, folder, new Set(known))
     const { config, layers } = await rewrite(saved, { folder, shared })
     const text = JSON.stringify(config)
     const digest = createHash('sha256').update(text).digest('hex')
@@ -115,7 +117,8 @@ async function rewrite(
     const file = files.get(layer) ?? null
     if (index < shared.length || file === null) {
       const diff = config.rootfs.diff_ids[index] ?? ''
-      made.push({ diff, name: `${diff.slice(7)}/layer.tar`, entry: null })
+      const name = `${diff.slice(7)}/layer.tar`
+      made.push({ diff, name, entry: file === null ? null : await layerEntry(name, file) })
       continue
     }
     const path = join(folder, `layer-${index}`)
@@ -123,16 +126,31 @@ async function rewrite(
     await pipeline(Readable.from(hashed(withoutTimes(createReadStream(file)), hash)), createWriteStream(path))
     const hex = hash.digest('hex')
     const name = `${hex}/layer.tar`
-    const size = (await stat(path)).size
-    const entry: TarEntry = { kind: 'file', name, mode: 0o644, size, bytes: createReadStream(path) }
-    made.push({ diff: `sha256:${hex}`, name, entry })
+    made.push({ diff: `sha256:${hex}`, name, entry: await layerEntry(name, path) })
   }
-  const { container: _, container_config: __, docker_version: ___, config: run, ...rest } = config
-  // The image of the step before, which has a time in it.
-  const { Image: ____, ...settings } = run ?? {}
-  const history = (config.history ?? []).map((each) => ({ ...each, created: epoch }))
+  const rest = without(config, ['container', 'container_config', 'docker_version', 'parent'])
+  // The image of the step before, which has a time in it, and the name of the container.
+  const settings = { ...without(config.config ?? {}, ['Image']), Hostname: '' }
+  const steps = (config.history ?? []).map((each) => ({ ...without(each, ['comment']), created: epoch }))
+  const history = withSortedLabels(steps)
   const rootfs = { ...config.rootfs, diff_ids: made.map(({ diff }) => diff) }
   return { config: { ...rest, config: settings, created: epoch, history, rootfs }, layers: made }
+}
+
+/** Podman adds the labels that a build is given in any order, at its end and each in a step of its own. */
+function withSortedLabels<T extends Readonly<Record<string, unknown>>>(steps: readonly T[]): T[] {
+  const textOf = (step: T): string => String(step['created_by'])
+  const begin = steps.findLastIndex((step) => !textOf(step).includes('#(nop) LABEL ')) + 1
+  const labels = steps.slice(begin).toSorted((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+  return [...steps.slice(0, begin), ...labels]
+}
+
+async function layerEntry(name: string, path: string): Promise<TarEntry> {
+  return { kind: 'file', name, mode: 0o644, size: (await stat(path)).size, bytes: createReadStream(path) }
+}
+
+function without<T extends object>(value: T, names: readonly string[]): T {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name))) as T
 }
 
 async function* hashed(bytes: AsyncIterable<Buffer>, hash: { update(chunk: Buffer): unknown }): AsyncGenerator<Buffer> {

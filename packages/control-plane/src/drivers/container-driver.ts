@@ -13,9 +13,11 @@ import { EventFeed } from './container/event-feed.js'
 import { execute } from './container/exec-run.js'
 import { putFiles, putIntoNew } from './container/file-put.js'
 import { factsOf, type InstanceFacts } from './container/instance-facts.js'
+import { initFailureOf } from './container/init-failure.js'
 import { InstanceFiles } from './container/instance-files.js'
 import { factsIn, instanceLabel, labelsOf, containerKey } from './container/labels.js'
 import { LogCopy } from './container/log-copy.js'
+import { missingLimits } from './container/missing-limits.js'
 import { startFailure } from './container/start-failure.js'
 import { UsageMeter, usageOf, type Usage } from './container/usage-meter.js'
 import type {
@@ -85,7 +87,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     const stateDir = resolve(options.stateDir)
     this.#clock = options.clock
     this.#engine = new EngineClient({ environment: options.environment, clock: options.clock })
-    this.#containers = new EngineContainers(this.#engine)
+    this.#containers = new EngineContainers(this.#engine, this.#clock)
     this.#key = containerKey(stateDir)
     this.#networkKey = containerKey(resolve(options.networkOf ?? stateDir))
     this.#files = new InstanceFiles(join(stateDir, 'containers'))
@@ -109,7 +111,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   async stop(id: string): Promise<void> {
     const instance = await this.#find(id)
     if (instance === null || instance.exit !== null) return
-    const age = this.#clock.now() - instance.facts.startedAt
+    const age = this.#clock.now() - instance.seenAt
     if (age >= 0 && age < youngMs) await new Promise<void>((wake) => void this.#clock.after(youngMs - age, wake))
     await this.#containers.signal(instance.container, instance.facts.stopSignal)
   }
@@ -224,8 +226,10 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
       const synced = await putIntoNew(this.#engine, container, this.#synced?.(order.service, order.revision))
       await this.#containers.start(container)
       const details = await this.#containers.inspect(container)
-      const instance = this.#track(facts, container, details?.State.Pid || null, [...made.notes, ...synced])
-      if (details?.State.Running === false) this.#settle(instance, details)
+      const missing = details === null ? [] : missingLimits(details, order)
+      const notes = [...made.notes, ...synced, ...missing]
+      const instance = this.#track(facts, container, details?.State.Pid || null, notes)
+      if (details?.State.Running === false) await this.#settle(instance, details)
       return describeInstance(instance)
     } catch (error) {
       if (container !== null) await this.#containers.discard(container).catch(() => {})
@@ -246,7 +250,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     const logFile = join(this.#logDirectory, facts.service, `${facts.id}.log`)
     this.#files.create(facts.id)
     const known = { facts, container, logFile, notes, pid }
-    const instance: ContainerInstance = { ...known, exit: null, isKilled: false, log: null }
+    const instance: ContainerInstance = { ...known, seenAt: this.#clock.now(), exit: null, isKilled: false, log: null }
     this.#files.writeMemo({ facts, container, pid, notes })
     instance.log = new LogCopy({
       engine: this.#engine,
@@ -323,18 +327,19 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
     const details = await this.#containers.inspect(summary.Id)
     if (details === null || this.#isClosed) return
     const instance = this.#track(facts, details.Id, details.State.Pid || null, [])
-    if (!details.State.Running) this.#settle(instance, details)
+    if (!details.State.Running) await this.#settle(instance, details)
   }
 
   async #check(instance: ContainerInstance): Promise<void> {
     const details = await this.#containers.inspect(instance.container)
     if (instance.exit !== null) return
     if (details === null) this.#end(instance, { kind: 'unknown' })
-    else if (!details.State.Running) this.#settle(instance, details)
+    else if (!details.State.Running) await this.#settle(instance, details)
   }
 
-  #settle(instance: ContainerInstance, details: ContainerDetails): void {
-    const { at, reason } = exitOf(instance, details, () => lastLineOf(instance.logFile))
+  async #settle(instance: ContainerInstance, details: ContainerDetails): Promise<void> {
+    const failure = await initFailureOf(this.#engine, details).catch(() => null)
+    const { at, reason } = exitOf(instance, details, () => lastLineOf(instance.logFile), failure)
     this.#end(instance, reason, at)
   }
 

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net'
 import { PandoError } from '@pando/model'
+import { DockerNetworks } from './docker-networks.js'
 import type { EngineClient } from './engine-client.js'
-import type { NetworkDetails } from './engine-types.js'
-import { appLabel } from './labels.js'
+import { PodmanNetworks } from './podman-networks.js'
 
 /** The network that one app's containers are in, and no other's. */
 export interface AppNetwork {
@@ -15,47 +15,45 @@ export interface AppNetwork {
   readonly isLocal: boolean
 }
 
+/** An app as its network's name and label tell it. */
+export interface NetworkOwner {
+  readonly key: string
+  readonly name: string
+}
+
+/** What an engine is asked about networks. They cannot reach each other. */
+export interface EngineNetworks {
+  /** Names of those with the label. */
+  find(key: string): Promise<readonly string[]>
+  make(name: string, key: string): Promise<void>
+  describe(name: string): Promise<{ readonly subnet: string; readonly gateway: string } | null>
+  /** Sees to it that this machine has its address in the network though no container runs. False where it has none. */
+  hold(name: string, owner: NetworkOwner): Promise<boolean>
+  /** No error when it has gone, or when somebody else has put a container into it: then it stays. */
+  remove(name: string, key: string): Promise<void>
+}
+
 /** Finds the app's network by its label, or makes it. */
-export async function ensureNetwork(
-  engine: EngineClient,
-  app: { readonly key: string; readonly name: string },
-): Promise<AppNetwork> {
-  const found = (await findNetworks(engine, app.key))[0]
-  if (found !== undefined) return inspect(engine, found.Id)
-  const body = {
-    Name: networkName(app),
-    Driver: 'bridge',
-    CheckDuplicate: true,
-    Labels: { [appLabel]: app.key },
-  }
-  const made = await engine.ask<{ readonly Id: string }>('POST', '/networks/create', { body })
-  return inspect(engine, made?.Id ?? body.Name)
+export async function ensureNetwork(engine: EngineClient, owner: NetworkOwner): Promise<AppNetwork> {
+  const networks = await networksOf(engine)
+  const name = (await networks.find(owner.key))[0] ?? `pando-${owner.name}-${owner.key}`
+  const known = await networks.describe(name)
+  if (known === null) await networks.make(name, owner.key)
+  const made = known ?? (await networks.describe(name))
+  if (made === null)
+    throw new PandoError('internal', `the container engine made the network ${name} without an address`)
+  const isThere = async (): Promise<boolean> => isOwnAddress(made.gateway)
+  const isLocal = (await isThere()) || ((await networks.hold(name, owner)) && (await isThere()))
+  return { name, ...made, isLocal }
 }
 
-/** No error when there is none, or when somebody else has put a container into it: then it stays. */
 export async function removeNetworks(engine: EngineClient, key: string): Promise<void> {
-  for (const { Id } of await findNetworks(engine, key)) {
-    await engine.ask('DELETE', `/networks/${Id}`, { absent: [403, 404, 409] })
-  }
+  const networks = await networksOf(engine)
+  for (const name of await networks.find(key)) await networks.remove(name, key)
 }
 
-function networkName(app: { readonly key: string; readonly name: string }): string {
-  return `pando-${app.name}-${app.key}`
-}
-
-async function findNetworks(engine: EngineClient, key: string): Promise<NetworkDetails[]> {
-  const query = { filters: JSON.stringify({ label: [`${appLabel}=${key}`] }) }
-  return (await engine.ask<NetworkDetails[]>('GET', '/networks', { query })) ?? []
-}
-
-async function inspect(engine: EngineClient, id: string): Promise<AppNetwork> {
-  const details = await engine.ask<NetworkDetails>('GET', `/networks/${id}`)
-  const config = details?.IPAM?.Config?.find(({ Gateway }) => Gateway !== undefined)
-  if (details === null || config?.Gateway === undefined || config.Subnet === undefined) {
-    throw new PandoError('internal', `the container engine made the network ${details?.Name ?? id} without an address`)
-  }
-  const gateway = config.Gateway.split('/')[0] ?? ''
-  return { name: details.Name, subnet: config.Subnet, gateway, isLocal: await isOwnAddress(gateway) }
+async function networksOf(engine: EngineClient): Promise<EngineNetworks> {
+  return (await engine.isPodman()) ? new PodmanNetworks(engine) : new DockerNetworks(engine)
 }
 
 /** Asked by binding to it: the list of interfaces leaves those out that nothing is plugged into yet. */

@@ -3,6 +3,7 @@ import type { InstanceReport } from '../driver.js'
 import { exitReason } from '../process/exit-reason.js'
 import type { ContainerDetails } from './engine-types.js'
 import { reportOf, type InstanceFacts } from './instance-facts.js'
+import type { InitFailure } from './init-failure.js'
 import type { LogCopy } from './log-copy.js'
 
 /** One instance here. Its exit is set once, when the engine says that the container has ended or no longer knows it. */
@@ -12,6 +13,8 @@ export interface ContainerInstance {
   readonly container: string
   readonly logFile: string
   readonly notes: readonly string[]
+  /** When this process first knew that it runs; Unix time, ms. */
+  readonly seenAt: number
   pid: number | null
   exit: { readonly at: number; readonly reason: ExitReason } | null
   isKilled: boolean
@@ -30,14 +33,15 @@ export function exitOf(
   instance: ContainerInstance,
   { State }: ContainerDetails,
   lastLine: () => string,
+  initFailure: InitFailure | null,
 ): { readonly at: number; readonly reason: ExitReason } {
   const at = Date.parse(State.FinishedAt)
   const reason = exitReason({
-    code: State.ExitCode,
+    code: initFailure?.code ?? State.ExitCode,
     signal: null,
     hadOutOfMemory: State.OOMKilled && !instance.isKilled,
     memoryLimitBytes: instance.facts.resources.memoryBytes,
-    lastLine,
+    lastLine: initFailure === null ? lastLine : () => initFailure.line,
     isShell: true,
   })
   return { at: Number.isNaN(at) || at < instance.facts.startedAt ? instance.facts.startedAt : at, reason }

@@ -7,9 +7,16 @@ import { describeEngine, findEngine, type EngineAddress } from './engine-address
 const newestVersion = [1, 47] as const
 /** Docker 19.03; below, what is used here is not all there. */
 const oldestVersion = [1, 40] as const
+/** Of Podman's own API; every later Podman takes it too. */
+const libpodVersion = '4.0.0'
 const answerWithinMs = 30_000
 const maxBodyBytes = 32 * 1_048_576
 const maxConnections = 16
+
+interface AboutEngine {
+  readonly version: string
+  readonly isPodman: boolean
+}
 
 export interface EngineRequest {
   readonly query?: Readonly<Record<string, string>>
@@ -34,7 +41,7 @@ export class EngineClient {
   readonly #environment: Readonly<Record<string, string | undefined>>
   readonly #clock: Clock
   readonly #agent = new Agent({ keepAlive: true, maxSockets: maxConnections, timeout: 60_000 })
-  #version: Promise<string> | null = null
+  #about: Promise<AboutEngine> | null = null
 
   constructor(options: { readonly environment: Readonly<Record<string, string | undefined>>; readonly clock: Clock }) {
     this.#environment = options.environment
@@ -53,7 +60,7 @@ export class EngineClient {
     const text = await this.#bodyOf(response, options.timeoutMs ?? answerWithinMs)
     if (options.absent?.includes(statusCode) === true) return null
     if (statusCode >= 400) throw new EngineError(statusCode, messageIn(text))
-    return text === '' ? null : (JSON.parse(text) as T)
+    return text.trim() === '' ? null : (JSON.parse(text) as T)
   }
 
   /** The answer's body as it comes, on a connection of its own; the caller destroys it, or its signal does. */
@@ -64,20 +71,30 @@ export class EngineClient {
     throw new EngineError(statusCode, messageIn(await this.#bodyOf(response, answerWithinMs)))
   }
 
+  /** Podman keeps an API of its own beside Docker's: paths that begin with `/libpod/`. */
+  async isPodman(): Promise<boolean> {
+    return (await this.#known()).isPodman
+  }
+
   close(): void {
     this.#agent.destroy()
   }
 
   async #send(method: string, path: string, options: EngineRequest, agent: Agent | false): Promise<IncomingMessage> {
-    this.#version ??= this.#negotiate().catch((error: unknown) => {
-      this.#version = null
-      throw error
-    })
+    const version = path.startsWith('/libpod/') ? libpodVersion : (await this.#known()).version
     const query = options.query === undefined ? '' : `?${new URLSearchParams(options.query)}`
-    return this.#open(method, `/v${await this.#version}${path}${query}`, options, agent)
+    return this.#open(method, `/v${version}${path}${query}`, options, agent)
   }
 
-  async #negotiate(): Promise<string> {
+  #known(): Promise<AboutEngine> {
+    this.#about ??= this.#negotiate().catch((error: unknown) => {
+      this.#about = null
+      throw error
+    })
+    return this.#about
+  }
+
+  async #negotiate(): Promise<AboutEngine> {
     const response = await this.#open('GET', '/_ping', {}, this.#agent)
     await this.#bodyOf(response, answerWithinMs)
     const text = String(response.headers['api-version'] ?? '')
@@ -91,7 +108,8 @@ export class EngineClient {
         },
       )
     }
-    return (compare(theirs, newestVersion) < 0 ? theirs : newestVersion).join('.')
+    const version = (compare(theirs, newestVersion) < 0 ? theirs : newestVersion).join('.')
+    return { version, isPodman: response.headers['libpod-api-version'] !== undefined }
   }
 
   #open(method: string, path: string, options: EngineRequest, agent: Agent | false): Promise<IncomingMessage> {

@@ -1,18 +1,22 @@
 import { PandoError } from '@pando/model'
-import type { EngineClient } from './engine-client.js'
-import { isEngineAway } from './engine-client.js'
+import type { Clock } from '../../clock.js'
+import { EngineError, isEngineAway, type EngineClient } from './engine-client.js'
 import type { ContainerDetails, ContainerSummary } from './engine-types.js'
 import { appLabel } from './labels.js'
 
 const startWithinMs = 90_000
 const answersWithinMs = 2000
+const mostLooks = 20
+const nextLookMs = 50
 
 /** What is asked of the engine about single containers. Rejects as the client does. */
 export class EngineContainers {
   readonly #engine: EngineClient
+  readonly #clock: Clock
 
-  constructor(engine: EngineClient) {
+  constructor(engine: EngineClient, clock: Clock) {
     this.#engine = engine
+    this.#clock = clock
   }
 
   /** Whether the engine can be told anything now; one that refuses can. */
@@ -45,21 +49,38 @@ export class EngineContainers {
     return { id: made.Id, notes: (made.Warnings ?? []).filter((warning) => !/swap/i.test(warning)) }
   }
 
+  /** One that has ended before the engine has looked was started all the same. */
   async start(container: string): Promise<void> {
-    await this.#engine.ask('POST', `/containers/${container}/start`, { timeoutMs: startWithinMs })
+    await this.#engine.ask('POST', `/containers/${container}/start`, { timeoutMs: startWithinMs }).catch(unlessEnding)
   }
 
-  inspect(container: string): Promise<ContainerDetails | null> {
-    return this.#engine.ask('GET', `/containers/${container}/json`, { absent: [404] })
+  async inspect(container: string): Promise<ContainerDetails | null> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#engine.ask('GET', `/containers/${container}/json`, { absent: [404] })
+      } catch (error) {
+        if (tries === mostLooks) throw error
+        unlessEnding(error)
+        await new Promise<void>((wake) => void this.#clock.after(nextLookMs, wake))
+      }
+    }
   }
 
   /** 409: it has ended, or its removal is under way. */
   async signal(container: string, signal: string): Promise<void> {
-    await this.#engine.ask('POST', `/containers/${container}/kill`, { query: { signal }, absent: [404, 409] })
+    const options = { query: { signal }, absent: [404, 409] }
+    await this.#engine.ask('POST', `/containers/${container}/kill`, options).catch(unlessEnding)
   }
 
   async discard(container: string): Promise<void> {
     const options = { query: { force: 'true', v: 'true' }, absent: [404, 409] }
     await this.#engine.ask('DELETE', `/containers/${container}`, options)
   }
+}
+
+/** How Podman fails when what it reads of a container's process, or wants to signal, ends that moment. */
+const isEnding = /read \/proc\/\d+\/cgroup: no such process|container state improper/i
+
+function unlessEnding(error: unknown): void {
+  if (!(error instanceof EngineError && isEnding.test(error.message))) throw error
 }

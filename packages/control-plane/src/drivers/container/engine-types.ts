@@ -8,6 +8,11 @@ export interface ContainerSummary {
 export interface ContainerDetails {
   readonly Id: string
   readonly Config: { readonly Labels: Readonly<Record<string, string>> | null }
+  readonly HostConfig: {
+    readonly Memory?: number
+    readonly NanoCpus?: number
+    readonly PidsLimit?: number | null
+  }
   readonly State: {
     readonly Status: string
     readonly Running: boolean

@@ -37,6 +37,8 @@ it.each<[number, string, string, string]>([
     'port_taken',
     '127.0.0.1:80 is taken',
   ],
+  [500, 'crun: setrlimit `RLIMIT_NPROC`: Operation not permitted: OCI permission denied', 'unsupported', 'may not set'],
+  [500, `${runc}error setting rlimit type 7: operation not permitted`, 'unsupported', 'may not set the limits'],
   [404, 'No such image: sha256:1', 'build_failed', 'its image is gone'],
   [400, 'invalid mount', 'build_failed', 'the container engine refuses: invalid mount'],
 ])('%s %s is %s', (status, message, code, said) => {

@@ -22,6 +22,16 @@ export function startFailure(error: unknown, order: StartOrder): PandoError {
     const { host, port } = order.address ?? { host: '', port: 0 }
     return new PandoError('port_taken', `${whose}: ${host}:${port} is taken by another program`, options)
   }
+  if (/rlimit/i.test(message)) {
+    return new PandoError(
+      'unsupported',
+      `${whose}: the container engine may not set the limits that it wants: ${message}`,
+      {
+        ...options,
+        hint: 'write "ulimits: { nofile: N, nproc: N }" under the service, no more than the engine itself has (/proc/PID/limits)',
+      },
+    )
+  }
   if (missingInit.test(message)) {
     return new PandoError('tool_missing', `${whose}: the container engine has no init program: ${message}`, {
       ...options,
