@@ -173,6 +173,24 @@ it('a status that is none, or that nobody knows, is UNKNOWN, as it is to a clien
   expect(counted(plane)).toEqual({ UNKNOWN: 3 })
 })
 
+it('a call that broke off in the middle counts as what its client is told', async () => {
+  const server = createServer()
+  server.on('stream', (stream) => {
+    stream.on('error', () => {})
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' })
+    stream.write(Buffer.from([0, 0, 0, 0, 1, 0x61]), () => stream.session?.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanUp(() => void server.close())
+  const { plane, client } = await through([(server.address() as AddressInfo).port])
+  expect(await call(client, 1)).toEqual([status.UNAVAILABLE])
+  await eventually(() => sum(plane, 'pando_gateway_requests_total') === 1)
+  expect(counted(plane)).toEqual({ UNAVAILABLE: 1 })
+  expect(sum(plane, 'pando_gateway_requests_total', { code_class: '5xx' })).toBe(1)
+  expect(sum(plane, 'pando_gateway_revision_errors_total')).toBe(1)
+})
+
 it('what the gateway answers by itself is counted and logged with its status too', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'pando-grpc-'))
   cleanUp(() => rmSync(folder, { recursive: true, force: true }))

@@ -1106,7 +1106,10 @@ export class Exchange implements WrittenHead, UpstreamUser, HedgedExchange {
     this.#isCut = true
     this.#traffic.metrics.cut.inc()
     const { isCall } = this.#call
-    if (isCall) this.#call.status = statusOfAnswer(why)
+    if (isCall) {
+      this.#call.status = statusOfAnswer(why)
+      this.#status = statusOf(why)
+    }
     this.#drop()
     this.#close()
     this.#client.cut(isCall ? brokenCallTrailers(why) : null)
