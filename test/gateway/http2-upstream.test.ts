@@ -324,14 +324,17 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
   })
 
   it('a response shorter than it promised breaks the client’s connection', async () => {
+    let breakOff: () => void = noop
     const upstream = await http2Server((stream) => {
       stream.respond({ ':status': 200, 'content-length': 100 })
       stream.write('part')
-      setTimeout(() => stream.close(2), 20)
+      breakOff = () => stream.close(2)
     })
     const { port } = await gateway(upstream.port)
     const client = new Client(port)
     client.send(get('/'))
+    await client.until((received) => received.endsWith('part'))
+    breakOff()
     const error = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
       client.socket.on('error', resolve)
       client.socket.on('close', () => resolve(null))

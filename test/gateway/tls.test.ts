@@ -249,7 +249,8 @@ describe('plain HTTP on an encrypted port', () => {
     await until('nothing is open', () => plane.connections === 0)
   })
 
-  it.each([['DELETE / HTTP/1.1\r\n\r\n'], ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'], ['\0\0\0\0\0']])(
+  // What else OpenSSL takes for HTTP depends on its version: DELETE from 3.5 on, which comes with Node 22.
+  it.each([['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'], ['\0\0\0\0\0']])(
     'or what else is no handshake is told nothing: %j',
     async (text) => {
       const listener = listenerOf([await folder.put('shop', ['shop.test'])])

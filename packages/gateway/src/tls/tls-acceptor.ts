@@ -9,7 +9,7 @@ import { rawSocketOf } from './raw-socket.js'
 /** Handshakes under way at the same time in one worker; each that is not over yet costs memory, and half of what it costs is the server's to pay. */
 const mostHandshakes = 1_024
 const lookMs = 1_000
-/** OpenSSL knows the beginnings of GET, HEAD, POST, PUT and CONNECT, and has sent nothing itself then. */
+/** OpenSSL knows the beginnings of GET, HEAD, POST, PUT and CONNECT, a newer one of more, and has sent nothing itself then. */
 const plainHttpErrors = ['ERR_SSL_HTTP_REQUEST', 'ERR_SSL_HTTPS_PROXY_REQUEST']
 
 export interface TlsAcceptorOptions {
