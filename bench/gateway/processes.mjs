@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { openSync, readFileSync, readdirSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const groups = new Set()
@@ -23,30 +23,45 @@ export async function startPinned({ name, core, command, logFile, ready }) {
   return child.pid
 }
 
-/** Ends every process group that was started, children of children included. */
-export function stopAll() {
-  for (const pid of groups) {
+/** Ends the process groups with these leaders, children of children included. */
+export function stop(pids) {
+  for (const pid of pids) {
+    groups.delete(pid)
     try {
       process.kill(-pid, 'SIGKILL')
     } catch {
       // It has ended by itself.
     }
   }
-  groups.clear()
+}
+
+export function stopAll() {
+  stop([...groups])
 }
 
 /** Resolves when `url` answers 200; rejects after 15 s. */
-export async function answers(url) {
+export function answers(url) {
+  return until(`${url} did not answer 200`, async () => {
+    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) })
+    await response.arrayBuffer()
+    return response.status === 200
+  })
+}
+
+/** Resolves when `port` takes connections; rejects after 15 s. */
+export function accepts(port) {
+  const connects = (done, reject) => {
+    const socket = connect({ host: '127.0.0.1', port }, () => done(true))
+    socket.once('connect', () => socket.destroy()).once('error', reject)
+  }
+  return until(`port ${port} took no connection`, () => new Promise(connects))
+}
+
+/** Resolves when `holds` does with true; rejects with `trouble` after 15 s. */
+export async function until(trouble, holds) {
   const deadline = Date.now() + 15_000
-  for (;;) {
-    try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(1_000) })
-      await response.arrayBuffer()
-      if (response.status === 200) return
-    } catch {
-      // Not yet listening.
-    }
-    if (Date.now() > deadline) throw new Error(`${url} did not answer 200 within 15 s`)
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > deadline) throw new Error(`${trouble} within 15 s`)
     await sleep(50)
   }
 }
@@ -67,24 +82,35 @@ export function freePort() {
  * utime and stime are the fields 14 and 15, in clock ticks of 10 ms).
  */
 export function cpuTime(rootPid) {
+  const total = { user: 0, system: 0 }
+  for (const { user, system } of family(rootPid)) {
+    total.user += user * 10_000
+    total.system += system * 10_000
+  }
+  return total
+}
+
+/** Bytes of resident memory of a process and all its descendants. */
+export function residentBytes(rootPid) {
+  return family(rootPid).reduce((sum, { pid }) => {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    return sum + Number(/VmRSS:\s+(\d+) kB/.exec(status)[1]) * 1_024
+  }, 0)
+}
+
+function family(rootPid) {
   const processes = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
       const stat = readStat(name)
       return stat === null ? [] : [stat]
     })
-  const family = new Set([rootPid])
-  for (let before = 0; before !== family.size;) {
-    before = family.size
-    for (const { pid, parent } of processes) if (family.has(parent)) family.add(pid)
+  const pids = new Set([rootPid])
+  for (let before = 0; before !== pids.size;) {
+    before = pids.size
+    for (const { pid, parent } of processes) if (pids.has(parent)) pids.add(pid)
   }
-  const total = { user: 0, system: 0 }
-  for (const { pid, user, system } of processes) {
-    if (!family.has(pid)) continue
-    total.user += user * 10_000
-    total.system += system * 10_000
-  }
-  return total
+  return processes.filter(({ pid }) => pids.has(pid))
 }
 
 function readStat(pid) {

@@ -1,4 +1,5 @@
 import { cpu, median, ratio } from './rounds.mjs'
+import { loadCore, proxyCore } from './workbench.mjs'
 
 /** One scenario as a Markdown table; the same text goes to the terminal and to docs/. */
 export function costTable(samples) {
@@ -37,7 +38,7 @@ Written by \`npm run bench\` on ${date}. Trust the ratios: they compare runs of 
 
 - Machine: ${machine}
 - Versions: ${versions.map(({ name, version }) => `${name} ${version}`).join(', ')}, Node ${process.versions.node}
-${missing.length > 0 ? `- Not measured, as it was not there: ${missing.join(', ')}\n` : ''}- The proxy alone on core ${options.proxyCore}; the service behind it (nginx) and wrk (h2load for HTTP/2) on core ${options.loadCore}. ${options.rounds} rounds of ${options.seconds} s a proxy, in turn.
+${missing.length > 0 ? `- Not measured, as it was not there: ${missing.join(', ')}\n` : ''}- The proxy alone on core ${proxyCore}; the service behind it (nginx) and wrk (h2load for HTTP/2) on core ${loadCore}. ${options.rounds} rounds of ${options.seconds} s a proxy, in turn.
 - CPU µs: user and system time of all the proxy's processes (/proc/PID/stat) by requests answered; medians over rounds. A ratio is the median of the rounds' ratios.
 - Every request carries 8 headers. All proxies keep connections alive on both sides, add X-Forwarded-For and X-Request-Id, and write no access log; Pando has all its defaults on (limits, timeouts, metrics, traceparent).
 
@@ -61,7 +62,8 @@ npm run bench -- latency              # only the latency at 4 connections; write
 `
 }
 
-function table(head, rows) {
+/** In Markdown: the first column to the left, the others, numbers, to the right. */
+export function table(head, rows) {
   const all = [head, ...rows]
   const widths = head.map((_, column) => Math.max(3, ...all.map((row) => row[column].length)))
   const line = (row) =>

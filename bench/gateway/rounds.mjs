@@ -4,20 +4,16 @@ import { load } from './load.mjs'
 /**
  * Measures every contestant once a round, in turn (A B C A B C …), so that what the machine does besides falls on all alike.
  * Resolves with one sample a round and contestant: CPU microseconds per request (user and system) and latencies.
+ * A contestant is `{ name, pid, port, scenario }`, with a `pid` of null when its time is of no interest.
  */
-export async function measure({ contestants, scenario, rounds, seconds, connections, core, folder, onSample }) {
+export async function measure({ contestants, rounds, onSample, ...settings }) {
   const samples = new Map(contestants.map(({ name }) => [name, []]))
+  const asked = new Map(contestants.map(({ name }) => [name, 0]))
+  await warmUp(contestants, settings, asked)
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, pid, port } of contestants) {
-      const before = pid === null ? null : cpuTime(pid)
-      const result = await load({ scenario, port, connections, seconds, core, folder })
-      const after = pid === null ? null : cpuTime(pid)
-      const sample = {
-        ...result,
-        rate: result.requests / result.seconds,
-        user: pid === null ? 0 : (after.user - before.user) / result.requests,
-        system: pid === null ? 0 : (after.system - before.system) / result.requests,
-      }
+    for (const contestant of contestants) {
+      const { name } = contestant
+      const sample = await sampleOf(contestant, settings, asked)
       samples.get(name).push(sample)
       onSample(name, round, sample)
     }
@@ -25,10 +21,54 @@ export async function measure({ contestants, scenario, rounds, seconds, connecti
   return samples
 }
 
+/** So that no one is measured while it is still being compiled; native programs need none. */
+async function warmUp(contestants, settings, asked) {
+  for (const contestant of contestants) {
+    if (contestant.isNative === true) continue
+    for (let turn = 0; turn < mostWarmUps && asked.get(contestant.name) < warmAfter; turn++) {
+      await sampleOf(contestant, { ...settings, seconds: 1 }, asked)
+    }
+  }
+}
+
+const warmAfter = 20_000
+/** Where the machine is too busy for so many. */
+const mostWarmUps = 5
+
+async function sampleOf({ name, pid, port, scenario }, settings, asked) {
+  const started = pid === null ? null : cpuTime(pid)
+  let result = { requests: 0 }
+  // A slow one may answer nothing in its second on a machine that is busy; then it gets another.
+  for (let turn = 0; result.requests === 0; turn++) {
+    if (turn === mostTurns) throw new Error(`${name} answers nothing.`)
+    result = await load({ ...settings, scenario, port, first: asked.get(name) })
+  }
+  const ended = pid === null ? null : cpuTime(pid)
+  asked.set(name, asked.get(name) + result.requests + connectionsAtOnce)
+  return {
+    ...result,
+    rate: result.requests / result.seconds,
+    user: pid === null ? 0 : (ended.user - started.user) / result.requests,
+    system: pid === null ? 0 : (ended.system - started.system) / result.requests,
+  }
+}
+
+const mostTurns = 5
+
+/** Requests under way when the time is over are not counted as answered. */
+const connectionsAtOnce = 64
+
 export function median(numbers) {
+  return quantile(numbers, 0.5)
+}
+
+/** Between two numbers in proportion. */
+export function quantile(numbers, share) {
   const sorted = numbers.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  const at = (sorted.length - 1) * share
+  const below = Math.floor(at)
+  const above = Math.ceil(at)
+  return sorted[below] + (sorted[above] - sorted[below]) * (at - below)
 }
 
 export const cpu = (sample) => sample.user + sample.system
@@ -37,4 +77,9 @@ export const cpu = (sample) => sample.user + sample.system
 export function ratio(samples, anchor) {
   if (samples === undefined || anchor === undefined) return null
   return median(samples.map((sample, round) => cpu(sample) / cpu(anchor[round])))
+}
+
+/** How much more CPU time a request took than `without`, round by round. */
+export function added(samples, without) {
+  return samples.map((sample, round) => cpu(sample) - cpu(without[round]))
 }
