@@ -23,12 +23,8 @@ export async function withFolder(work) {
     stopAll()
     rmSync(folder, { recursive: true, force: true })
   }
-  for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.once(signal, () => {
-      tidy()
-      process.exit(130)
-    })
-  }
+  process.once('exit', tidy)
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
   try {
     await work(folder)
   } finally {
