@@ -1,5 +1,5 @@
 // `npm run soak`: builds, then rolls, kills and breaks an app under load that counts, for about half an hour. Ends with a table, and
-// with code 1 when anything that is promised did not hold. `--short` takes a minute.
+// with code 1 when anything that is promised did not hold. `--short` takes two minutes.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { requireNode } from './node-version.mjs'
@@ -12,7 +12,7 @@ const { root, runTool } = await import('./run.mjs')
 const usage = `npm run soak -- [--rounds N] [--short] [--minutes N] [--driver process|container|mixed] [--rate N] [--seed N] [--write]
   --rounds N   N deploys, N kills of instances, N/5 kills of the control plane, N/5 bad deploys and some of each other kind;
                default 100
-  --short      --rounds 3
+  --short      --rounds 2
   --minutes N  begins nothing new after so long; default 120
   --rate N     requests a second; default 200
   --write      writes the result to docs/benchmarks/soak.md`
@@ -32,7 +32,7 @@ function readOptions() {
   }
   const { values } = parseArgs({ options })
   if (values.help) return null
-  const rounds = whole('rounds', values.rounds ?? (values.short ? '3' : '100'))
+  const rounds = whole('rounds', values.rounds ?? (values.short ? '2' : '100'))
   const driver = values.driver ?? 'process'
   if (!['process', 'container', 'mixed'].includes(driver)) throw new Error('--driver is process, container or mixed')
   return {

@@ -14,7 +14,7 @@ export interface SoakOptions {
   readonly write: string | null
 }
 
-const short = { driver: 'process', rounds: 3, minutes: 15, rate: 120 } as const
+const short = { driver: 'process', rounds: 2, minutes: 15, rate: 120 } as const
 
 /** `text` is JSON of the options that differ from the short form, as `scripts/soak.mjs` hands it over. */
 export function soakOptions(text: string | undefined): SoakOptions {
