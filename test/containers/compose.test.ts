@@ -20,7 +20,6 @@ services:
     depends_on: { store_1: { condition: service_healthy } }
     environment: [PORT=5000, "GREETING=\${GREETING:-hello}"]
     ports: ["${ports.web}:80", "127.0.0.1:${ports.udp}:9000/udp"]
-    container_name: the-web
     stop_grace_period: 1s
     tty: true
   store_1:
@@ -53,6 +52,7 @@ describe.skipIf(!hasEngine)('a compose.yaml as it is', () => {
     const [api, own, udp] = await freePorts(3)
     web = own!
     writeFileSync(app.file('compose.yaml'), composeFile({ api: api!, web, udp: udp! }))
+    writeFileSync(app.file('compose.override.yaml'), 'services: { web: { container_name: the-web } }\n')
     writeFileSync(app.file('.env'), 'GREETING=good day\n')
     mkdirSync(app.file('web'))
     writeFileSync(app.file('web/ask'), script, { mode: 0o755 })

@@ -38,3 +38,8 @@ it('goes through npx when npm has started us, from where the user stood', () => 
   const env = { npm_lifecycle_event: 'start', INIT_CWD: root }
   expect(callOf({ env, cwd: join(root, 'a') }, project('a'), {})).toBe('npx pando -f a/pando.yaml')
 })
+
+it('names every file that lies over the manifest', () => {
+  const options = { file: 'pando.yaml', over: ['../more.yaml'] }
+  expect(callOf({ env: {}, cwd: join(root, 'a') }, project('a'), options)).toBe('pando -f pando.yaml -f ../more.yaml')
+})

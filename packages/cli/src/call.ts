@@ -1,4 +1,4 @@
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import type { Context, GlobalOptions } from './context.js'
 import { findProject, type Project } from './project.js'
 
@@ -11,7 +11,9 @@ export function callOf(context: Pick<Context, 'env' | 'cwd'>, project: Project, 
   // npm changes to its package's folder; INIT_CWD is where the user stood.
   const cwd = (isFromNpm ? context.env['INIT_CWD'] : undefined) ?? context.cwd
   const words = [isFromNpm ? 'npx pando' : 'pando']
-  if (!isNearest(cwd, project.manifest)) words.push('-f', quoted(shortest(cwd, project.manifest)))
+  const over = options.over ?? []
+  if (over.length > 0 || !isNearest(cwd, project.manifest)) words.push('-f', quoted(shortest(cwd, project.manifest)))
+  for (const file of over) words.push('-f', quoted(shortest(cwd, resolve(context.cwd, file))))
   if (options.stateDir !== undefined) words.push('--state-dir', quoted(options.stateDir))
   return words.join(' ')
 }

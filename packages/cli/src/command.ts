@@ -29,8 +29,8 @@ export function addGlobalOptions(command: Command, { follows }: { readonly follo
     .addOption(
       new Option(
         follows ? '--file <file>' : '-f, --file <file>',
-        'the manifest (default: the nearest pando.yaml, else compose.yaml)',
-      ),
+        'the manifest (default: the nearest pando.yaml, else compose.yaml); again for Compose files that are laid over it',
+      ).argParser((file: string, before: readonly string[] | undefined) => [...(before ?? []), file]),
     )
     .addOption(new Option('--state-dir <dir>', 'where Pando keeps its state (default: .pando beside the manifest)'))
     .addOption(new Option('--json', 'answer in JSON'))

@@ -21,6 +21,8 @@ export interface Output {
 /** Options that every command takes. */
 export interface GlobalOptions {
   readonly file?: string
+  /** Compose files that are laid over it. */
+  readonly over?: readonly string[]
   readonly stateDir?: string
   readonly json?: boolean
 }

@@ -34,6 +34,7 @@ import type { Context } from './context.js'
 import { exitCodeOf, renderFailure, type ExitCode } from './failure.js'
 import { version } from './index.js'
 import { renderDiagnostics } from './manifest-reader.js'
+import { withNamedFiles } from './named-files.js'
 
 /** Runs one command line (without the program's name) and resolves with its exit code; never rejects. */
 export async function run(args: readonly string[], context: Context): Promise<ExitCode> {
@@ -41,8 +42,8 @@ export async function run(args: readonly string[], context: Context): Promise<Ex
   const attach: Attach = (command, action) =>
     command.action(async () => {
       // The command's own options go before those that stand in front of it.
-      const options = { ...program.opts(), ...command.opts() }
-      code = await action({ context, options, args: command.args } as unknown as Parameters<typeof action>[0])
+      const named = withNamedFiles(context, { ...program.opts(), ...command.opts() })
+      code = await action({ ...named, args: command.args } as unknown as Parameters<typeof action>[0])
     })
   const program = buildProgram(context, attach)
   try {

@@ -47,6 +47,7 @@ export function collectFiles(path: string, options: Opening): ManifestFile[] {
       isCompose && isMap
         ? translateCompose(parsed, {
             isMain: trail.length === 0,
+            over: trail.length === 0 ? openOver(parsed, options) : [],
             report,
             warn,
             open: (other, at) => openOther(other, at, options),
@@ -87,6 +88,8 @@ export function collectFiles(path: string, options: Opening): ManifestFile[] {
 }
 
 interface Opening {
+  /** Compose files that are laid over the main one. */
+  readonly over: readonly string[]
   readonly variables: Interpolation['variables']
   readonly facts: Facts
   readonly report: (diagnostic: Diagnostic) => void
@@ -105,6 +108,25 @@ function openCompose(file: string, text: string, { variables, warn }: Opening): 
     isRaw: () => false,
     isFreeForm: () => true,
     onUnset: warn,
+  })
+}
+
+/** Paths in them are seen from the folder of the first, as with Compose. Those that cannot be read are reported there. */
+function openOver(main: Source, options: Opening): Source[] {
+  return options.over.flatMap((file) => {
+    const fact = options.facts.file(file)
+    if (fact === undefined) return []
+    if (fact.kind === 'mistake') {
+      options.report(main.mistake([], 'value', fact.message))
+      return []
+    }
+    const source = openCompose(file, fact.text, options)
+    for (const diagnostic of source.diagnostics) options.report(diagnostic)
+    if (source.value === null) return []
+    if (typeof source.value === 'object' && !Array.isArray(source.value))
+      return [{ ...source, folder: dirname(main.file) }]
+    options.report(source.mistake([], 'value', 'a Compose file is a map: name, services'))
+    return []
   })
 }
 

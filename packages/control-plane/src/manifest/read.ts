@@ -3,7 +3,7 @@ import type { AppSpec, Diagnostic, GatewaySpec, ServiceSpec } from '@pando/model
 import type { z } from 'zod'
 import { secretsSchema, volumesSchema } from './container-schema.js'
 import { checkApp, type PlacedService } from './app-checks.js'
-import { composeVariables, isComposeFile, warnOfOverride } from './compose/recognition.js'
+import { composeVariables, filesOver, isComposeFile } from './compose/recognition.js'
 import { Facts, type KnownFacts } from './facts.js'
 import { readApi, readGateway, type Check } from './gateway.js'
 import { checkTopLevel, collectFiles, type ManifestFile } from './inclusion.js'
@@ -66,10 +66,15 @@ export function readManifest(request: ReadRequest): ReadResult {
 
   const isCompose = isComposeFile(request.path)
   const variables = isCompose ? composeVariables(request.path, request.variables, { facts, report }) : request.variables
-  const files = collectFiles(request.path, { variables, facts, report, warn })
-  for (const { source } of files) for (const name of source.used) used.add(name)
+  const over = filesOver(request.path, variables, facts)
+  const files = collectFiles(request.path, { over: over.paths, variables, facts, report, warn })
+  if (over.variable !== null) used.add(over.variable)
   const [main] = files
-  if (isCompose && main !== undefined) warnOfOverride(main.source, facts, warn)
+  if (!isCompose && over.paths.length > 0 && main !== undefined)
+    report(
+      main.source.mistake([], 'value', 'only Compose files are laid over each other', 'write "include" in this one'),
+    )
+  for (const { source } of files) for (const name of source.used) used.add(name)
   checkTopLevel(files, report, warn)
 
   const name = readName(files, request.path, report)

@@ -43,6 +43,8 @@ export interface SourceOptions {
 /** One YAML file as plain values, with variables replaced, and the place of each of them. */
 export interface Source {
   readonly file: string
+  /** Where its paths are seen from, when that is not the folder of the file. */
+  readonly folder?: string
   /** Null when the file is empty or cannot be read as YAML. */
   readonly value: unknown
   readonly diagnostics: readonly Diagnostic[]

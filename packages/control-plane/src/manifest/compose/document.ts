@@ -4,6 +4,7 @@ import { toLabel } from '../names.js'
 import { Draft } from './draft.js'
 import { extended } from './extension.js'
 import { topKeys } from './keys.js'
+import { laidOver } from './merging.js'
 import { checkNetworks } from './networks.js'
 import { Problems } from './problems.js'
 import { putService } from './service.js'
@@ -15,6 +16,8 @@ export interface ComposeOptions {
   readonly isMain: boolean
   readonly report: Problems['report']
   readonly warn: Problems['warn']
+  /** Files that are laid over this one, in order. */
+  readonly over: readonly Source[]
   /** Another Compose file; null when it is not known yet or cannot be read, which is then reported at `at`. */
   readonly open: (path: string, at: Written) => Source | null
 }
@@ -25,7 +28,10 @@ const mostPorts = 100
 export function translateCompose(file: Source, options: ComposeOptions): Source {
   const problems = new Problems(options.report, options.warn)
   const draft = new Draft()
-  const top = new Written(file.value, file, [])
+  const layers = [file, ...options.over].map((each) =>
+    withExtensions(new Written(each.value, each, []), options, problems),
+  )
+  const top = layers.slice(1).reduce(laidOver, layers[0]!)
   problems.checkKeys(top, topKeys)
 
   putName(top, draft, problems)
@@ -58,13 +64,7 @@ export function translateCompose(file: Source, options: ComposeOptions): Source 
       problems.refuse(service, `expected a map, got ${service.description}`)
       return []
     }
-    const servicesOf = (at: Written, path: string): Written | null => {
-      const other = options.open(path, at)
-      const inside = other === null ? undefined : new Written(other.value, other, []).get('services')
-      if (other !== null && inside === undefined) problems.refuse(at, 'there are no services in this file')
-      return inside ?? null
-    }
-    return [[name, extended(service, { problems, servicesOf, services })]]
+    return [[name, service]]
   })
   checkNames(whole, problems)
   checkNetworks(top, whole, problems)
@@ -88,6 +88,24 @@ export function translateCompose(file: Source, options: ComposeOptions): Source 
   }
   checkSamePorts(whole, draft, problems)
   return draft.asSource(file)
+}
+
+/** `extends` means the services of its own file, before other files are laid over it. */
+function withExtensions(top: Written, options: ComposeOptions, problems: Problems): Written {
+  const services = top.get('services')
+  if (services?.isMap !== true) return top
+  const servicesOf = (at: Written, path: string): Written | null => {
+    const other = options.open(path, at)
+    const inside = other === null ? undefined : new Written(other.value, other, []).get('services')
+    if (other !== null && inside === undefined) problems.refuse(at, 'there are no services in this file')
+    return inside ?? null
+  }
+  const whole = services.entries().map(([name, service]): [string, Written] => {
+    const isService = service.isMap && !name.startsWith('x-')
+    return [name, isService ? extended(service, { problems, servicesOf, services }) : service]
+  })
+  const parts = new Map(top.entries())
+  return Written.of(parts.set('services', Written.of(new Map(whole), services)), top)
 }
 
 function putName(top: Written, draft: Draft, problems: Problems): void {

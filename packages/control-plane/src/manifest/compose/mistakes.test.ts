@@ -136,10 +136,3 @@ networks: { a: , b: { internal: true } }
     '4:23 networks.b.internal: "internal" of the network "b" is not honoured',
   ])
 })
-
-it('a file that lies over this one is named, and not read', () => {
-  const files = { '/app/compose.override.yaml': 'services: {}\n' }
-  expect(readCompose(oneService(''), { files }).warnings).toEqual([
-    '1:1 : "compose.override.yaml" beside this file is not read',
-  ])
-})

@@ -1,8 +1,7 @@
 import type { Diagnostic } from '@pando/model'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { parseEnvironmentFile } from '../environment-file.js'
 import type { Facts } from '../facts.js'
-import type { Source } from '../source.js'
 import type { Interpolation } from '../interpolation.js'
 
 /** Whether a file is Compose's by its name: compose.yaml, docker-compose.yml, compose.prod.yaml. */
@@ -26,12 +25,26 @@ export function composeVariables(
   return { ...values, ...variables }
 }
 
-/** Compose lays `compose.override.yaml` over `compose.yaml` by itself; here it is only told of. */
-export function warnOfOverride(main: Source, facts: Facts, warn: (diagnostic: Diagnostic) => void): void {
-  const [, stem, ending] = /^((?:docker-)?compose)\.(ya?ml)$/.exec(basename(main.file)) ?? []
-  if (stem === undefined) return
-  for (const name of new Set([`${stem}.override.${ending}`, `${stem}.override.yaml`, `${stem}.override.yml`])) {
-    if (facts.file(join(dirname(main.file), name))?.kind !== 'text') continue
-    warn(main.mistake([], 'key', `"${name}" beside this file is not read`, 'name what it changes in this file'))
-  }
+const filesVariable = 'COMPOSE_FILE'
+
+export interface LaidOver {
+  /** Absolute. */
+  readonly paths: readonly string[]
+  /** The variable that names them; null when they are found by their names. */
+  readonly variable: string | null
+}
+
+/**
+ * The files that are laid over the first, in order: those that COMPOSE_FILE names after it, else `compose.override.yaml` beside it, if there
+ * is one. A COMPOSE_FILE that names this file alone says that there is none.
+ */
+export function filesOver(path: string, variables: Interpolation['variables'], facts: Facts): LaidOver {
+  const names = (variables[filesVariable] ?? '').split(':').filter((name) => name !== '')
+  const [first, ...rest] = names.map((name) => resolve(dirname(path), name))
+  if (first === path) return { paths: rest, variable: filesVariable }
+  const [, stem, ending] = /^((?:docker-)?compose)\.(ya?ml)$/.exec(basename(path)) ?? []
+  if (stem === undefined) return { paths: [], variable: null }
+  const beside = [`${stem}.override.${ending}`, `${stem}.override.yaml`, `${stem}.override.yml`]
+  const paths = [...new Set(beside)].map((name) => join(dirname(path), name))
+  return { paths: paths.filter((each) => facts.file(each)?.kind === 'text').slice(0, 1), variable: null }
 }

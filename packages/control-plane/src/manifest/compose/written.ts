@@ -53,9 +53,9 @@ export class Written {
     return (this.value as unknown[]).map((value, index) => this.#child(index, value))
   }
 
-  /** A path, seen from the folder of the file that it is written in. */
+  /** A path, seen from the folder of the file that it is written in, or of the first where several are laid over each other. */
   pathOf(text: string): string {
-    return resolve(dirname(this.source.file), text)
+    return resolve(this.source.folder ?? dirname(this.source.file), text)
   }
 
   #child(key: string | number, value: unknown): Written {
