@@ -29,7 +29,7 @@ const messages = {
 }
 
 const seen: Parameters<typeof outcomeOf>[0] = {
-  options: soakOptions('{"seed":1}'),
+  options: soakOptions('{"seed":1,"rounds":3}'),
   isCutShort: false,
   tookMs: 1,
   done: nothingDone(),
