@@ -49,7 +49,11 @@ export class InstanceSide {
     const { app, clock, emit, environment, random, stateDir, store } = options
     this.#options = options
     this.driver = new DriverRouter({
-      processes: new ExitKeeper({ driver: new ProcessDriver({ stateDir, clock }), folder: join(stateDir, 'exits') }),
+      processes: new ExitKeeper({
+        driver: new ProcessDriver({ stateDir, clock }),
+        folder: join(stateDir, 'exits'),
+        clock,
+      }),
       containers: {
         stateDir,
         clock,

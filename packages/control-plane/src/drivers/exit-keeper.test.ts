@@ -24,7 +24,11 @@ function worldOf(): World {
   const folder = join(stateDir, 'exits')
   const drivers: ExitKeeper[] = []
   const open = (): ExitKeeper => {
-    const keeper = new ExitKeeper({ driver: new ProcessDriver({ stateDir, clock: systemClock }), folder })
+    const keeper = new ExitKeeper({
+      driver: new ProcessDriver({ stateDir, clock: systemClock }),
+      folder,
+      clock: systemClock,
+    })
     drivers.push(keeper)
     return keeper
   }

@@ -1,7 +1,12 @@
 import { constants } from 'node:os'
 import type { ExitReason } from '@pando/model'
+import type { Clock } from '../clock.js'
 import type { CommandResult, CommandRunner, Driver, InstanceReport, StartOrder, UsageReporter } from './driver.js'
 import { ExitCodes } from './process/exit-code.js'
+
+/** For its shell to become a program; one that is killed before never does. */
+const lookEveryMs = 5
+const mostLooks = 1_000
 
 type FullDriver = Driver & UsageReporter & CommandRunner
 
@@ -13,16 +18,21 @@ export class ExitKeeper implements FullDriver {
   readonly kind = 'process'
   readonly #driver: FullDriver
   readonly #codes: ExitCodes
+  readonly #clock: Clock
 
   /** `folder`: absolute, for the exit codes. */
-  constructor(options: { readonly driver: FullDriver; readonly folder: string }) {
+  constructor(options: { readonly driver: FullDriver; readonly folder: string; readonly clock: Clock }) {
     this.#driver = options.driver
+    this.#clock = options.clock
     this.#codes = new ExitCodes(options.folder)
   }
 
-  start(order: StartOrder): Promise<InstanceReport> {
+  async start(order: StartOrder): Promise<InstanceReport> {
     if (order.isExitKept !== true) return this.#driver.start(order)
-    return this.#driver.start({ ...order, program: this.#codes.kept(order.id, order.program) })
+    const report = await this.#driver.start({ ...order, program: this.#codes.kept(order.id, order.program) })
+    // A stop that comes right after the start shall not be lost.
+    for (let look = 0; look < mostLooks && !this.#codes.hasBegun(order.id); look++) await this.#pause()
+    return report
   }
 
   stop(id: string): Promise<void> {
@@ -56,6 +66,10 @@ export class ExitKeeper implements FullDriver {
 
   close(): Promise<void> {
     return this.#driver.close()
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(lookEveryMs, resolve))
   }
 
   #known(report: InstanceReport): InstanceReport {

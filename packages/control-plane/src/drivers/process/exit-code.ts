@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Program } from '../driver.js'
 import { shell } from './launcher.js'
@@ -6,11 +6,14 @@ import { shell } from './launcher.js'
 /**
  * Runs the program and writes what it ended with, beside and then renamed, whether or not anybody watches. The signals that stop
  * a run go to all of its processes: this one waits for the program.
+ *
+ * A process that the shell has forked takes signals as the shell does, and forgets them, until it has become another program. So the program begins as a
+ * new shell, which says that it has begun: from then on a signal ends it, or what it has become.
  */
 const script = `trap : HUP INT QUIT TERM USR1 USR2
 __pando_file=$1
 shift
-"$@"
+/bin/sh -c '{ true > "$0"; } 2>/dev/null; exec "$@"' "$__pando_file.begun" "$@"
 __pando_code=$?
 { echo $__pando_code > "$__pando_file.new" && mv "$__pando_file.new" "$__pando_file"; } 2>/dev/null
 exit $__pando_code`
@@ -30,6 +33,11 @@ export class ExitCodes {
     return { ...program, command: ['/bin/sh', '-c', script, 'pando', join(this.#folder, id), ...command] }
   }
 
+  /** The program gets the signals that are sent to it; before, one may be lost. */
+  hasBegun(id: string): boolean {
+    return existsSync(join(this.#folder, `${id}.begun`))
+  }
+
   /** Null when it did not come to write one. */
   read(id: string): number | null {
     try {
@@ -41,6 +49,6 @@ export class ExitCodes {
   }
 
   forget(id: string): void {
-    rmSync(join(this.#folder, id), { force: true })
+    for (const name of [id, `${id}.begun`]) rmSync(join(this.#folder, name), { force: true })
   }
 }
