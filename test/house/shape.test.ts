@@ -6,8 +6,6 @@ const maxLines = (file: string): number => (isTest(file) ? 600 : 400)
 
 /** Files that may be longer, each with the reason why the second idea in them was not worth a file. */
 const longFiles: Record<string, string> = {
-  'packages/gateway/src/exchange/exchange.ts':
-    'the life of one exchange: its invariants bind all of its fields; what can stand alone (bodies, heads, relays) does',
   'packages/gateway/src/http1/head-parser.ts':
     'one pass over a head, which costs what it costs because it is not divided',
 }

@@ -5,8 +5,11 @@ import type { ExchangeClient } from '../http1/exchange-client.js'
 import { complete, HeadParser } from '../http1/head-parser.js'
 import type { Traffic } from '../http1/traffic.js'
 
-/** Of a request whose policies wait for something. `parser` holds a copy of the head, as the connection goes on reading. */
-export type OnAdmission = (admission: Admission, parser: HeadParser) => void
+/** Who has asked the policies of a request. */
+export interface AdmissionOwner {
+  /** Policies that had to wait have decided: there is a verdict. `parser` holds a copy of the head, as the connection has gone on reading. */
+  onDecided(parser: HeadParser): void
+}
 
 /** One request before the policies of its route. */
 export class RequestAdmission {
@@ -15,7 +18,7 @@ export class RequestAdmission {
   verdict: Admission | null = null
   readonly #route: CompiledRoute
   readonly #traffic: Traffic
-  readonly #onDecided: OnAdmission
+  readonly #owner: AdmissionOwner
   #isAbandoned = false
 
   constructor(
@@ -23,13 +26,13 @@ export class RequestAdmission {
     parser: HeadParser,
     client: ExchangeClient,
     traffic: Traffic,
-    onDecided: OnAdmission,
+    owner: AdmissionOwner,
   ) {
     this.request = new HeadRequest(parser, client.listener, client.remoteAddress)
     this.request.identity = client.identity
     this.#route = route
     this.#traffic = traffic
-    this.#onDecided = onDecided
+    this.#owner = owner
     const verdict = askPolicies(route.policies, this.request, (policy, cause) => {
       traffic.onTrouble(`route ${route.name}: policy ${policy.name} failed: ${describe(cause)}`)
     })
@@ -58,7 +61,7 @@ export class RequestAdmission {
       return
     }
     this.verdict = isRight ? admission : this.#denied()
-    this.#onDecided(this.verdict, kept)
+    this.#owner.onDecided(kept)
   }
 
   /** A table with narrower limits came between the two readings of the head. */

@@ -2,26 +2,26 @@ import type { ExchangeClient } from '../http1/exchange-client.js'
 import type { EncoderOwner, ResponseEncoder } from '../http1/response-encoder.js'
 import { hexLength, lastChunk, putChunkSize } from '../http1/text.js'
 
-/** What an exchange does about a body that goes through an encoder. */
-export interface EncodedBodyEvents {
+/** Whom a body that goes through an encoder tells. */
+export interface EncodedBodyOwner {
   /** Some of it has gone to the client. */
-  readonly onProgress: () => void
+  onEncodedProgress(): void
   /** The service may be read on. */
-  readonly onDrain: () => void
+  onEncodedDrain(): void
   /** The client has been sent all of it. */
-  readonly onEnd: () => void
-  readonly onFailed: (cause: Error) => void
+  onEncodedEnd(): void
+  onEncodedFailed(cause: Error): void
 }
 
 /** The body of one answer on its way through an encoder to its client, in chunks where the client's protocol does not tell its end. */
 export class EncodedBody implements EncoderOwner {
   readonly #client: ExchangeClient
-  readonly #events: EncodedBodyEvents
+  readonly #owner: EncodedBodyOwner
   #encoder: ResponseEncoder | null = null
 
-  constructor(client: ExchangeClient, events: EncodedBodyEvents) {
+  constructor(client: ExchangeClient, owner: EncodedBodyOwner) {
     this.#client = client
-    this.#events = events
+    this.#owner = owner
   }
 
   /** Takes the encoder that was begun with this object as its owner. */
@@ -29,7 +29,7 @@ export class EncodedBody implements EncoderOwner {
     this.#encoder = encoder
   }
 
-  /** The service should not be read before `onDrain`. */
+  /** The service should not be read before `onEncodedDrain`. */
   get isFull(): boolean {
     return this.#encoder?.isFull === true
   }
@@ -53,25 +53,25 @@ export class EncodedBody implements EncoderOwner {
 
   onEncoded(bytes: Buffer): void {
     const { wire, isFramed } = this.#client
-    this.#events.onProgress()
+    this.#owner.onEncodedProgress()
     wire.sendOwned(isFramed ? bytes : chunkOf(bytes))
     if (wire.isBlocked) this.#encoder?.pause()
   }
 
   onEncoderDrain(): void {
-    this.#events.onDrain()
+    this.#owner.onEncodedDrain()
   }
 
   onEncodedEnd(): void {
     this.#encoder = null
     if (this.#client.isFramed) this.#client.endBody(null)
     else this.#client.wire.sendOwned(lastChunk)
-    this.#events.onEnd()
+    this.#owner.onEncodedEnd()
   }
 
   onEncoderFailed(cause: Error): void {
     this.#encoder = null
-    this.#events.onFailed(cause)
+    this.#owner.onEncodedFailed(cause)
   }
 }
 

@@ -1,8 +1,13 @@
 import { tickMs, WheelTimer } from '../timer-wheel.js'
 import { QueueDelay } from '../resilience/queue-delay.js'
 import type { UpstreamService } from '../upstream.js'
-import type { Exchange } from './exchange.js'
 import type { Traffic } from '../http1/traffic.js'
+
+/** What waits in a queue. */
+export interface WaitingRequest {
+  /** True when it waits no more. */
+  tryPending(): boolean
+}
 
 /**
  * Requests that wait for a healthy endpoint or a free connection, in their order, a queue a service. A queue is looked at when a
@@ -12,7 +17,7 @@ export class PendingRequests {
   /** Of all services. */
   count = 0
   readonly #traffic: Traffic
-  readonly #queues = new Map<UpstreamService, Exchange[]>()
+  readonly #queues = new Map<UpstreamService, WaitingRequest[]>()
   /** Of each service that ever had a queue; a service that has gone takes its own along. */
   readonly #delays = new WeakMap<UpstreamService, QueueDelay>()
   readonly #timer: WheelTimer<PendingRequests>
@@ -23,7 +28,7 @@ export class PendingRequests {
   }
 
   /** False when the service's queue is full. */
-  add(service: UpstreamService, exchange: Exchange): boolean {
+  add(service: UpstreamService, request: WaitingRequest): boolean {
     let queue = this.#queues.get(service)
     if (queue === undefined) {
       queue = []
@@ -31,7 +36,7 @@ export class PendingRequests {
       this.#delayOf(service).noteEmpty(this.#traffic.wheel.now)
     }
     if (queue.length >= this.most(service)) return false
-    queue.push(exchange)
+    queue.push(request)
     this.#counted(1)
     if (!this.#timer.isScheduled) this.#traffic.wheel.schedule(this.#timer, tickMs)
     if (service.isAsleep) this.#traffic.onHeld()
@@ -57,9 +62,9 @@ export class PendingRequests {
     return this.#queues.get(service)?.length ?? 0
   }
 
-  remove(service: UpstreamService, exchange: Exchange): void {
+  remove(service: UpstreamService, request: WaitingRequest): void {
     const queue = this.#queues.get(service)
-    const index = queue === undefined ? -1 : queue.indexOf(exchange)
+    const index = queue === undefined ? -1 : queue.indexOf(request)
     if (queue === undefined || index === -1) return
     queue.splice(index, 1)
     this.#counted(-1)

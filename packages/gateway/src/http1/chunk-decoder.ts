@@ -166,5 +166,3 @@ export class ChunkDecoder {
     return to
   }
 }
-
-export { copy } from './words.js'
