@@ -152,10 +152,10 @@ const roomsAllowed: Record<string, readonly string[]> = {
     'logs/instance-logs.ts',
     'manifest/nearest.ts',
   ],
-  'gateway/auth': ['http1/own-answer.ts', 'metrics/', 'policy/', 'route-table/header-edit.ts'],
+  'gateway/auth': ['http1/own-answer.ts', 'metrics/', 'policy/', 'recent.ts', 'route-table/header-edit.ts'],
   'gateway/balancer': ['upstream-endpoint.ts'],
   'gateway/cache': ['http1/', 'metrics/gateway-metrics.ts', 'policy/', 'route-table/header-edit.ts'],
-  'gateway/client-address': ['policy/', 'route-table/header-edit.ts'],
+  'gateway/client-address': ['policy/', 'recent.ts', 'route-table/header-edit.ts'],
   'gateway/compression': [
     'http1/head-parser.ts',
     'http1/head-values.ts',

@@ -12,7 +12,7 @@ import { credentialsOf, quoted } from './credentials.js'
 import { identityLines, strippingEdit } from './identity-edit.js'
 import { WatchedFile } from './keys/watched-file.js'
 import { isPassword, noPassword, type PasswordHash, readPasswordHash } from './passwords.js'
-import { Recent } from './recent.js'
+import { Recent } from '../recent.js'
 
 const longestCredentials = 1_024
 const rememberedRight = 1_024

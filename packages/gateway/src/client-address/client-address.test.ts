@@ -167,6 +167,26 @@ describe('trusted proxies', () => {
     }
   })
 
+  it('are read anew where any of their headers differs', () => {
+    const forwarded = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https', 'x-forwarded-port': '8443' }
+    const asked = [
+      { clientAddress: '10.0.0.1', headers: forwarded },
+      { clientAddress: '10.0.0.2', headers: forwarded },
+      { clientAddress: '10.0.0.1', headers: { ...forwarded, 'x-forwarded-for': '203.0.113.10' } },
+      { clientAddress: '10.0.0.1', headers: { ...forwarded, 'x-forwarded-proto': 'http' } },
+      { clientAddress: '10.0.0.1', headers: { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' } },
+    ]
+    const read = () =>
+      asked.map((each) => {
+        const request = requestOf(each)
+        const lines = addedLines(policy?.check(request) as Verdict, 'request')
+        return [request.clientAddress, ...lines].join('; ')
+      })
+    const first = read()
+    expect(new Set(first).size).toBe(asked.length)
+    expect(read()).toEqual(first)
+  })
+
   it('cannot put anything else into the head', () => {
     const headers = {
       'x-forwarded-for': '203.0.113.9',

@@ -13,7 +13,7 @@ import { cookieLineWithout, cookiesOf, pairsOf } from '../credentials.js'
 import { identityLines, strippingEdit } from '../identity-edit.js'
 import { claimAt, type Claims, scopesOf } from '../jwt/claims.js'
 import { WatchedFile } from '../keys/watched-file.js'
-import { Recent } from '../recent.js'
+import { Recent } from '../../recent.js'
 import { CookieSeal } from './cookie-seal.js'
 import { type LoginAttempt, Provider } from './provider.js'
 
