@@ -1,7 +1,11 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { HttpDataPlane } from '@pando/gateway'
 import { describe, expect, it } from 'vitest'
 import {
   answering,
+  cleanUp,
   Client,
   endpoint,
   eventually,
@@ -49,6 +53,31 @@ describe('a new table', () => {
     await eventually(() => drained.length === 1)
     expect(drained).toEqual([`web-${old.port}`])
     expect(plane.inFlight().size).toBe(0)
+  })
+
+  it('with an access log has what begins from then on written there, and nothing of what was under way', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pando-tables-'))
+    cleanUp(() => rmSync(folder, { recursive: true }))
+    const accessLog = join(folder, 'access.log')
+    let release = nothing
+    const upstream = await httpServer((_, response) => {
+      response.write('begun ')
+      release = () => response.end('over')
+    })
+    const endpoints = [endpoint('web', upstream.port)]
+    const { plane, port } = await serve({ endpoints })
+    const client = new Client(port)
+    client.send(get('/before'))
+    await client.until((text) => text.includes('begun'))
+    void plane.apply(table({ endpoints, accessLog }))
+    release()
+    await client.until((text) => text.endsWith('0\r\n\r\n'))
+    client.send(get('/behind'))
+    await client.until((text) => text.split('begun').length === 3)
+    release()
+    const lines = (): string[] => (existsSync(accessLog) ? readFileSync(accessLog, 'utf8').trim().split('\n') : [])
+    await eventually(() => lines().some((line) => line.includes('/behind')))
+    expect(lines()).toHaveLength(1)
   })
 
   it('closes the idle connections of an endpoint that drains', async () => {

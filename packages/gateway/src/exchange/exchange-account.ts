@@ -15,7 +15,10 @@ export class ExchangeAccount {
   isCut = false
   readonly #exchange: Exchange
   #startedAt = 0
-  readonly #log = new ExchangeLog()
+  /** Made when there is an access log for the first time. */
+  #log: ExchangeLog | null = null
+  /** There was an access log when the request came. */
+  #isLogged = false
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -29,7 +32,10 @@ export class ExchangeAccount {
     this.isCut = false
     this.#startedAt = performance.now()
     metrics.inFlight.inc()
-    if (accessLog !== null) this.#log.keep(parser)
+    this.#isLogged = accessLog !== null
+    if (!this.#isLogged) return
+    this.#log ??= new ExchangeLog()
+    this.#log.keep(parser)
   }
 
   elapsedMs(): number {
@@ -69,7 +75,7 @@ export class ExchangeAccount {
     }
     // Numbers that the gateway itself is to blame for are its own: only what asked an endpoint says something of one.
     attempt.endpoint?.counts?.record(this.status, durationMs / 1000)
-    if (traffic.accessLog !== null) this.#writeLog(durationMs)
+    if (this.#isLogged) this.#writeLog(durationMs)
   }
 
   #writeLog(durationMs: number): void {
@@ -87,7 +93,7 @@ export class ExchangeAccount {
     record.requestId = outgoing.bytes
     record.requestIdStart = outgoing.requestIdStart
     record.requestIdEnd = outgoing.requestIdEnd
-    this.#log.fill(record, routing.route, routing.service, attempt.endpoint)
+    this.#log?.fill(record, routing.route, routing.service, attempt.endpoint)
     accessLog?.append(record)
   }
 }
