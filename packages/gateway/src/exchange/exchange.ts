@@ -111,6 +111,12 @@ export class Exchange implements UpstreamUser {
     this.intake.end()
   }
 
+  get requestTrailers(): Uint8Array | null {
+    const { trailers } = this.requestBody
+    const edit = trailers === null ? null : this.routing.requestEdit()
+    return trailers === null || edit === null ? trailers : edit.leave(trailers)
+  }
+
   /** Sends the request, lets it wait, or answers it. */
   dispatch(): void {
     this.arm()

@@ -11,6 +11,7 @@ import type { Traffic } from '../http1/traffic.js'
  */
 export class Hedge implements UpstreamUser {
   readonly requestBody = { isDone: true }
+  readonly requestTrailers = null
   readonly #owner: SecondTry
   readonly #traffic: Traffic
   readonly #bytes: Uint8Array

@@ -94,6 +94,13 @@ export class Routing implements AdmissionOwner {
     this.#exchange.dispatch()
   }
 
+  /** The route's edit of the request, and what its policies add. */
+  requestEdit(): CompiledEdit | null {
+    const edit = (this.route as CompiledRoute).requestEdit
+    const verdict = this.admission === null ? null : this.admission.verdict
+    return verdict === null ? edit : mergeEdits(edit, verdict.request)
+  }
+
   /** The route's edit of the answer, and what its policies add. */
   responseEdit(): CompiledEdit | null {
     const { attempt, client, tries } = this.#exchange
@@ -149,11 +156,12 @@ export class Routing implements AdmissionOwner {
   }
 
   #pickService(route: CompiledRoute): void {
-    const { requestBody, traits } = this.#exchange
+    const { client, requestBody, traits } = this.#exchange
     if (route.redirect === null) this.service = route.pickService()
     this.isFramed = this.service?.isFramed === true
     if (!this.isFramed) return
-    requestBody.isOutChunked = false
+    if (client.isFramed) requestBody.endByClose()
+    else requestBody.isOutChunked = false
     traits.wantsUpgrade = false
   }
 
@@ -162,7 +170,7 @@ export class Routing implements AdmissionOwner {
     const { client, intake, outgoing, traits, tries } = this.#exchange
     const { admission } = this
     const verdict = admission === null ? null : admission.verdict
-    let edit = verdict === null ? route.requestEdit : mergeEdits(route.requestEdit, verdict.request)
+    let edit = this.requestEdit()
     if (this.#deadlineAt > 0) edit = mergeEdits(edit, deadlineEdit(this.#deadlineAt))
     outgoing.writeHead(parser, route, edit, client.forwardedLines, traits.wantsUpgrade)
     this.ownAnswer = verdict?.answer ?? this.#answerTo(parser, route)

@@ -24,6 +24,8 @@ export class Body {
   /** Data bytes so far. */
   passed = 0
   isDone = true
+  /** Fields that came behind the body and go on, `name: value\r\n` each; null when there are none. */
+  trailers: Uint8Array | null = null
   /** Set when the incoming framing is wrong. */
   refusal: Refusal | null = null
   /** Offset behind what the last `pass` took of its input. */
@@ -38,10 +40,17 @@ export class Body {
     this.remaining = length
     this.isOutChunked = isOutChunked
     this.passed = 0
+    this.trailers = null
     this.refusal = null
     this.isDone = incoming === noBody || (incoming === byLength && length === 0)
     this.#decoder = decoder
     decoder?.begin()
+  }
+
+  /** Whoever sends it says where it ends, also where its head has told the length, and whoever gets it is told then: trailers may follow. */
+  endByClose(): void {
+    this.isOutChunked = false
+    if (this.incoming === byLength && !this.isDone) this.incoming = byClose
   }
 
   /** Writes what `bytes[at, end)` holds of the body to `out` at `to`, framed; returns the offset behind it. */

@@ -8,6 +8,8 @@ import type { HeadReader } from './head-reader.js'
 /** Whose an upstream is, mostly an exchange: it is told what becomes of it. */
 export interface UpstreamUser {
   readonly requestBody: { readonly isDone: boolean }
+  /** What goes behind the request's body, once that is done, to a service that takes it: `name: value\r\n` each; null is nothing. */
+  readonly requestTrailers: Uint8Array | null
   onConnected(): void
   /** Nothing has been sent. */
   onConnectFailure(upstream: ExchangeUpstream, failure: string, isTimeout: boolean): void

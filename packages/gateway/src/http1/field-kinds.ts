@@ -10,7 +10,7 @@ export const connection = 2
 export const contentLength = 3
 export const transferEncoding = 4
 export const upgrade = 5
-/** Concerns one connection only, or speaks of trailers, which the gateway drops: never forwarded. */
+/** Concerns one connection only, or speaks of trailers, which the gateway does not promise: never forwarded. */
 export const hop = 6
 export const expect = 7
 export const requestId = 8

@@ -112,8 +112,8 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     if (length > 0 && !this.isOver) this.#pass(this.#gathered, 0, length)
   }
 
-  /** The client has sent END_STREAM. */
-  onEnd(): void {
+  /** The client has sent END_STREAM, with `trailers` or without. */
+  onEnd(trailers: Buffer | null): void {
     this.passGathered()
     if (this.isOver) return
     this.hasEnded = true
@@ -121,6 +121,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
       this.#relay.onEnd(this)
       this.#leaveIfDone()
     } else if (this.exchange.isActive) {
+      this.exchange.requestBody.trailers = trailers
       this.exchange.endRequest()
     }
   }

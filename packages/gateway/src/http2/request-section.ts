@@ -1,5 +1,6 @@
 import { ascii, lowerCase, targetChars, tokenChars } from '../http1/chars.js'
 import { copy } from '../http1/words.js'
+import { mayTrail } from '../http1/trailer-fields.js'
 import { chunkedLine, crlf, hostName, httpVersion, put } from '../http1/text.js'
 import type { FieldSink } from './hpack/decoder.js'
 import * as field from './hpack/field-class.js'
@@ -16,6 +17,8 @@ const webSocket = ascii('websocket')
 const noContent = ascii('content-length: 0\r\n')
 const upgradeLines = ascii('connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ')
 const pseudoCount = 6
+/** Behind a place at the front that no value can have: 0 says that there is none. */
+const firstAt = 1
 
 /**
  * Makes the head of an HTTP/1.1 request out of the fields of an HTTP/2 one, checked as RFC 9113 sections 8.2 and 8.3 ask. All that
@@ -34,6 +37,8 @@ export class RequestSection implements FieldSink {
   webSocketKey = ''
   /** An extended CONNECT for something else. */
   hasUnknownProtocol = false
+  /** Of trailers, those that go on. */
+  trailerCount = 0
   readonly #cookies = new LineBuffer()
   /** Where the value of each pseudo-header field begins and ends in `lines`, by its class; 0 when it is absent. */
   readonly #starts = new Int32Array(pseudoCount + 1)
@@ -47,14 +52,14 @@ export class RequestSection implements FieldSink {
     this.lines = lines
   }
 
-  /** Begins a request, or trailers, which must not have pseudo-header fields (RFC 9113 section 8.1) and of which nothing is kept. */
+  /** Begins a request, or trailers, which must not have pseudo-header fields (RFC 9113 section 8.1). */
   begin(isTrailer: boolean): void {
-    // A place at the front that no value can have: 0 says that there is none.
-    this.lines.length = 1
+    this.lines.length = firstAt
     this.start = 0
     this.fault = ''
     this.webSocketKey = ''
     this.hasUnknownProtocol = false
+    this.trailerCount = 0
     this.#cookies.length = 0
     this.#starts.fill(0)
     this.#hasHead = false
@@ -74,7 +79,8 @@ export class RequestSection implements FieldSink {
     }
     if (this.#isTrailer) {
       if (kind === field.connectionField) this.#fail('A trailer is a field of HTTP/1.1 connections.')
-      this.lines.length = start
+      if (kind === field.plain && mayTrail(this.lines.bytes, start, nameEnd)) this.trailerCount++
+      else this.lines.length = start
       return
     }
     if (!this.#hasHead) {
@@ -96,6 +102,12 @@ export class RequestSection implements FieldSink {
       case field.cookieField:
         this.#addCookie(start, nameEnd + 2, end - 2)
     }
+  }
+
+  /** The trailers that go on, `name: value\r\n` each; null when there are none. */
+  takeTrailers(): Buffer | null {
+    const { bytes, length } = this.lines
+    return this.trailerCount === 0 ? null : Buffer.from(bytes.subarray(firstAt, length))
   }
 
   /** Completes the head, unless there is a fault. */

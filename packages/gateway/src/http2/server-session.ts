@@ -353,17 +353,19 @@ export class ServerSession implements FrameSink, StreamOwner {
 
   /** RFC 9113 section 8.1. */
   #takeTrailers(stream: Http2Stream, outcome: number, flags: SectionFlags): void {
-    const { fault } = this.#worker.section
+    const { section } = this.#worker
+    const { fault } = section
+    const isTooMuch = outcome !== decoded || section.trailerCount > this.#traffic.limits.maxHeaders
     if (stream.hasEnded) this.onStreamError(stream.id, code.streamClosed)
-    else if (!flags.isEndStream || flags.dependsOnItself || fault !== '' || outcome !== decoded) {
+    else if (!flags.isEndStream || flags.dependsOnItself || fault !== '' || isTooMuch) {
       this.onStreamError(stream.id, code.protocolError)
-    } else this.#endRequest(stream)
+    } else this.#endRequest(stream, section.takeTrailers())
   }
 
-  #endRequest(stream: Http2Stream): void {
+  #endRequest(stream: Http2Stream, trailers: Buffer | null = null): void {
     const isShort = stream.declaredLength !== -1 && stream.receivedLength !== stream.declaredLength
     if (isShort) this.onStreamError(stream.id, code.protocolError)
-    else stream.onEnd()
+    else stream.onEnd(trailers)
   }
 
   /** HEADERS or DATA: on a stream that we have reset they may have been on their way; elsewhere they are the client's mistake. */

@@ -30,6 +30,17 @@ export class CompiledEdit {
     return false
   }
 
+  /** What it leaves of lines, `Name: value\r\n` each. */
+  leave(lines: Uint8Array): Uint8Array {
+    const kept: Uint8Array[] = []
+    for (let at = 0; at < lines.length;) {
+      const end = lines.indexOf(0x0a, at) + 1
+      if (!this.drops(lines, at, lines.indexOf(0x3a, at))) kept.push(lines.subarray(at, end))
+      at = end
+    }
+    return Buffer.concat(kept)
+  }
+
   /** Both, this one first; of two that come together again and again, made once. */
   followedBy(second: CompiledEdit): CompiledEdit {
     this.#joined ??= new WeakMap()
@@ -49,19 +60,8 @@ export function mergeEdits(first: CompiledEdit | null, second: CompiledEdit | nu
 }
 
 function join(first: CompiledEdit, second: CompiledEdit): CompiledEdit {
-  const lines = Buffer.concat([dropLines(second, first.lines), second.lines])
+  const lines = Buffer.concat([second.leave(first.lines), second.lines])
   return new CompiledEdit([...first.dropped, ...second.dropped], lines)
-}
-
-/** What the edit leaves of another one's lines. */
-function dropLines(edit: CompiledEdit, lines: Uint8Array): Uint8Array {
-  const kept: Uint8Array[] = []
-  for (let at = 0; at < lines.length;) {
-    const end = lines.indexOf(0x0a, at) + 1
-    if (!edit.drops(lines, at, lines.indexOf(0x3a, at))) kept.push(lines.subarray(at, end))
-    at = end
-  }
-  return Buffer.concat(kept)
 }
 
 /** All edits of one side in their order (each: remove, set, add), as one; null when they do nothing. What cannot be done goes to `problems`. */

@@ -9,6 +9,11 @@ const ofConnection = ['connection', 'transfer-encoding', 'upgrade', 'keep-alive'
 const [methodName, schemeName, authorityName, pathName] = [':method', ':scheme', ':authority', ':path'].map(ascii)
 const http = ascii('http')
 
+/** Encodes the fields behind a body, `lines` of `name: value\r\n`; returns the offset behind it in `out`, which has `sectionSize` bytes. */
+export function encodeTrailers(encoder: HpackEncoder, lines: Uint8Array, out: Uint8Array): number {
+  return encodeLines(encoder, lines, 0, lines.length, out, encoder.begin(out, 0))
+}
+
 /** Bytes that the section of a head of so many bytes needs at most: no line of it is shorter than five. */
 export function sectionSize(headLength: number): number {
   return headLength + Math.ceil(headLength / 5) * fieldOverhead + 128
@@ -35,7 +40,20 @@ export function encodeRequest(
   const hostEnd = bytes.indexOf(0x0d, lineEnd)
   to = encoder.field(out, to, authorityName, 0, authorityName.length, bytes, lineEnd + hostLine.length, hostEnd)
   to = encoder.field(out, to, pathName, 0, pathName.length, bytes, methodEnd + 1, pathEnd)
-  for (let at = hostEnd + 2; at < length && bytes[at] !== 0x0d;) {
+  to = encodeLines(encoder, bytes, hostEnd + 2, length, out, to)
+  return takesTrailers ? encoder.field(out, to, teName, 0, teName.length, trailers, 0, trailers.length) : to
+}
+
+/** Up to an empty line or the end. */
+function encodeLines(
+  encoder: HpackEncoder,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  out: Uint8Array,
+  to: number,
+): number {
+  while (at < length && bytes[at] !== 0x0d) {
     const nameEnd = bytes.indexOf(0x3a, at)
     const next = bytes.indexOf(0x0d, nameEnd)
     let start = nameEnd + 1
@@ -45,7 +63,7 @@ export function encodeRequest(
     if (isCarried(bytes, at, nameEnd)) to = encoder.field(out, to, bytes, at, nameEnd, bytes, start, end)
     at = next + 2
   }
-  return takesTrailers ? encoder.field(out, to, teName, 0, teName.length, trailers, 0, trailers.length) : to
+  return to
 }
 
 function isSpace(byte: number): boolean {

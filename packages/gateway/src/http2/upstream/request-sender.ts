@@ -3,7 +3,7 @@ import * as frame from '../frame-types.js'
 import type { FrameOutput } from '../frame-output.js'
 import { putFrameHead } from '../frame-writer.js'
 import { HpackEncoder } from '../hpack/encoder.js'
-import { encodeRequest, sectionSize } from './request-section.js'
+import { encodeRequest, encodeTrailers, sectionSize } from './request-section.js'
 
 /** The stream that something is sent on, as far as sending goes. */
 export interface SendingStream {
@@ -29,9 +29,23 @@ export class RequestSender {
   }
 
   sendHead({ id }: SendingStream, bytes: Uint8Array, headLength: number, isEnd: boolean): void {
+    this.#reserve(headLength)
+    this.#sendSection(id, encodeRequest(this.#encoder, bytes, headLength, true, this.#section), isEnd)
+  }
+
+  /** `lines`: `name: value\r\n` each. They end the stream, and no window holds them up. */
+  sendTrailers({ id }: SendingStream, lines: Uint8Array): void {
+    this.#reserve(lines.length)
+    this.#sendSection(id, encodeTrailers(this.#encoder, lines, this.#section), true)
+  }
+
+  /** Makes `#section` large enough for a head of so many bytes. */
+  #reserve(headLength: number): void {
     const size = sectionSize(headLength)
     if (this.#section.length < size) this.#section = wordBuffer(size)
-    const length = encodeRequest(this.#encoder, bytes, headLength, true, this.#section)
+  }
+
+  #sendSection(id: number, length: number, isEnd: boolean): void {
     let at = 0
     do {
       const part = Math.min(length - at, frame.maxFrameBytes)

@@ -130,8 +130,10 @@ export class Http2UpstreamConnection {
     return this.#isClosed ? bytes.length : this.sender.sendData(stream, bytes)
   }
 
-  sendEnd(stream: Http2UpstreamStream): void {
-    if (!this.#isClosed) this.sender.sendEnd(stream)
+  sendEnd(stream: Http2UpstreamStream, trailers: Uint8Array | null): void {
+    if (this.#isClosed) return
+    if (trailers === null || trailers.length === 0) this.sender.sendEnd(stream)
+    else this.sender.sendTrailers(stream, trailers)
   }
 
   /** Lets the service send more on a stream whose bytes have been passed on. */

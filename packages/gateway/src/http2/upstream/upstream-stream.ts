@@ -66,12 +66,9 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
   }
 
   sendRequest(bytes: Uint8Array, headLength: number): void {
-    this.#connection.open(
-      this,
-      bytes,
-      headLength,
-      this.exchange?.requestBody.isDone === true && bytes.length === headLength,
-    )
+    const { exchange } = this
+    const isAll = bytes.length === headLength && exchange?.requestBody.isDone === true
+    this.#connection.open(this, bytes, headLength, isAll && exchange.requestTrailers === null)
     if (bytes.length > headLength) this.sendOwned(bytes.subarray(headLength))
   }
 
@@ -97,8 +94,7 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
       this.#endsAfterWaiting = true
       return
     }
-    this.isSendingOver = true
-    this.#connection.sendEnd(this)
+    this.#sendEnd()
   }
 
   /** The service, or the kernel, takes more again. */
@@ -108,10 +104,7 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
       this.#waiting = this.#waiting.subarray(sent)
       if (this.hasWaiting) return
       this.#waiting = noBytes
-      if (this.#endsAfterWaiting) {
-        this.isSendingOver = true
-        this.#connection.sendEnd(this)
-      }
+      if (this.#endsAfterWaiting) this.#sendEnd()
     }
     if (!this.isBlocked || this.#connection.isBlocked) return
     this.isBlocked = false
@@ -150,5 +143,10 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
   destroy(): void {
     // An answer that nobody wants may be whole: then there is nothing left to break off.
     this.rest()
+  }
+
+  #sendEnd(): void {
+    this.isSendingOver = true
+    this.#connection.sendEnd(this, this.exchange?.requestTrailers ?? null)
   }
 }
