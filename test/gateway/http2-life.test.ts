@@ -13,7 +13,7 @@ import * as frame from '../../packages/gateway/src/http2/frame-types.js'
 import { findBrowser, openBrowser } from '../support/browser.js'
 import { CertificateFolder } from '../support/certificates.js'
 import { ask, FrameClient, frameOf, requestFields, sectionOf, session } from './http2-client.js'
-import { answering, cleanUp, endpoint, eventually, httpServer, ok, rawServer, serve } from './plane.js'
+import { answering, cleanUp, endpoint, eventually, exchange, httpServer, ok, rawServer, serve } from './plane.js'
 
 const run = promisify(execFile)
 
@@ -168,6 +168,34 @@ describe('services that speak HTTP/2 too', () => {
     expect(head).toMatchObject({ ':status': 200, 'x-path': '/a' })
     expect(body.toString()).toBe('body')
     expect(trailers).toMatchObject({ 'x-sum': '42' })
+  })
+
+  it('are asked an ordinary request by who wants a WebSocket, and open none', async () => {
+    const seen: unknown[] = []
+    const server = createHttp2Server((request, response) => {
+      seen.push([request.method, request.headers['upgrade']])
+      response.end('an ordinary answer')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    cleanUp(() => server.close())
+    const { port } = await serve({
+      endpoints: [endpoint('web', (server.address() as AddressInfo).port)],
+      services: [{ name: 'web', protocol: 'h2c', balancer: 'round_robin' }],
+    })
+    const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+    const upgrade = `Connection: close, Upgrade\r\nUpgrade: websocket\r\n${key}`
+    const answer = await exchange(port, `GET / HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*an ordinary answer/)
+    expect(answer).not.toMatch(/upgrade/i)
+    const client = new FrameClient(port)
+    client.request(1, requestFields('CONNECT', '/', [':protocol', 'websocket'], ['sec-websocket-version', '13']), false)
+    await client.find(({ stream }) => stream === 1)
+    expect(client.sections[0]?.fields[0]).toBe(':status: 502')
+    expect(seen).toEqual([
+      ['GET', undefined],
+      ['GET', undefined],
+    ])
   })
 
   it('carry calls of gRPC: unary, both streams, errors, metadata behind them', async () => {
