@@ -1,3 +1,5 @@
+// Not the global, which is a getter.
+import { performance } from 'node:perf_hooks'
 import type { HeadParser } from '../http1/head-parser.js'
 import { type OwnAnswer, statusOf } from '../http1/own-answer.js'
 import type { Reason } from '../problem.js'

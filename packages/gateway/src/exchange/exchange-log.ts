@@ -5,9 +5,11 @@ import type { UpstreamService } from '../upstream.js'
 import { copy } from '../http1/words.js'
 import type { HeadParser } from '../http1/head-parser.js'
 
+const noBytes = Buffer.alloc(0)
+
 /** What the access log wants to know of a request's head, kept until its end; used again for the next request. */
 export class ExchangeLog {
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes: Buffer = noBytes
   #methodLength = 0
   #hostLength = 0
   #pathLength = 0

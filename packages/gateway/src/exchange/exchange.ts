@@ -48,7 +48,8 @@ const brokenOff: OwnAnswer = { kind: 'problem', reason: 'upstream_invalid', deta
  */
 export class Exchange implements UpstreamUser {
   isActive = false
-  readonly client: ExchangeClient
+  /** Whose request it is. Only one that is over may be given to another. */
+  client: ExchangeClient
   readonly traffic: Traffic
   readonly requestBody = new Body()
   readonly responseBody = new Body()

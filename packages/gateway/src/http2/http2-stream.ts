@@ -1,4 +1,4 @@
-import { Exchange } from '../exchange/exchange.js'
+import type { Exchange } from '../exchange/exchange.js'
 import type { ExchangeClient, ExchangeWire, ListenerInfo } from '../http1/exchange-client.js'
 import { complete, type HeadParser } from '../http1/head-parser.js'
 import { type Answered, answerBytes, type OwnAnswer, type ProblemAnswer, refusalAnswer } from '../http1/own-answer.js'
@@ -32,7 +32,6 @@ export const streamWindow = 128 * 1024
 export class Http2Stream implements ExchangeClient, ExchangeWire {
   readonly id: number
   readonly owner: StreamOwner
-  readonly exchange: Exchange
   readonly isFramed = true
   readonly wire: ExchangeWire = this
   readonly queue: SendQueue
@@ -51,7 +50,9 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
   declaredLength = -1
   receivedLength = 0
   /** Its request has been sent on, or waits to be. */
-  isDispatched = false
+  #isDispatched = false
+  /** Null when the stream is over. */
+  #exchange: Exchange | null
   #credit = 0
   #gathered: Buffer = noBytes
   #gatheredLength = 0
@@ -69,7 +70,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.#timer = new WheelTimer<Http2Stream>(this, expire)
     this.#lastProgress = traffic.wheel.now
     this.queue = new SendQueue(id, owner.frames, sendWindow)
-    this.exchange = new Exchange(this, traffic)
+    this.#exchange = owner.worker.takeExchange(this, traffic)
   }
 
   get listener(): ListenerInfo {
@@ -96,11 +97,22 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     return this.isOver || this.queue.hasEnd
   }
 
+  /** Its request has come. */
+  begin(parser: HeadParser): void {
+    this.#exchange?.begin(parser)
+  }
+
+  /** All that came with its request has come. */
+  dispatch(): void {
+    this.#isDispatched = true
+    this.#active?.dispatch()
+  }
+
   /** The client has sent so much of the request's body. */
   onData(bytes: Uint8Array, start: number, end: number): void {
     const length = end - start
     this.receivedLength += length
-    if (this.#gatheredLength > 0 || (length < smallPiece && this.isDispatched)) this.#gather(bytes, start, end)
+    if (this.#gatheredLength > 0 || (length < smallPiece && this.#isDispatched)) this.#gather(bytes, start, end)
     else this.#pass(bytes, start, end)
     this.giveBack(length)
   }
@@ -120,9 +132,11 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     if (this.#relay !== null) {
       this.#relay.onEnd(this)
       this.#leaveIfDone()
-    } else if (this.exchange.isActive) {
-      this.exchange.requestBody.trailers = trailers
-      this.exchange.endRequest()
+    } else {
+      const exchange = this.#active
+      if (exchange === null) return
+      exchange.requestBody.trailers = trailers
+      exchange.endRequest()
     }
   }
 
@@ -198,8 +212,9 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
   }
 
   onTimer(): void {
-    if (this.exchange.isActive) {
-      this.exchange.onTimer()
+    const exchange = this.#active
+    if (exchange !== null) {
+      exchange.onTimer()
       return
     }
     // The answer is whole and the client does not take it.
@@ -214,7 +229,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.#lastProgress = this.#traffic.wheel.now
     if (!isEmpty) return
     if (this.#relay !== null) this.#relay.onDrain(this)
-    else if (this.exchange.isActive) this.exchange.onClientDrain()
+    else this.#active?.onClientDrain()
     this.#leaveIfDone()
   }
 
@@ -314,14 +329,14 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
       // At most the window, as none of it is given back.
       if (this.#early === none) this.#early = []
       this.#early.push(Buffer.from(bytes.subarray(start, end)))
-    } else if (this.exchange.isActive) {
-      this.exchange.takeBody(bytes, start, end)
+    } else {
+      this.#active?.takeBody(bytes, start, end)
     }
   }
 
   #leaveIfDone(): void {
     if (this.isOver || this.queue.isWaiting || !this.queue.hasEnd) return
-    if (this.exchange.isActive && this.#relay === null) return
+    if (this.#active !== null && this.#relay === null) return
     if (this.#relay !== null && !this.hasEnded) return
     // RFC 9113 section 8.1: the answer is whole, and the rest of the request is not wanted.
     if (!this.hasEnded) this.owner.sendReset(this.id, code.noError)
@@ -336,8 +351,17 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.queue.clear()
     this.#early = none
     this.owner.remove(this)
+    const exchange = this.#exchange as Exchange
+    this.#exchange = null
     if (this.#relay !== null) this.#relay.onClose(this)
-    else this.exchange.onClientGone()
+    else if (hasFailed) exchange.onClientGone()
+    else this.owner.worker.giveExchange(exchange)
+  }
+
+  /** The exchange while its request has no answer yet. */
+  get #active(): Exchange | null {
+    const exchange = this.#exchange
+    return exchange !== null && exchange.isActive ? exchange : null
   }
 }
 

@@ -66,10 +66,10 @@ export class ServerSession implements FrameSink, StreamOwner {
   readonly frames: ConnectionFrames
   readonly answerParser: HeadParser
   readonly scheduler: SendScheduler
+  readonly worker: Http2Worker
   lastStream = 0
   readonly #owner: SessionOwner
   readonly #traffic: Traffic
-  readonly #worker: Http2Worker
   readonly #control: ControlFrames
   readonly #guard: FloodGuard
   readonly #decoder = new HpackDecoder(tableBytes)
@@ -94,7 +94,7 @@ export class ServerSession implements FrameSink, StreamOwner {
     this.#control = owner.control
     this.#guard = owner.guard
     this.#traffic = traffic
-    this.#worker = worker
+    this.worker = worker
     this.answerParser = worker.answers
     this.scheduler = new SendScheduler(owner.frames)
   }
@@ -120,8 +120,7 @@ export class ServerSession implements FrameSink, StreamOwner {
     for (const stream of this.#gathering) stream.passGathered()
     this.#gathering.length = 0
     for (const stream of this.#undispatched) {
-      stream.isDispatched = true
-      if (!stream.isOver && stream.exchange.isActive) stream.exchange.dispatch()
+      stream.dispatch()
     }
     this.#undispatched.length = 0
   }
@@ -140,7 +139,7 @@ export class ServerSession implements FrameSink, StreamOwner {
 
   onSection(id: number, bytes: Uint8Array, start: number, end: number, flags: SectionFlags): void {
     const stream = this.#streams.get(id)
-    const { section } = this.#worker
+    const { section } = this.worker
     section.begin(stream !== undefined)
     const { lines } = section
     const maxListSize = this.#traffic.limits.maxHeadBytes
@@ -299,7 +298,7 @@ export class ServerSession implements FrameSink, StreamOwner {
 
   #open(id: number, outcome: number, flags: SectionFlags): void {
     this.lastStream = id
-    const { section } = this.#worker
+    const { section } = this.worker
     if (this.#owner.isLeaving) {
       this.sendReset(id, code.refusedStream)
     } else if (flags.dependsOnItself) {
@@ -322,7 +321,7 @@ export class ServerSession implements FrameSink, StreamOwner {
 
   /** Reads the head that the section has been made into, and begins its exchange. */
   #begin(id: number, hasEnded: boolean): void {
-    const { section } = this.#worker
+    const { section } = this.worker
     const parser = this.#traffic.requestParsers.shared
     parser.begin(section.lines.bytes, section.start)
     const { refusal } = this.#owner
@@ -339,7 +338,7 @@ export class ServerSession implements FrameSink, StreamOwner {
       const stream = this.#add(id, hasEnded)
       stream.declaredLength = parser.contentLength
       stream.webSocketKey = section.webSocketKey
-      stream.exchange.begin(parser)
+      stream.begin(parser)
       this.#undispatched.push(stream)
     }
   }
@@ -353,7 +352,7 @@ export class ServerSession implements FrameSink, StreamOwner {
 
   /** RFC 9113 section 8.1. */
   #takeTrailers(stream: Http2Stream, outcome: number, flags: SectionFlags): void {
-    const { section } = this.#worker
+    const { section } = this.worker
     const { fault } = section
     const isTooMuch = outcome !== decoded || section.trailerCount > this.#traffic.limits.maxHeaders
     if (stream.hasEnded) this.onStreamError(stream.id, code.streamClosed)

@@ -2,6 +2,7 @@ import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
 import type { HeadParser } from '../http1/head-parser.js'
 import type { ForwardedLines } from '../http1/request-writer.js'
 import type { Http2Stream } from './http2-stream.js'
+import type { Http2Worker } from './http2-worker.js'
 import type { StreamFrames } from './send-queue.js'
 
 /** What a stream needs of its connection. */
@@ -11,6 +12,7 @@ export interface StreamOwner {
   readonly forwardedLines: ForwardedLines
   readonly identity: ExchangeClient['identity']
   readonly frames: StreamFrames
+  readonly worker: Http2Worker
   /** Reads the gateway's own answers. */
   readonly answerParser: HeadParser
   updateWindow(stream: number, increment: number): void
