@@ -72,7 +72,12 @@ const languages: readonly Language[] = [
     name: 'Go',
     root: goRoot,
     entries: goEntries,
-    changes: (root) => [`ENV PATH=${root}/bin:/bin`, 'ENV GOTOOLCHAIN=local GOPROXY=off GOCACHE=/gocache'],
+    changes: (root) => [
+      `ENV PATH=${root}/bin:/bin`,
+      'ENV GOTOOLCHAIN=local',
+      'ENV GOPROXY=off',
+      'ENV GOCACHE=/gocache',
+    ],
     files: { 'go.mod': 'module web\n\ngo 1.21\n', 'main.go': goServer },
   },
   {
@@ -130,7 +135,7 @@ for (const { name, root, entries, changes, files } of languages) {
       const up = await app.run('up', '-d')
       expect(up.code, `${up.stdout}${up.stderr}`).toBe(0)
       expect((await app.fetch('/web')).body).toBe('user 65532')
-      const images = await engine.json<{ RepoTags: string[] | null; Size: number }[]>('GET', '/images/json')
+      const images = await engine.images<{ RepoTags: string[] | null; Size: number }>()
       const sizeOf = (start: string) => images.find(({ RepoTags }) => RepoTags?.[0]?.startsWith(start))?.Size ?? 0
       expect(sizeOf('pando-')).toBeLessThan(sizeOf('toolchain') / 4)
     }, 400_000)
@@ -141,7 +146,7 @@ for (const { name, root, entries, changes, files } of languages) {
       expect(await build()).toMatchObject({ id: first.id, isCached: true })
       expect((await app.run('down')).code).toBe(0)
       expect((await app.run('prune', '--all')).code).toBe(0)
-      expect(await engine.json('GET', '/images/json?all=true')).toHaveLength(2)
+      expect(await engine.images('?all=true')).toHaveLength(2)
       expect(readdirSync(join(app.stateDir, 'images'))).toEqual([])
       write('web', 1.7e9)
       const second = await build()

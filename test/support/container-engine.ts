@@ -155,6 +155,13 @@ export class ContainerEngine {
     for (const change of changes) query.append('changes', change)
     const { status, text } = await this.ask('POST', `/images/create?${query}`, tarOf(entries))
     if (status >= 400 || text.includes('errorDetail')) throw new Error(`image ${name}: ${status} ${text}`)
+    // Podman takes no notice of the tag.
+    if (this.kind.name === 'podman' && tag !== 'latest') {
+      await this.ask(
+        'POST',
+        `/images/${encodeURIComponent(`${repo}:latest`)}/tag?${new URLSearchParams({ repo, tag })}`,
+      )
+    }
   }
 
   /** busybox and its names, as `busybox:latest`. */

@@ -196,17 +196,24 @@ async function sendAll(outgoing: ReturnType<typeof request>, body: AsyncIterable
   try {
     for await (const chunk of body) {
       if (outgoing.destroyed) return
-      if (!outgoing.write(chunk)) {
-        await new Promise<void>((resolve) => {
-          outgoing.once('drain', resolve)
-          outgoing.once('close', resolve)
-        })
-      }
+      if (!outgoing.write(chunk)) await drained(outgoing)
     }
     outgoing.end()
   } catch (error) {
     outgoing.destroy(error as Error)
   }
+}
+
+function drained(outgoing: ReturnType<typeof request>): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outgoing.off('drain', done)
+      outgoing.off('close', done)
+      resolve()
+    }
+    outgoing.on('drain', done)
+    outgoing.on('close', done)
+  })
 }
 
 function messageIn(text: string): string {
