@@ -1,5 +1,6 @@
 import { canonicalJson, type Diagnostic, type GatewaySpec, type ServiceSpec } from '@pando/model'
 import { checkAuth } from './auth-checks.js'
+import { warnOfLikelyMistakes } from './likely-mistakes.js'
 import { checkMirrors } from './mirror-checks.js'
 import { suggest } from './nearest.js'
 import { servicePath } from './service-context.js'
@@ -44,6 +45,7 @@ export function checkApp(parts: AppParts, report: Report, warn: Report): void {
   checkSameRoutes(parts.services, report)
   if (parts.servedBy !== null) checkAuth(parts.services, parts.servedBy, parts.gatewaySource, report)
   checkPorts(parts, report)
+  warnOfLikelyMistakes(parts, warn)
 }
 
 function checkDependencies(

@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest'
+import { readFrom } from './reading.suite.js'
+
+function warningsOf(manifest: string): string[] {
+  const result = readFrom(manifest)
+  if (result.kind !== 'read') throw new Error(JSON.stringify(result.diagnostics))
+  return result.warnings.map(({ line, path, message, hint }) => `${line} ${path}: ${message} (${hint})`)
+}
+
+const service = (rest: string): string => `services:\n  web:\n    build: ./web\n    command: serve\n${rest}`
+
+it.each(['0.0.0.0/0', '"::/0"'])('warns of a trusted network that is everywhere: %s', (network) => {
+  const [warning, ...others] = warningsOf(`${service('')}gateway:\n  trusted_proxies: [10.0.0.0/8, ${network}]\n`)
+  expect(warning).toMatch(/^6 gateway\.trusted_proxies\[1\]: .*any client may say which address it comes from/)
+  expect(warning).toContain('name only the networks of your own proxies')
+  expect(others).toEqual([])
+})
+
+it('warns of a route that mirrors to its own service, be it one of several', () => {
+  const own = warningsOf(service('    routes:\n      - { path: /a, mirror: web }\n'))
+  expect(own).toEqual([
+    '6 services.web.routes[0]: "web" gets each of these requests twice: itself, and as a copy (mirror to another service)',
+  ])
+  const other = '  api: { build: ./api, command: serve }\n'
+  expect(warningsOf(service(`    routes:\n      - { path: /a, mirror: api }\n${other}`))).toEqual([])
+})
+
+it('warns of an ejection that is longer than the longest', () => {
+  const [warning] = warningsOf(service('    ejection: { time: 1m, max_time: 30s }\n'))
+  expect(warning).toMatch(/^5 services\.web\.ejection\.max_time: max_time 30s is shorter than time/)
+  expect(warningsOf(service('    ejection: { time: 30s, max_time: 30s }\n'))).toEqual([])
+  expect(warningsOf(service('    ejection: { time: 10m }\n'))).toEqual([])
+})
+
+it('warns of an allowed network that is everywhere', () => {
+  const [warning] = warningsOf(service('    routes:\n      - { path: /a, ip: { allow: [10.0.0.1, 0.0.0.0/0] } }\n'))
+  expect(warning).toMatch(/^6 services\.web\.routes\[0\]\.ip\.allow\[1\]: 0\.0\.0\.0\/0 is everybody/)
+  const denied = '    routes:\n      - { path: /a, ip: { allow: [10.0.0.0/8], deny: ["10.0.0.1"] } }\n'
+  expect(warningsOf(service(denied))).toEqual([])
+})
+
+it('warns of an authenticator that lets everybody in when it is away, beside others', () => {
+  const gateway =
+    'gateway:\n  authenticators:\n    keys: { api_keys: {} }\n    door: { external: { url: "http://127.0.0.1:9/", fail_open: true } }\n'
+  const both = service(`    routes:\n      - { path: /a, auth: { any_of: [keys, door] } }\n${gateway}`)
+  expect(warningsOf(both)[0]).toMatch(
+    /^6 services\.web\.routes\[0\]\.auth\.any_of\[1\]: while "door" does not answer, whoever sends no/,
+  )
+  expect(warningsOf(service(`    routes:\n      - { path: /a, auth: door }\n${gateway}`))).toEqual([])
+})

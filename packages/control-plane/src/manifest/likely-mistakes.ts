@@ -1,0 +1,74 @@
+import type { Diagnostic } from '@pando/model'
+import type { AppParts, PlacedService } from './app-checks.js'
+import { servicePath } from './service-context.js'
+import type { Path, Source } from './source.js'
+import { isMistake, parseDuration, quote } from './units.js'
+
+type Warn = (diagnostic: Diagnostic) => void
+
+/** What may be written, does what it says, and is hardly what somebody wants: said, with what comes of it, and not refused. */
+export function warnOfLikelyMistakes({ services, gateway, gatewaySource, servedBy }: AppParts, warn: Warn): void {
+  if (gatewaySource !== null) {
+    for (const [index, network] of (gateway.trustedProxies ?? []).entries()) {
+      if (!isEverywhere(network)) continue
+      const message = `${network} trusts everybody: any client may say which address it comes from`
+      const hint = 'name only the networks of your own proxies; rate limits and ip rules go by that address'
+      warn(gatewaySource.mistake(['gateway', 'trusted_proxies', index], 'value', message, hint))
+    }
+  }
+  for (const service of services) {
+    warnOfEjection(service, warn)
+    warnOfRoutes(service, openAuthenticators(servedBy ?? gateway), warn)
+  }
+}
+
+function warnOfEjection({ name, source, spec }: PlacedService, warn: Warn): void {
+  const path = servicePath(name, ['ejection', 'max_time'])
+  const written = source.written(path)
+  const ejection = spec?.resilience?.ejection
+  if (written === undefined || ejection === undefined || ejection === null) return
+  const maxMs = parseDuration(written)
+  if (isMistake(maxMs) || maxMs >= ejection.baseMs) return
+  const message = `max_time ${written} is shorter than time, so each ejection lasts as long as time says`
+  warn(source.mistake(path, 'value', message, 'make max_time at least as long as time'))
+}
+
+function warnOfRoutes({ name, source, spec }: PlacedService, open: ReadonlySet<string>, warn: Warn): void {
+  for (const [index, { auth, backends, ip, mirror }] of (spec?.routes ?? []).entries()) {
+    const path = servicePath(name, ['routes', index])
+    const at = (rest: Path): Path => placeOf(source, path, rest)
+    if (mirror !== undefined && backends.some(({ service }) => service === mirror.service)) {
+      const message = `${quote(mirror.service)} gets each of these requests twice: itself, and as a copy`
+      warn(source.mistake(at(['mirror', 'service']), 'value', message, 'mirror to another service'))
+    }
+    for (const [place, network] of (ip?.allow ?? []).entries()) {
+      if (!isEverywhere(network)) continue
+      const message = `${network} is everybody, so what else is allowed says nothing`
+      warn(source.mistake(at(['ip', 'allow', place]), 'value', message, 'take it out, or the whole of allow'))
+    }
+    if (auth === undefined || auth === null || auth.anyOf.length < 2 || auth.scopes.length + auth.claims.length > 0)
+      continue
+    const opening = auth.anyOf.findIndex((one) => open.has(one))
+    if (opening === -1) continue
+    const message = `while ${quote(auth.anyOf[opening])} does not answer, whoever sends no credential gets in, whatever is asked for besides`
+    const hint = 'leave its fail_open out, or give it routes of its own'
+    warn(source.mistake(at(['auth', 'any_of', opening]), 'value', message, hint))
+  }
+}
+
+/** Authenticators that let in who cannot be asked about. */
+function openAuthenticators({ authenticators = {} }: AppParts['gateway']): ReadonlySet<string> {
+  return new Set(
+    Object.values(authenticators).flatMap((spec) => (spec.kind === 'external' && spec.failsOpen ? [spec.name] : [])),
+  )
+}
+
+/** The route may be written shorter: then the nearest place that is there. */
+function placeOf(source: Source, path: Path, rest: Path): Path {
+  const exact = [...path, ...rest]
+  return source.written(exact) === undefined ? path : exact
+}
+
+function isEverywhere(network: string): boolean {
+  return /\/0+$/.test(network)
+}
