@@ -22,7 +22,7 @@ export function renderFailure(error: PandoError, { paint, isDebug, diagnostics }
   if (diagnostics !== '') lines.push('', diagnostics, '')
   if (error.hint !== undefined) lines.push(`${paint.cyan('next:')} ${error.hint}`)
   if (isDebug) lines.push(paint.dim(stacksOf(error)))
-  else if (error.code === 'internal') {
+  else if (error.code === 'internal' && error.hint === undefined) {
     lines.push(`${paint.cyan('next:')} this is a fault of Pando's own; PANDO_DEBUG=1 shows where it arose`)
   }
   return `${lines.join('\n')}\n`

@@ -30,6 +30,7 @@ export interface AppViewOptions {
     readonly isStopping: boolean
     readonly driver: AppStatus['driver'] | null
     readonly api: Address | null
+    readonly faults: readonly string[]
   }
 }
 
@@ -46,7 +47,7 @@ export class AppView {
   }
 
   async status(): Promise<AppStatus> {
-    const { app, isStopping, driver, api } = this.#options.now()
+    const { app, isStopping, driver, api, faults } = this.#options.now()
     return {
       name: app?.name ?? '',
       manifest: app?.manifest ?? '',
@@ -57,6 +58,7 @@ export class AppView {
       gateway: this.#options.gateway.status(),
       api: api ?? nowhere,
       services: this.#scheduled(await this.#usage()),
+      ...(faults.length === 0 ? {} : { faults }),
     }
   }
 

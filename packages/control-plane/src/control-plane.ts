@@ -26,6 +26,7 @@ import { Registry } from './registry/registry.js'
 import { scaledServices } from './scaled-services.js'
 import { ServiceOrders } from './service-orders.js'
 import { SqliteStore } from './store/sqlite-store.js'
+import { UnwritableState } from './unwritable-state.js'
 import { TakeDown, unstoppedFile } from './take-down.js'
 import { revisionFacts } from './upkeep/revision-facts.js'
 import { Upkeep } from './upkeep/upkeep.js'
@@ -63,6 +64,7 @@ export class ControlPlane {
 
   readonly #options: ControlPlaneOptions
   readonly #store: SqliteStore
+  readonly #unwritable: UnwritableState
   readonly #events: Events
   readonly #registry: Registry
   readonly #instances: InstanceSide
@@ -86,23 +88,31 @@ export class ControlPlane {
 
   static async open(options: ControlPlaneOptions): Promise<ControlPlane> {
     mkdirSync(options.stateDir, { recursive: true, mode: 0o700 })
-    const store = new SqliteStore({ path: join(options.stateDir, 'state.db') })
-    const controlPlane = new ControlPlane(options, store)
+    const controlPlane = new ControlPlane(options)
     await controlPlane.#start()
     return controlPlane
   }
 
-  private constructor(options: ControlPlaneOptions, store: SqliteStore) {
+  private constructor(options: ControlPlaneOptions) {
     const { stateDir, clock, random } = options
     this.#options = options
+    const store = new SqliteStore({
+      path: join(stateDir, 'state.db'),
+      onUnwritable: (error) => this.#unwritable.note(error),
+    })
     this.#store = store
     this.#token = tokenIn(join(stateDir, 'token'))
     this.finished = new Promise((resolve) => {
       this.#finish = resolve
     })
     this.#app = (store.get('meta', appKey) as AppSpec | undefined) ?? null
-    this.#events = new Events({ store, clock, onFault: options.onFault })
+    this.#events = new Events({
+      store,
+      clock,
+      onFault: (what, error) => this.#unwritable.lose() || options.onFault(what, error),
+    })
     const emit = this.#events.emit.bind(this.#events)
+    this.#unwritable = new UnwritableState({ clock, emit, onFault: options.onFault })
     const { environment } = options
     const ground = { stateDir, clock, store, random, emit, environment, app: () => this.#app }
     this.#registry = new Registry({
@@ -227,6 +237,7 @@ export class ControlPlane {
         isStopping: this.#turns.isStopping,
         driver: this.#deployer.driver,
         api: this.#api?.address ?? null,
+        faults: [this.#unwritable.fault].filter((fault) => fault !== null),
       }),
     })
     const why = new Why({
@@ -336,6 +347,7 @@ export class ControlPlane {
     await this.#gateway.close()
     await this.#instances.driver.close()
     this.#registry.close()
+    this.#unwritable.close()
     this.#store.close()
   }
 

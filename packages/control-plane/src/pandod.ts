@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 import { join, resolve } from 'node:path'
@@ -25,8 +26,16 @@ const { values } = parseArgs({
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string }
 
+/**
+ * Straight to the file: a stream of Node's that could not write once, as on a full disk, ends the process, or keeps all that follows in
+ * memory. What cannot be written is lost.
+ */
 function log(message: string): void {
-  console.log(`${new Date().toISOString()} ${message}`)
+  try {
+    writeSync(process.stdout.fd, `${new Date().toISOString()} ${message}\n`)
+  } catch {
+    // There is nowhere to say it.
+  }
 }
 
 function fault(what: string, error: unknown): void {

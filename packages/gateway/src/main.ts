@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PandoError } from '@pando/model'
@@ -58,11 +59,19 @@ async function supervise(): Promise<void> {
       log(`${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`)
       process.exit(error.code === 'usage' ? 2 : 1)
     }
-    console.error(thrown)
+    log(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown))
     process.exit(1)
   }
 }
 
+/**
+ * Straight to the file: a stream of Node's that could not write once, as on a full disk, ends the process, or keeps all that follows in
+ * memory. What cannot be written is lost.
+ */
 function log(message: string): void {
-  console.error(`${new Date().toISOString()} gateway: ${message}`)
+  try {
+    writeSync(process.stderr.fd, `${new Date().toISOString()} gateway: ${message}\n`)
+  } catch {
+    // There is nowhere to say it.
+  }
 }

@@ -17,6 +17,8 @@ export interface AppStatus {
   readonly gateway: GatewayStatus
   readonly api: Address
   readonly services: readonly ServiceStatus[]
+  /** What is wrong with the control plane itself, each with what to do. Absent: nothing. */
+  readonly faults?: readonly string[]
 }
 
 export interface GatewayStatus {
@@ -136,6 +138,7 @@ export const eventKinds = {
   'gateway.warning': 'warn',
   'certificate.made': 'info',
   'limits.unavailable': 'warn',
+  'store.recovered': 'info',
   fault: 'error',
 } as const satisfies Record<string, 'info' | 'warn' | 'error'>
 

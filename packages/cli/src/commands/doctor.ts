@@ -5,7 +5,7 @@ import { daemonAt, newCommand, type Attach, type Invocation } from '../command.j
 import { print, printJson } from '../context.js'
 import { findControlPlane } from '../doctor/control-plane.js'
 import { ok, renderFindings, type Finding } from '../doctor/finding.js'
-import { findLimits, findNode, findStateDir } from '../doctor/machine.js'
+import { findLimits, findNode, findRoom, findStateDir } from '../doctor/machine.js'
 import { findPort, isStartedFor } from '../doctor/ports.js'
 import { findDocker, findTools, runTool } from '../doctor/tools.js'
 import { readManifest } from '../manifest-reader.js'
@@ -42,14 +42,18 @@ async function examine(invocation: Invocation<unknown>): Promise<Finding[]> {
   const read = await readOrFault(project, context.env)
   findings.push(read.finding)
   if (read.app !== null) findings.push(...(await findTools(read.app, runTool)))
-  findings.push(findStateDir(project.stateDir))
+  findings.push(findStateDir(project.stateDir), findRoom(project.stateDir))
   const { finding, status } = await findControlPlane(daemonAt(project.stateDir, context))
-  findings.push(finding)
+  findings.push(finding, ...faultsOf(status))
   if (read.app !== null) findings.push(...(await findPorts(read.app, status, project.stateDir)))
   const hasDockerfile = Object.values(read.app?.services ?? {}).some(
     ({ revision }) => revision.build.kind === 'dockerfile',
   )
   return [...findings, findLimits(), await findDocker(runTool, hasDockerfile)]
+}
+
+function faultsOf(status: AppStatus | null): Finding[] {
+  return (status?.faults ?? []).map((detail) => ({ check: 'state', state: 'fail', detail, next: '' }))
 }
 
 async function findPorts(app: AppSpec, status: AppStatus | null, stateDir: string): Promise<Finding[]> {

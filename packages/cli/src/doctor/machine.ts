@@ -1,5 +1,6 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { renderBytes } from '../render/duration.js'
 import { ok, type Finding } from './finding.js'
 
 const oldestNode = [20, 20] as const
@@ -26,6 +27,26 @@ export function findStateDir(stateDir: string): Finding {
     detail: `${folder} cannot be written`,
     next: 'choose another with --state-dir DIR',
   }
+}
+
+/** Less than this is soon gone: it is about what one service's logs may take. */
+const littleBytes = 64 * 1024 * 1024
+
+/** Whether there is room for state and logs. `free` gives the bytes that an ordinary user may still write there (statfs(2), f_bavail). */
+export function findRoom(stateDir: string, free: (folder: string) => number = freeBytes): Finding {
+  let folder = stateDir
+  while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder)
+  const bytes = free(folder)
+  const check = 'disk'
+  const detail = `${renderBytes(bytes)} free for ${stateDir}`
+  if (bytes >= littleBytes) return ok(check, detail)
+  const next = `make room on the disk that holds ${folder}, or choose another with --state-dir DIR`
+  return { check, state: bytes === 0 ? 'fail' : 'warn', detail, next }
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
 }
 
 /** Sources: cgroup_namespaces(7), cgroups(7): /proc/self/cgroup has `0::PATH` for version 2 and `N:memory:PATH` for version 1. */

@@ -17,12 +17,17 @@ export function renderAppStatus(status: AppStatus, now: number, options: TableOp
   const instances = status.services.flatMap((service) => service.instances)
   const parts = [
     `${paint.bold(status.name || 'no app yet')}  ${status.state}, control plane pid ${status.pid}, up ${renderDuration(now - status.startedAt)}\n${renderGateway(status, paint)}`,
+    renderFaults(status, paint),
     status.services.length === 0 ? 'no services' : renderServices(status.services, options),
     renderReasons(status.services, paint),
     renderRollouts(status.services, now, paint),
     instances.length === 0 ? '' : renderInstances(instances, now, options),
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+function renderFaults({ faults = [] }: AppStatus, paint: Paint): string {
+  return faults.map((fault) => paint.red(fault)).join('\n')
 }
 
 export function renderGateway(status: AppStatus, paint: Paint): string {
@@ -75,6 +80,7 @@ export function renderSummary(status: AppStatus, options: SummaryOptions): strin
   const width = Math.max(...next.map(([command]) => command.length))
   const parts = [
     `${renderHeadline(status, options.now, paint)}\n${renderGateway(status, paint)}`,
+    renderFaults(status, paint),
     renderServices(shown, options) + (more > 0 ? `\n${paint.dim(`and ${more} more: pando ps`)}` : ''),
     reasons.map((reason) => cut(reason, options.columns)).join('\n'),
     next

@@ -111,6 +111,7 @@ export const appStatus = z
     }),
     api: address,
     services: z.array(serviceStatus),
+    faults: z.array(text()).optional().describe('What is wrong with the control plane itself'),
   })
   .openapi('AppStatus') satisfies z.ZodType<model.AppStatus>
 

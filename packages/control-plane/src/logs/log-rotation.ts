@@ -47,9 +47,7 @@ export class LogRotation {
   /** Looks now and then every second until `close`. */
   start(): void {
     this.#look = this.check()
-      .catch(() => {
-        // A full disk or the like: the next look tries again, and logs must never bring the control plane down.
-      })
+      .catch(leaveIt)
       .finally(() => {
         if (this.#look !== null) this.#cancel = this.#clock.after(this.#intervalMs, () => this.start())
       })
@@ -67,15 +65,16 @@ export class LogRotation {
     const reports = await this.#driver.list()
     const ids = new Set(reports.map(({ id }) => id))
     for (const id of this.#ended) if (!ids.has(id)) this.#ended.delete(id)
-    for (const report of reports) {
-      if (this.#ended.has(report.id)) continue
-      this.#mark(report.logFile)
-      if (report.state.kind === 'exited') {
-        this.#ended.add(report.id)
-        this.#sizes.delete(report.logFile)
-      } else if ((this.#sizes.get(report.logFile) ?? 0) > report.logs.maxBytes) {
-        await this.#rotate(report)
-      }
+    for (const report of reports) if (!this.#ended.has(report.id)) await this.#checkOne(report).catch(leaveIt)
+  }
+
+  async #checkOne(report: InstanceReport): Promise<void> {
+    this.#mark(report.logFile)
+    if (report.state.kind === 'exited') {
+      this.#ended.add(report.id)
+      this.#sizes.delete(report.logFile)
+    } else if ((this.#sizes.get(report.logFile) ?? 0) > report.logs.maxBytes) {
+      await this.#rotate(report)
     }
   }
 
@@ -171,6 +170,9 @@ function shift(logFile: string, maxFiles: number): void {
     moveOver(indexFile(`${logFile}.${generation}`), indexFile(`${logFile}.${generation + 1}`))
   }
 }
+
+/** A full disk or the like: the next look tries again, and logs must never bring the control plane down, nor one of them hold up others. */
+function leaveIt(): void {}
 
 function moveOver(from: string, to: string): void {
   if (existsSync(from)) renameSync(from, to)

@@ -6,6 +6,13 @@ export const longestBackoffMs = 5 * 60_000
 /** An instance that was healthy for so long owes nothing for earlier failures. */
 export const forgivenAfterMs = 10 * 60_000
 
+/** A full disk says nothing of the program: its wait does not grow beyond 4 s, so that it runs soon after there is room. */
+const mostForLackOfRoom = 3
+
+function lacksRoom(reason: ExitReason): boolean {
+  return reason.kind === 'start_failed' && /^ENOSPC\b/.test(reason.detail)
+}
+
 /** The wait after so many failures in a row: 1 s, 2 s, 4 s … 5 min. */
 export function backoffMs(failures: number): number {
   if (failures <= 0) return 0
@@ -64,6 +71,7 @@ export function historyAfterExit(
     return { failures: isSuccess ? 0 : 1, notBefore: 0, lastExit, ended: { ...run, isSuccess }, of: run }
   }
   const isSameRun = history?.of?.revision === run.revision && history.of.generation === run.generation
-  const failures = (isSameRun ? failuresOwed(history, instance, now) : 0) + 1
+  const owed = isSameRun ? failuresOwed(history, instance, now) : 0
+  const failures = lacksRoom(reason) ? Math.max(owed, Math.min(owed + 1, mostForLackOfRoom)) : owed + 1
   return { failures, notBefore: now + backoffMs(failures), lastExit, ended: null, of: run }
 }

@@ -2,6 +2,7 @@ import type { Address, ExitReason } from '@pando/model'
 import type { InstanceReport } from '../drivers/driver.js'
 import type { Store } from '../store/store.js'
 import { Table } from '../store/table.js'
+import { OwedWrites } from './owed-writes.js'
 import { historyAfterExit } from './backoff.js'
 import { rolloutSpecOf } from './rollout-state.js'
 import { slotKey } from './service-view.js'
@@ -26,11 +27,15 @@ export interface Run {
 }
 
 /**
- * All that is known, in memory as in the store. Every change is written to the store first, so that what is in memory, and what
- * is then done about it, has always been written down; a write that throws leaves memory as it was, and so does a transaction.
+ * All that is known, in memory as in the store. Every change of what is wanted is written to the store first, so that what is in memory, and
+ * what is then done about it, has always been written down; a write that throws leaves memory as it was, and so does a transaction.
+ *
+ * What is seen of instances is true also when it cannot be written (the disk is full): memory has it at once, the store when there is room.
+ * A control plane that dies before that leaves an older record, or none: the next one takes over what runs by what the driver lists.
  */
 export class Ledger {
   readonly #store: Store
+  readonly #owed: OwedWrites
   readonly runs = new Map<string, Run>()
   readonly builds = new Map<string, BuildState>()
   readonly #slots: Table<'slot'>
@@ -39,6 +44,7 @@ export class Ledger {
 
   constructor(store: Store) {
     this.#store = store
+    this.#owed = new OwedWrites(store)
     this.#desired = new Table(store, 'desired')
     this.#slots = new Table(store, 'slot')
     this.#rollouts = new Table(store, 'rollout')
@@ -104,14 +110,23 @@ export class Ledger {
 
   /** A new run, or one that is adopted. */
   add(run: Run): void {
-    this.#store.put('health', run.id, run.record)
     this.runs.set(run.id, run)
+    this.#writeRecord(run.id)
   }
 
   setRecord(run: Run, changes: Partial<InstanceHealthRecord>): void {
-    const record = { ...run.record, ...changes }
-    this.#store.put('health', run.id, record)
-    run.record = record
+    run.record = { ...run.record, ...changes }
+    this.#writeRecord(run.id)
+  }
+
+  /** Writes what could not be written before, if there is room by now. */
+  settle(): void {
+    this.#owed.settle()
+  }
+
+  /** Something is true that could not be written yet. */
+  get isOwing(): boolean {
+    return this.#owed.size > 0
   }
 
   /** The driver has reported it for the first time. */
@@ -128,18 +143,40 @@ export class Ledger {
     const history = historyAfterExit(this.slots.get(key), { ...run, isDrained: false }, policy, now)
     // A slot that ended as it should has nothing to remember.
     const isKept = policy !== null && (history.failures > 0 || history.ended !== null)
-    this.#store.transaction(() => {
-      if (isKept) this.#slots.put(key, history)
-      else this.#slots.delete(key)
-      this.#store.delete('health', run.id)
-    })
     this.runs.delete(run.id)
+    const isWritten = this.#owed.attempt(
+      () => {
+        if (isKept) this.#slots.put(key, history)
+        else this.#slots.delete(key)
+        this.#store.delete('health', run.id)
+      },
+      { [`slot ${key}`]: () => this.#writeSlotNow(key), [`health ${run.id}`]: () => this.#writeRecordNow(run.id) },
+    )
+    if (!isWritten) this.#slots.assume(key, isKept ? history : undefined)
     return history
   }
 
   /** Drops the record of an instance that no driver knows. */
   forget(id: string): void {
-    this.#store.delete('health', id)
+    this.#writeRecord(id)
+  }
+
+  /** As it is in memory, be it that there is none. */
+  #writeRecord(id: string): void {
+    const write = (): void => this.#writeRecordNow(id)
+    this.#owed.attempt(write, { [`health ${id}`]: write })
+  }
+
+  #writeRecordNow(id: string): void {
+    const run = this.runs.get(id)
+    if (run === undefined) this.#store.delete('health', id)
+    else this.#store.put('health', id, run.record)
+  }
+
+  #writeSlotNow(key: string): void {
+    const history = this.slots.get(key)
+    if (history === undefined) this.#store.delete('slot', key)
+    else this.#store.put('slot', key, history)
   }
 
   /**

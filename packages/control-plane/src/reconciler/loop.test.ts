@@ -4,6 +4,7 @@ import type { Builder } from '../build/builder.js'
 import type { Driver } from '../drivers/driver.js'
 import { FakeDriver, FakeSubstrate, type FakeBehaviour } from '../drivers/fake-driver.js'
 import type { NewEvent } from '../events/events.js'
+import { FullDisk } from '../store/full-disk.suite.js'
 import { MemoryStore } from '../store/memory-store.js'
 import { desiredOf, desiredService, revisionSpec } from './fixtures.suite.js'
 import { Reconciler } from './loop.js'
@@ -17,10 +18,9 @@ const refuseToPrepare = (): never => {
 }
 
 /** A clock, programs and a store that outlive the control planes started on them. */
-function worldOf(behaviour: (service: string) => FakeBehaviour = () => ({})) {
+function worldOf(behaviour: (service: string) => FakeBehaviour = () => ({}), store = new MemoryStore()) {
   const clock = new SimulatedClock()
   const substrate = new FakeSubstrate({ clock, faults: { behaviour: ({ service }) => behaviour(service) } })
-  const store = new MemoryStore()
   const random = seededRandom(1)
 
   async function begin(
@@ -401,21 +401,53 @@ describe('the reconciler', () => {
     expect(kinds('instance.killed')).toHaveLength(1)
   })
 
-  it('says what it could not do, and does it again later', async () => {
-    const { clock, substrate, store, begin } = worldOf()
+  it('goes on with what runs while nothing can be written, and writes it down once there is room', async () => {
+    const store = new FullDisk()
+    const { clock, substrate, begin } = worldOf(() => ({}), store)
+    const { reconciler, table } = await begin()
+    reconciler.setDesired(desiredOf(desiredService('web', { replicas: 2 })))
+    await clock.pass(5000)
+    const [first, second] = substrate.running()
+    store.isFull = true
+    substrate.crash(first!.id)
+    await clock.pass(5000)
+    // What crashed is replaced, what became of the others is known, and requests go to those that are well.
+    expect(running(substrate)).toEqual(['web/0@A', 'web/1@A'])
+    const replacement = substrate.running().find(({ id }) => id !== second!.id)!
+    expect(replacement.id).not.toBe(first!.id)
+    expect([...table.values()].map(({ id, state }) => `${id} ${state}`).sort()).toEqual(
+      [`${replacement.id} healthy`, `${second!.id} healthy`].sort(),
+    )
+    expect([...store.all('health').keys()]).toContain(first!.id)
+    store.isFull = false
+    await clock.pass(2000)
+    expect([...store.all('health').keys()].sort()).toEqual([replacement.id, second!.id].sort())
+    expect([...store.all('slot').values()].map(({ failures }) => failures)).toEqual([1])
+  })
+
+  it('holds the service whose rollout cannot be written, and no other', async () => {
+    const store = new FullDisk()
+    const { clock, substrate, begin } = worldOf(() => ({}), store)
+    const { reconciler, kinds, release } = await begin()
+    reconciler.setDesired(desiredOf(desiredService('web'), desiredService('api')))
+    await clock.pass(10_000)
     const put = store.put.bind(store)
     let isFull = true
     store.put = (kind, key, value) => {
-      if (isFull && kind === 'health') throw new PandoError('internal', 'disk full')
+      if (isFull && kind === 'rollout' && key === 'web') throw new PandoError('internal', 'disk full')
       put(kind, key, value)
     }
-    const { reconciler, kinds } = await begin()
-    reconciler.setDesired(desiredOf(desiredService('web')))
-    await clock.pass(1000)
-    expect(kinds('fault')[0].message).toBe('could not begin to start: disk full')
-    expect(substrate.starts).toBe(0)
+    reconciler.setDesired(desiredOf(desiredService('web', { revision: 'B' }), desiredService('api')))
+    const api = substrate.running().find(({ service }) => service === 'api')!
+    substrate.crash(api.id)
+    await clock.pass(10_000)
+    expect(running(substrate)).toEqual(['api/0@A', 'web/0@A'])
+    expect(substrate.running().find(({ service }) => service === 'api')!.id).not.toBe(api.id)
+    expect(kinds('fault')[0].message).toBe('could not go on with the rollout of web: disk full')
+    const old = substrate.running().find(({ service }) => service === 'web')!
+    release(old.id)
     isFull = false
-    await clock.pass(6000)
-    expect(running(substrate)).toEqual(['web/0@A'])
+    await clock.pass(10_000)
+    expect(running(substrate)).toEqual(['api/0@A', 'web/1@B'])
   })
 })

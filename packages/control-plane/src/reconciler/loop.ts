@@ -14,7 +14,7 @@ import { aborted, advance as realAdvance, isOver, promoted, type Advance } from 
 import { viewServices } from './service-view.js'
 import type { Comparison } from './judge.js'
 import type { Desired, Observed, Rollout } from './state.js'
-import type { Plan } from './step.js'
+import type { Plan, Step } from './step.js'
 import { Tasks } from './tasks.js'
 
 /** How often everything is looked at anew, whatever was reported or lost meanwhile. */
@@ -175,35 +175,46 @@ export class Reconciler {
       const elapsed = now - this.#lastTickAt
       this.#ledger.anchor(now, elapsed > leapMs ? elapsed : 0)
       this.#lastTickAt = now
-      this.#reconcile(now)
+      this.#ledger.settle()
+      const held = this.#reconcile(now)
+      // What failed may have asked for a look at what it would have changed: there is nothing to see of that.
+      if (held.size > 0) this.#forgetTick()
       this.#syncMonitor()
       this.#publish()
-      this.#scheduleWake(now)
+      this.#scheduleWake(now, this.#ledger.isOwing || held.size > 0 ? afterFaultMs : resyncMs)
     } catch (error) {
-      // Mostly the store: what could not be written was not done, and is planned again, but not at once.
+      // What could not be written was not done, and is planned again, but not at once.
       this.#fault('could not reconcile', error)
       // That goes for a look that was asked for meanwhile, too, for the sake of what has not come to be.
-      for (const cancel of [this.#cancelTick, this.#cancelWake]) cancel()
-      this.#isTickDue = false
+      this.#forgetTick()
+      this.#cancelWake()
       this.#cancelWake = this.#options.clock.after(afterFaultMs, () => this.poke())
     }
     this.#answerIdle()
   }
 
-  #reconcile(now: number): void {
+  /** Returns the services of which nothing moves, as their rollouts could not be written. */
+  #reconcile(now: number): ReadonlySet<string> {
     for (let round = 0; round < maxRounds; round++) {
-      this.#advanceRollouts(now)
+      const held = this.#advanceRollouts(now)
       const next = this.#plan(this.#ledger.desired, this.observed(), now)
       this.#tellWaiting(next)
       this.#lastPlan = next
-      for (const step of next.steps) if (step.kind === 'bury') this.#inventory.onBuried(step.instance)
-      if (next.steps.length === 0 || !this.#executor.execute(next.steps, now)) return
+      const steps = next.steps.filter((step) => !held.has(this.#serviceOf(step)))
+      for (const step of steps) if (step.kind === 'bury') this.#inventory.onBuried(step.instance)
+      if (steps.length === 0 || !this.#executor.execute(steps, now)) return held
     }
     throw new PandoError('internal', `the plan came to no end in ${maxRounds} rounds`)
   }
 
-  #advanceRollouts(now: number): void {
+  #serviceOf(step: Step): string {
+    return 'service' in step ? step.service : (this.#ledger.runs.get(step.instance)?.service ?? '')
+  }
+
+  /** What a rollout cannot write, it has not done: its service stays as it is, and holds up no other. Returns those services. */
+  #advanceRollouts(now: number): ReadonlySet<string> {
     const alarm = new Alarm(now)
+    const held = new Set<string>()
     let seen: { readonly observed: Observed; readonly views: ReturnType<typeof viewServices> } | null = null
     for (const [name, service] of this.#ledger.desired) {
       if (isOver(service, this.#ledger.rollouts.get(name))) continue
@@ -219,11 +230,18 @@ export class Reconciler {
         const mayProve = (revision: string): boolean => this.#options.proofs?.mayProve(name, revision) ?? true
         const next = this.#advance(view, rollout, { ...seen, alarm, figures, mayProve })
         if (next === null) break
-        this.#take(name, next)
+        try {
+          this.#take(name, next)
+        } catch (error) {
+          this.#fault(`could not go on with the rollout of ${name}`, error)
+          held.add(name)
+          break
+        }
         seen = null
       }
     }
     this.#rolloutWakeAt = alarm.wakeAt
+    return held
   }
 
   /** Of the step that a canary is at; looked at again soon. */
@@ -287,12 +305,18 @@ export class Reconciler {
     }
   }
 
-  #scheduleWake(now: number): void {
+  #scheduleWake(now: number, mostMs: number): void {
     this.#cancelWake()
     const times = [this.#lastPlan.wakeAt, this.#rolloutWakeAt].filter((at) => at !== null)
+    if (mostMs < resyncMs) times.push(now + mostMs)
     const wakeAt = times.length === 0 ? null : Math.min(...times)
     this.#cancelWake =
-      wakeAt === null ? () => {} : this.#options.clock.after(Math.min(wakeAt - now, resyncMs), () => this.poke())
+      wakeAt === null ? () => {} : this.#options.clock.after(Math.min(wakeAt - now, mostMs), () => this.poke())
+  }
+
+  #forgetTick(): void {
+    this.#cancelTick()
+    this.#isTickDue = false
   }
 
   #answerIdle(): void {
@@ -331,13 +355,7 @@ export class Reconciler {
       run.record = { ...before, detail: health.detail }
       return
     }
-    try {
-      this.#ledger.setRecord(run, { health: health.health, since: health.since, detail: health.detail })
-    } catch (error) {
-      this.#monitor.unwatch(id)
-      this.#fault(`could not write the health of ${id}`, error)
-      return
-    }
+    this.#ledger.setRecord(run, { health: health.health, since: health.since, detail: health.detail })
     this.#publish()
     const isHealthy = health.health === 'healthy'
     this.#options.emit({

@@ -51,8 +51,8 @@ export class SimulatedDeployments {
     })
   }
 
-  /** A kind of record of which something else is remembered than the store has; null when there is none. */
-  aheadOf(store: Store): RecordKind | null {
+  /** A kind of record, but for `owed` ones, of which something else is remembered than the store has; null when there is none. */
+  aheadOf(store: Store, owed: readonly RecordKind[]): RecordKind | null {
     const { rollouts, slots } = this.#reconciler().observed()
     const memory: Partial<Record<RecordKind, Iterable<unknown>>> = {
       desired: this.#reconciler().desired().values(),
@@ -61,7 +61,10 @@ export class SimulatedDeployments {
       deployment: this.deployments.history(null),
     }
     const kinds = Object.keys(memory) as RecordKind[]
-    return kinds.find((kind) => textOf(memory[kind] ?? []) !== textOf(store.all(kind).values())) ?? null
+    return (
+      kinds.find((kind) => !owed.includes(kind) && textOf(memory[kind] ?? []) !== textOf(store.all(kind).values())) ??
+      null
+    )
   }
 
   /** Null when history and wish agree on everything that is settled. */

@@ -107,8 +107,13 @@ function migrate(database: Database, path: string): void {
 
 function writeHolder(path: string): void {
   const beside = `${path}.pid.${process.pid}`
-  writeFileSync(beside, `${process.pid}\n`, { mode: 0o600 })
-  renameSync(beside, `${path}.pid`)
+  try {
+    writeFileSync(beside, `${process.pid}\n`, { mode: 0o600 })
+    renameSync(beside, `${path}.pid`)
+  } catch {
+    // A full disk: who is refused will not read whose the file is, and that is all.
+    rmSync(beside, { force: true })
+  }
 }
 
 function readHolder(path: string): string | null {
@@ -147,7 +152,8 @@ function damaged(path: string, detail: string, cause?: unknown): PandoError {
   })
 }
 
-function resultCode(error: unknown): number {
+/** What SQLite said, as a primary result code (https://sqlite.org/rescode.html); 0 when it was not SQLite. */
+export function resultCode(error: unknown): number {
   const extended = (error as { errcode?: unknown } | null)?.errcode
   if (typeof extended === 'number') return extended & 0xff
   const message = error instanceof Error ? error.message : ''

@@ -1,9 +1,13 @@
+import { dirname } from 'node:path'
 import { PandoError } from '@pando/model'
 import type { EventKind, PandoEvent } from '@pando/model'
 import { eventLimit, refusePromise } from './limits.js'
-import { closeSqliteFile, openSqliteFile } from './sqlite-file.js'
+import { closeSqliteFile, openSqliteFile, resultCode } from './sqlite-file.js'
 import type { Database } from './sqlite-file.js'
 import type { RecordKind, Records, Store } from './store.js'
+
+/** SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL: nothing is wrong with what was to be written. */
+const unwritable = new Set([8, 10, 13])
 
 type Statement = ReturnType<Database['prepare']>
 
@@ -30,10 +34,16 @@ export class SqliteStore implements Store {
   /** What takes memory back with the running transaction, oldest first. */
   #undo: (() => void)[] = []
   #isClosed = false
+  readonly #onUnwritable: (error: PandoError) => void
 
-  /** `path`: absolute path of the file; its folder is made when missing. */
-  constructor(options: { readonly path: string; readonly eventLimit?: number }) {
+  /** `path`: absolute path of the file; its folder is made when missing. `onUnwritable` is told each time that there is no room for a write. */
+  constructor(options: {
+    readonly path: string
+    readonly eventLimit?: number
+    readonly onUnwritable?: (error: PandoError) => void
+  }) {
     this.#path = options.path
+    this.#onUnwritable = options.onUnwritable ?? (() => {})
     this.#eventLimit = options.eventLimit ?? eventLimit
     this.#database = openSqliteFile(options.path)
     this.#run = prepare(this.#database)
@@ -127,7 +137,13 @@ export class SqliteStore implements Store {
     } catch (error) {
       if (error instanceof PandoError) throw error
       const reason = error instanceof Error ? error.message : String(error)
-      throw new PandoError('internal', `the state file ${this.#path} failed: ${reason}`, { cause: error })
+      const isFull = unwritable.has(resultCode(error))
+      const failure = new PandoError('internal', `the state file ${this.#path} failed: ${reason}`, {
+        cause: error,
+        ...(isFull ? { hint: `make room on the disk that holds ${dirname(this.#path)}; it goes on by itself` } : {}),
+      })
+      if (isFull) this.#onUnwritable(failure)
+      throw failure
     }
   }
 }

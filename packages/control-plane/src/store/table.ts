@@ -2,7 +2,8 @@ import type { RecordKind, Records, Store } from './store.js'
 
 /**
  * One kind of record in memory, always as the store has it: a change is written first, and memory goes back with a transaction
- * that fails, be it an outer one's commit. Whoever remembers records does it here, and so can never be ahead of the store.
+ * that fails, be it an outer one's commit. Whoever remembers records does it here, and so can never be ahead of the store, but by
+ * `assume`.
  */
 export class Table<K extends RecordKind> {
   readonly #store: Store
@@ -27,6 +28,14 @@ export class Table<K extends RecordKind> {
   put(key: string, value: Records[K]): void {
     this.#store.put(this.#kind, key, value)
     this.#become(new Map(this.#values).set(key, value))
+  }
+
+  /** Changes memory alone: what is true and could not be written. Whoever does this writes it later. */
+  assume(key: string, value: Records[K] | undefined): void {
+    const values = new Map(this.#values)
+    if (value === undefined) values.delete(key)
+    else values.set(key, value)
+    this.#values = values
   }
 
   delete(key: string): void {

@@ -24,9 +24,14 @@ export class Takeover {
     rmSync(this.#path, { force: true })
   }
 
+  /** Where it cannot be written (the disk is full), the ports come free only when the orphans give up waiting. */
   announce(): void {
-    writeFileSync(`${this.#path}.new`, this.#name, { mode: 0o600 })
-    renameSync(`${this.#path}.new`, this.#path)
+    try {
+      writeFileSync(`${this.#path}.new`, this.#name, { mode: 0o600 })
+      renameSync(`${this.#path}.new`, this.#path)
+    } catch {
+      rmSync(`${this.#path}.new`, { force: true })
+    }
   }
 
   /** Resolves when another primary has announced itself, or when it is time to give up waiting for one. */

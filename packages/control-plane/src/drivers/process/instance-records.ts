@@ -99,8 +99,13 @@ export class InstanceRecords {
     }
   }
 
+  /** Where it cannot be written (the disk is full), only a later control plane will not know that its end was asked for. */
   markStopping(id: string): void {
-    writeFileSync(join(this.#path(id), 'stop'), '', { mode: 0o600 })
+    try {
+      writeFileSync(join(this.#path(id), 'stop'), '', { mode: 0o600 })
+    } catch {
+      // To stop it matters more.
+    }
   }
 
   isStopping(id: string): boolean {
