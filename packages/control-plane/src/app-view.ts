@@ -1,25 +1,17 @@
-import type {
-  Address,
-  AppSpec,
-  AppStatus,
-  GatewayStatus,
-  JobsStatus,
-  RouteSpec,
-  RouteStatus,
-  ServiceStatus,
-} from '@pando/model'
+import type { Address, AppSpec, AppStatus, JobsStatus, RouteSpec, RouteStatus, ServiceStatus } from '@pando/model'
 import type { Clock } from './clock.js'
 import type { UsageReporter } from './drivers/driver.js'
 import { withSchedule } from './jobs/schedules.js'
 import { withAuth } from './desired/route-auth.js'
 import { routesOf, routesTo } from './desired/routes.js'
 import { ownMetrics } from './own-metrics.js'
+import type { GatewaySide } from './gateway-side.js'
 import type { Reconciler } from './reconciler/loop.js'
 import { statusOf, type Usage } from './reconciler/status.js'
 
 export interface AppViewOptions {
   readonly clock: Clock
-  readonly gateway: { status(): GatewayStatus; metrics(): Promise<string> }
+  readonly gateway: Pick<GatewaySide, 'status' | 'metrics' | 'withheld'>
   readonly reconciler: Pick<Reconciler, 'desired' | 'observed' | 'plan'>
   readonly driver: UsageReporter
   readonly jobs: (service: string | null) => JobsStatus
@@ -57,7 +49,7 @@ export class AppView {
       ...(driver == null ? {} : { driver }),
       gateway: this.#options.gateway.status(),
       api: api ?? nowhere,
-      services: this.#scheduled(await this.#usage()),
+      services: this.#shown(await this.#usage()),
       ...(faults.length === 0 ? {} : { faults }),
     }
   }
@@ -100,10 +92,13 @@ export class AppView {
     })
   }
 
-  /** With what schedules say of state and reason, which only a status shows. */
-  #scheduled(usage: ReadonlyMap<string, Usage>): ServiceStatus[] {
+  /** With what schedules say of state and reason, and what the gateway does, which only a status shows. */
+  #shown(usage: ReadonlyMap<string, Usage>): ServiceStatus[] {
     const jobs = this.#options.jobs(null)
-    return this.#services(usage).map((service) => withSchedule(service, jobs))
+    return this.#services(usage).map((service) => {
+      const withheld = this.#options.gateway.withheld(service.name)
+      return { ...withSchedule(service, jobs), ...(withheld === null ? {} : { withheld }) }
+    })
   }
 
   /** What every instance uses, by id. */

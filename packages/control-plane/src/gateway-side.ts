@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { Address, AppSpec, GatewayReport, GatewayStatus } from '@pando/model'
+import type { Address, AppSpec, GatewayReport, GatewayStatus, Withheld } from '@pando/model'
 import { socketAddressOf } from './api/socket-path.js'
 import { ApiKeys } from './api-keys/api-keys.js'
 import { CertificateKeeper } from './certificates/certificate-keeper.js'
@@ -160,11 +160,16 @@ export class GatewaySide {
   /** Takes in what the gateway reports, and tells what is new in it. */
   note(report: GatewayReport): void {
     const { clock, emit } = this.#options
-    const { isFirst, newErrors, newWarnings, ejections } = this.#view.note(report, clock.now())
+    const { isFirst, newErrors, newWarnings, withheld } = this.#view.note(report, clock.now())
     if (isFirst) emit({ kind: 'gateway.ready', message: 'gateway is ready' })
     for (const error of newErrors) emit({ kind: 'gateway.listener_failed', message: error })
     for (const warning of newWarnings) emit({ kind: 'gateway.warning', message: warning })
-    for (const ejection of ejections) emit(ejection)
+    for (const event of withheld) emit(event)
+  }
+
+  /** What it keeps from a service because of its answers; null: nothing. */
+  withheld(service: string): Withheld | null {
+    return this.#view.withheld(service, this.pid, this.#options.clock.now())
   }
 
   status(): GatewayStatus {

@@ -46,6 +46,12 @@ export interface DataPlane {
   /** What stops nothing and should be seen to, by listener; only those that have anything. */
   warnings?(): Readonly<Record<string, readonly string[]>>
 
+  /** The same by authenticator. */
+  authenticatorWarnings?(): Readonly<Record<string, readonly string[]>>
+
+  /** Services that are not asked, as their circuit breakers are open. */
+  openCircuits?(): readonly string[]
+
   /** Calls back when `warnings` has changed. */
   onWarnings?(callback: () => void): void
 

@@ -145,6 +145,14 @@ export class HttpDataPlane implements DataPlane {
     return this.#tls.warnings()
   }
 
+  authenticatorWarnings(): Readonly<Record<string, readonly string[]>> {
+    return this.#policies.warnings()
+  }
+
+  openCircuits(): readonly string[] {
+    return this.#traffic?.openCircuits() ?? []
+  }
+
   onWarnings(callback: () => void): void {
     this.#onWarnings = callback
   }

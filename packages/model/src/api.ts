@@ -62,6 +62,17 @@ export interface ServiceStatus {
   readonly instances: readonly InstanceStatus[]
   /** The present or the last one; absent before the first. */
   readonly rollout?: RolloutStatus
+  /** What the gateway keeps from it because of what it answers. Absent: nothing. */
+  readonly withheld?: Withheld
+}
+
+/** Requests that the gateway does not send, because of earlier answers. */
+export interface Withheld {
+  /** Instances (or other endpoints) that get none for a while, with the last of their errors. */
+  readonly ejected: readonly { readonly instance: string; readonly error: string }[]
+  /** Workers of the gateway whose circuit breaker is open: they answer with 503 themselves. */
+  readonly openCircuits: number
+  readonly workers: number
 }
 
 export interface InstanceStatus {
@@ -129,6 +140,8 @@ export const eventKinds = {
   'endpoint.expired': 'warn',
   'endpoint.ejected': 'warn',
   'endpoint.readmitted': 'info',
+  'circuit.opened': 'warn',
+  'circuit.closed': 'info',
   'registry.eviction_paused': 'warn',
   'registry.eviction_resumed': 'info',
   'gateway.started': 'info',

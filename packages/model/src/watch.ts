@@ -112,4 +112,8 @@ export interface GatewayReport {
   readonly listenerWarnings?: Readonly<Record<string, readonly string[]>>
   /** Endpoints that some worker has ejected, by id. An absent one is not. */
   readonly ejected?: Readonly<Record<string, EjectedEndpoint>>
+  /** Authenticators that something is amiss with, such as a file that is gone, by name. An absent one has nothing. */
+  readonly authenticatorWarnings?: Readonly<Record<string, readonly string[]>>
+  /** In how many workers a service's circuit breaker is open, by service. In none of an absent one. */
+  readonly openCircuits?: Readonly<Record<string, number>>
 }

@@ -8,6 +8,7 @@ import {
   renderReasons,
   renderRollouts,
   renderServices,
+  renderWithheld,
 } from './service-table.js'
 import { cut, type TableOptions } from './table.js'
 
@@ -20,6 +21,7 @@ export function renderAppStatus(status: AppStatus, now: number, options: TableOp
     renderFaults(status, paint),
     status.services.length === 0 ? 'no services' : renderServices(status.services, options),
     renderReasons(status.services, paint),
+    renderWithheld(status.services, paint),
     renderRollouts(status.services, now, paint),
     instances.length === 0 ? '' : renderInstances(instances, now, options),
   ]

@@ -66,6 +66,23 @@ export function renderRollouts(services: readonly ServiceStatus[], now: number, 
   return lines.join('\n')
 }
 
+/** A line for each way in which the gateway keeps requests from a service because of its answers. */
+export function renderWithheld(services: readonly ServiceStatus[], paint: Paint): string {
+  const lines = services.flatMap(({ name, withheld }) => {
+    if (withheld === undefined) return []
+    const { ejected, openCircuits, workers } = withheld
+    const open = `its circuit breaker is open in ${openCircuits} of ${workers} workers: they answer with 503 until it does better`
+    return [
+      ...(openCircuits === 0 ? [] : [`${paint.name(name)}: ${paint.yellow(open)}`]),
+      ...ejected.map(
+        ({ instance, error }) =>
+          `${paint.name(name)}: ${paint.yellow(`${instance} is ejected and gets no requests for a while: ${error}`)}`,
+      ),
+    ]
+  })
+  return lines.join('\n')
+}
+
 /** What follows it, such as a build's output, is for `pando events`. */
 export function firstLine(text: string): string {
   const end = text.indexOf('\n')

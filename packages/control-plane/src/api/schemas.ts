@@ -89,6 +89,14 @@ export const serviceStatus = z
       })
       .optional()
       .describe('The present or the last one'),
+    withheld: z
+      .object({
+        ejected: z.array(z.object({ instance: text(), error: text() })),
+        openCircuits: count().describe('Workers of the gateway whose circuit breaker is open'),
+        workers: count(),
+      })
+      .optional()
+      .describe('What the gateway keeps from it because of what it answers'),
   })
   .openapi('ServiceStatus') satisfies z.ZodType<model.ServiceStatus>
 
@@ -193,5 +201,7 @@ export const gatewayReport = z
     listenerErrors: z.record(z.string(), z.string()),
     listenerWarnings: z.record(z.string(), z.array(z.string())).optional(),
     ejected: z.record(z.string(), z.object({ service: z.string(), error: z.string() })).optional(),
+    authenticatorWarnings: z.record(z.string(), z.array(z.string())).optional(),
+    openCircuits: z.record(z.string(), count()).optional(),
   })
   .openapi('GatewayReport') satisfies z.ZodType<model.GatewayReport>

@@ -33,3 +33,23 @@ test('warnings are new once, and part of the status as long as they are reported
   view.note(report, 1000)
   expect(view.status({ address, pid: 7, now: 1000 }).warnings).toBeUndefined()
 })
+
+test('what is amiss with authenticators is a warning that names them', () => {
+  const view = new GatewayView()
+  const warned = { ...report, authenticatorWarnings: { people: ['/run/people: there is no such file'] } }
+  view.note(report, 1000)
+  expect(view.note(warned, 1000).newWarnings).toEqual(['authenticator people: /run/people: there is no such file'])
+})
+
+test('what is kept from a service is told as long as its gateway says so', () => {
+  const view = new GatewayView()
+  view.note({ ...report, ejected: { a: { service: 'web', error: 'a status of 503' } }, openCircuits: { web: 1 } }, 1000)
+  expect(view.withheld('web', 7, 1000)).toEqual({
+    ejected: [{ instance: 'a', error: 'a status of 503' }],
+    openCircuits: 1,
+    workers: 2,
+  })
+  expect(view.withheld('api', 7, 1000)).toBeNull()
+  expect(view.withheld('web', 8, 1000)).toBeNull()
+  expect(view.withheld('web', 7, 12_000)).toBeNull()
+})

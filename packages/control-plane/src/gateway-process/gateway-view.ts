@@ -1,5 +1,5 @@
-import type { Address, GatewayReport, GatewayStatus } from '@pando/model'
-import { type EjectionEvent, ejectionEvents } from './ejection-events.js'
+import type { Address, GatewayReport, GatewayStatus, Withheld } from '@pando/model'
+import { type WithheldEvent, withheldEvents } from './withheld-events.js'
 
 /** Reports come every two seconds; a gateway that has been silent for this long is down as far as we know. */
 const silentAfterMs = 10_000
@@ -17,7 +17,7 @@ export class GatewayView {
     readonly isFirst: boolean
     readonly newErrors: readonly string[]
     readonly newWarnings: readonly string[]
-    readonly ejections: readonly EjectionEvent[]
+    readonly withheld: readonly WithheldEvent[]
   } {
     const before = this.report
     const isFirst = before === null || before.pid !== report.pid
@@ -29,7 +29,23 @@ export class GatewayView {
       .filter(([name, error]) => known[name] !== error)
       .map(([name, error]) => `${name}: ${error}`)
     const newWarnings = warningsOf(report).filter((warning) => !knownWarnings.has(warning))
-    return { isFirst, newErrors, newWarnings, ejections: ejectionEvents(before, report) }
+    return { isFirst, newErrors, newWarnings, withheld: withheldEvents(before, report) }
+  }
+
+  /** What the gateway keeps from a service at present; null: nothing. */
+  withheld(service: string, pid: number | null, now: number): Withheld | null {
+    const report = this.present(pid, now)
+    if (report === null) return null
+    const ejected = Object.entries(report.ejected ?? {}).flatMap(([instance, one]) =>
+      one.service === service ? [{ instance, error: one.error }] : [],
+    )
+    const openCircuits = report.openCircuits?.[service] ?? 0
+    return ejected.length === 0 && openCircuits === 0 ? null : { ejected, openCircuits, workers: report.workers }
+  }
+
+  /** What an earlier gateway has reported says nothing of the one that took its place, nor of none. */
+  private present(pid: number | null, now: number): GatewayReport | null {
+    return this.report?.pid === pid && now - this.reportedAt < silentAfterMs ? this.report : null
   }
 
   status(options: {
@@ -39,9 +55,7 @@ export class GatewayView {
     readonly now: number
   }): GatewayStatus {
     const { address, tls, pid, now } = options
-    // What an earlier gateway has reported says nothing of the one that took its place, nor of none.
-    const isOfThisOne = this.report?.pid === pid && now - this.reportedAt < silentAfterMs
-    const report = isOfThisOne ? this.report : null
+    const report = this.present(pid, now)
     const errors =
       report === null ? [] : Object.entries(report.listenerErrors).map(([name, error]) => `${name}: ${error}`)
     const warnings = report === null ? [] : warningsOf(report)
@@ -59,5 +73,8 @@ export class GatewayView {
 }
 
 function warningsOf(report: GatewayReport): string[] {
-  return Object.values(report.listenerWarnings ?? {}).flat()
+  const ofAuthenticators = Object.entries(report.authenticatorWarnings ?? {}).flatMap(([name, warnings]) =>
+    warnings.map((warning) => `authenticator ${name}: ${warning}`),
+  )
+  return [...Object.values(report.listenerWarnings ?? {}).flat(), ...ofAuthenticators]
 }

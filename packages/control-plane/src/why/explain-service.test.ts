@@ -47,6 +47,15 @@ describe('explainService', () => {
     })
   })
 
+  it('says what the gateway keeps from a service that is ready', () => {
+    const ejected = [{ instance: 'users-0', error: 'a status of 503' }]
+    const withheld = { ejected, openCircuits: 1, workers: 2 }
+    const { verdict, next } = explainService(facts(status('users', { state: 'ready', healthy: 1, withheld })))
+    expect(verdict).toContain('The circuit breaker of users is open in 1 of 2 workers of the gateway.')
+    expect(verdict).toContain('The gateway has ejected users-0, whose last error was a status of 503.')
+    expect(next).toContain('pando logs users')
+  })
+
   it('quotes what a crashing instance wrote, and counts from the first crash', () => {
     const reason = 'It has failed 2 times in a row (exit code 3) and waits 2 s to be started again.'
     const events = [

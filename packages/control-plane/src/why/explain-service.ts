@@ -22,6 +22,7 @@ export function explainService(facts: ServiceFacts): ServiceExplanation {
     ...causes.map(({ text }) => text),
     lastWords(facts),
     deploymentSentence(facts),
+    ...withheldSentences(service),
     gatewayErrors.length === 0 || service.routes.length === 0
       ? ''
       : `The gateway cannot serve everything: ${gatewayErrors.join('; ')}.`,
@@ -86,6 +87,18 @@ function deploymentSentence({ service, deployments }: ServiceFacts): string {
   return newest?.result === 'failed' ? `The deployment of revision ${newest.revision} failed${because(newest)}.` : ''
 }
 
+/** What a service that is healthy by its own word does not get. */
+function withheldSentences({ name, withheld }: ServiceStatus): string[] {
+  if (withheld === undefined) return []
+  const { ejected, openCircuits, workers } = withheld
+  return [
+    ...(openCircuits === 0
+      ? []
+      : [`The circuit breaker of ${name} is open in ${openCircuits} of ${workers} workers of the gateway.`]),
+    ...ejected.map(({ instance, error }) => `The gateway has ejected ${instance}, whose last error was ${error}.`),
+  ]
+}
+
 function because({ reason, revision }: Deployment): string {
   // The sentence around it names the revision already.
   const [line = ''] = reason.replace(`revision ${revision} failed: `, '').split('\n')
@@ -138,6 +151,8 @@ function nextFor({ service, events, lines, deployments }: ServiceFacts): string 
     }
     return `Run "pando logs ${name}" for all that it wrote; mend it and run "pando deploy ${name}".`
   }
+  if (service.withheld !== undefined)
+    return `Run "pando logs ${name}" to see what it answers errors for; the gateway tries it again by itself.`
   if (deployments[0]?.by === 'automatic_rollback')
     return `Mend the revision that failed, then run "pando deploy ${name}".`
   if (state === 'waiting') return `It goes on by itself when that is over.`

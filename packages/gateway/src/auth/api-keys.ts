@@ -76,6 +76,8 @@ export class ApiKeysAuthenticator implements Authenticator {
     return this.#identify(found)
   }
 
+  readonly warnings = []
+
   close(): void {}
 
   #identify(key: ApiKeySpec): Identified {

@@ -67,6 +67,15 @@ export class AuthPolicies implements PolicyKind {
     return [new AuthPolicy(auth, authenticators, { services, realm: this.#realm })]
   }
 
+  /** Of authenticators that have any, by name. */
+  warnings(): Readonly<Record<string, readonly string[]>> {
+    const found: Record<string, readonly string[]> = {}
+    for (const [name, { authenticator }] of this.#authenticators) {
+      if (authenticator.warnings.length > 0) found[name] = authenticator.warnings
+    }
+    return found
+  }
+
   close(): void {
     for (const { authenticator } of this.#authenticators.values()) authenticator.close()
     this.#authenticators.clear()

@@ -41,6 +41,8 @@ export interface Authenticator {
   authenticate(request: PolicyRequest): Outcome | Promise<Outcome>
   /** For a request without any credential: a better answer than 401, or null. */
   invite?(request: PolicyRequest): OwnAnswer | null
+  /** What stops nothing yet, or everything, and should be seen to: a file that is gone, an issuer that does not answer. */
+  readonly warnings: readonly string[]
   close(): void
 }
 

@@ -71,6 +71,10 @@ export class BasicAuthenticator implements Authenticator {
     return this.#verify(users, name, bytes.subarray(colon + 1), digest)
   }
 
+  get warnings(): readonly string[] {
+    return this.#file.trouble === null ? [] : [this.#file.trouble]
+  }
+
   close(): void {
     this.#file.close()
   }

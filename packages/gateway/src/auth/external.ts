@@ -31,7 +31,8 @@ export class ExternalAuthenticator implements Authenticator {
   readonly #base: URL
   readonly #agent: PlainAgent
   readonly #send: typeof plainRequest
-  #isFailing = false
+  /** Why the last request was not answered. */
+  #warning: string | null = null
 
   constructor(spec: ExternalAuthenticatorSpec, context: AuthenticatorContext) {
     const wrong = whyNotFetched(spec.url, spec.isInsecure)
@@ -53,8 +54,8 @@ export class ExternalAuthenticator implements Authenticator {
       if (decision.status >= 500) throw new Error(`${this.#spec.url} answered ${decision.status}`)
     } catch (error) {
       const message = (error as Error).message
-      if (!this.#isFailing) this.#context.onTrouble(message)
-      this.#isFailing = true
+      if (this.#warning === null) this.#context.onTrouble(message)
+      this.#warning = message
       if (!this.#spec.failsOpen) return cannotSay(this.name)
       return {
         kind: 'identified',
@@ -63,8 +64,12 @@ export class ExternalAuthenticator implements Authenticator {
         request: strippingEdit(this.#context.stripped),
       }
     }
-    this.#isFailing = false
+    this.#warning = null
     return decision.status < 300 ? this.#allow(decision) : this.#deny(decision)
+  }
+
+  get warnings(): readonly string[] {
+    return this.#warning === null ? [] : [this.#warning]
   }
 
   close(): void {

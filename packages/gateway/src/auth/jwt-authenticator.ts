@@ -63,6 +63,10 @@ export class JwtAuthenticator implements Authenticator {
       : this.#outcomeOf(verdict, request)
   }
 
+  get warnings(): readonly string[] {
+    return this.#keys.warning === null ? [] : [this.#keys.warning]
+  }
+
   close(): void {
     this.#keys.close()
   }

@@ -173,6 +173,12 @@ export class Traffic {
     return found
   }
 
+  /** Services that are not asked, as their circuit breakers are open. */
+  openCircuits(): string[] {
+    const services = [...this.table.services.values()]
+    return services.flatMap(({ name, guard }) => (guard?.breaker?.state === 'open' ? [name] : []))
+  }
+
   /** Brings the numbers up to date that are only added up when they are read. */
   countServices(): void {
     for (const service of this.table.services.values()) {

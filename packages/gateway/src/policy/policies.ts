@@ -29,6 +29,10 @@ export class Policies {
     return policies.toSorted((a, b) => phases.indexOf(a.phase) - phases.indexOf(b.phase))
   }
 
+  warnings(): Readonly<Record<string, readonly string[]>> {
+    return Object.assign({}, ...this.#kinds.map((kind) => kind.warnings?.() ?? {}))
+  }
+
   close(): void {
     for (const kind of this.#kinds) kind.close()
   }

@@ -7,5 +7,7 @@ export interface PolicyKind {
   configure(config: GatewayConfig): void
   /** What the route asks of this kind, mostly nothing. An error denies all of the route's requests. */
   of(route: RouteSpec): readonly RoutePolicy[]
+  /** What should be seen to, by what it is about (an authenticator's name); absent: nothing ever is. */
+  warnings?(): Readonly<Record<string, readonly string[]>>
   close(): void
 }

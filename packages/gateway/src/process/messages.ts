@@ -48,6 +48,10 @@ export type ToPrimary =
       readonly ejected?: Readonly<Record<string, EjectedEndpoint>>
       /** What stops nothing and should be seen to, by listener; only those that have anything. */
       readonly warnings?: Readonly<Record<string, readonly string[]>>
+      /** The same, by authenticator. */
+      readonly authenticatorWarnings?: Readonly<Record<string, readonly string[]>>
+      /** Services whose circuit breaker is open in this worker. */
+      readonly openCircuits?: readonly string[]
     }
   /** That table could not be applied: the one before it is still served by. */
   | { readonly type: 'refused'; readonly epoch: string; readonly version: number; readonly reason: string }

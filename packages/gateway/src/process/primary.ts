@@ -213,7 +213,7 @@ export class GatewayPrimary {
   }
 
   #changed(): void {
-    this.#warnings.note(this.#pool.listenerWarnings())
+    this.#warnings.note(this.#pool.warnings('warnings'))
     const report = this.#report()
     if (report === null) return
     const text = JSON.stringify(report)
@@ -235,8 +235,10 @@ export class GatewayPrimary {
     const applied = this.#pool.applied(table.epoch)
     if (applied === null) return null
     const held = this.#pool.held()
-    const warnings = this.#pool.listenerWarnings()
+    const warnings = this.#pool.warnings('warnings')
     const ejected = this.#pool.ejected()
+    const openCircuits = this.#pool.openCircuits()
+    const authenticatorWarnings = this.#pool.warnings('authenticatorWarnings')
     return {
       gateway: this.#options.gateway,
       pid: process.pid,
@@ -248,6 +250,8 @@ export class GatewayPrimary {
       ...(Object.keys(ejected).length === 0 ? {} : { ejected }),
       listenerErrors: this.#pool.listenerErrors(),
       ...(Object.keys(warnings).length === 0 ? {} : { listenerWarnings: warnings }),
+      ...(Object.keys(authenticatorWarnings).length === 0 ? {} : { authenticatorWarnings }),
+      ...(Object.keys(openCircuits).length === 0 ? {} : { openCircuits }),
     }
   }
 

@@ -6,6 +6,7 @@ import type { ToPrimary, ToWorker } from './messages.js'
 import { Poll } from './poll.js'
 import { RestartPause } from './restart-pause.js'
 import { tableUpdate } from './table-update.js'
+import { sumByName } from './sums.js'
 import { mergeWarnings } from './warnings.js'
 
 /** A worker's process as the pool sees it. */
@@ -146,20 +147,12 @@ export class WorkerPool {
 
   /** In flight to endpoints that leave, over all workers. */
   leaving(): Record<string, number> {
-    const sums: Record<string, number> = {}
-    for (const { status } of this.#members) {
-      for (const [id, count] of Object.entries(status?.leaving ?? {})) sums[id] = (sums[id] ?? 0) + count
-    }
-    return sums
+    return sumByName(Array.from(this.#members, ({ status }) => status?.leaving))
   }
 
   /** What waits for services that sleep, over all workers. */
   held(): Record<string, number> {
-    const sums: Record<string, number> = {}
-    for (const { status } of this.#members) {
-      for (const [service, count] of Object.entries(status?.held ?? {})) sums[service] = (sums[service] ?? 0) + count
-    }
-    return sums
+    return sumByName(Array.from(this.#members, ({ status }) => status?.held))
   }
 
   ejected(): Readonly<Record<string, EjectedEndpoint>> {
@@ -174,9 +167,15 @@ export class WorkerPool {
   }
 
   /** As every worker reads the same files, what they warn of is said once. */
-  listenerWarnings(): Readonly<Record<string, readonly string[]>> {
+  warnings(of: 'warnings' | 'authenticatorWarnings'): Readonly<Record<string, readonly string[]>> {
     const serving = [...this.#members].filter(({ phase }) => phase !== 'draining')
-    return mergeWarnings(serving.map(({ status }) => status?.warnings ?? {}))
+    return mergeWarnings(serving.map(({ status }) => status?.[of] ?? {}))
+  }
+
+  /** In how many workers the circuit breaker of a service is open; only services of which it is in some. */
+  openCircuits(): Record<string, number> {
+    const open = [...this.#members].flatMap(({ status }) => status?.openCircuits ?? [])
+    return sumByName(open.map((service) => ({ [service]: 1 })))
   }
 
   /** There is another key. */

@@ -73,6 +73,7 @@ class Worker {
   #toldHeld: readonly string[] = []
   /** The last status had ejected endpoints. */
   #toldEjected = false
+  #toldTroubles = '{}'
   #toldConnections = 0
   #isDraining = false
 
@@ -88,7 +89,8 @@ class Worker {
     this.#plane.onWarnings?.(() => this.#status())
     setInterval(() => {
       const hasEjected = Object.keys(this.#plane.ejected?.() ?? {}).length > 0
-      if (this.#hasLeaving || this.#toldHeld.length > 0 || hasEjected || this.#toldEjected) this.#status()
+      const hasChanged = JSON.stringify(this.#troubles()) !== this.#toldTroubles
+      if (this.#hasLeaving || this.#toldHeld.length > 0 || hasEjected || this.#toldEjected || hasChanged) this.#status()
     }, statusPeriodMs).unref()
     setInterval(() => {
       const { connections } = this.#plane
@@ -216,6 +218,8 @@ class Worker {
     const warnings = this.#plane.warnings?.() ?? {}
     const ejected = this.#plane.ejected?.() ?? {}
     this.#toldEjected = Object.keys(ejected).length > 0
+    const troubles = this.#troubles()
+    this.#toldTroubles = JSON.stringify(troubles)
     this.#options.line.send({
       type: 'status',
       epoch,
@@ -225,7 +229,18 @@ class Worker {
       ...(this.#toldHeld.length === 0 ? {} : { held }),
       ...(this.#toldEjected ? { ejected } : {}),
       ...(Object.keys(warnings).length === 0 ? {} : { warnings }),
+      ...troubles,
     })
+  }
+
+  /** What nobody calls back about, and is looked at once a second. */
+  #troubles(): Pick<Extract<ToPrimary, { type: 'status' }>, 'authenticatorWarnings' | 'openCircuits'> {
+    const authenticatorWarnings = this.#plane.authenticatorWarnings?.() ?? {}
+    const openCircuits = this.#plane.openCircuits?.() ?? []
+    return {
+      ...(Object.keys(authenticatorWarnings).length === 0 ? {} : { authenticatorWarnings }),
+      ...(openCircuits.length === 0 ? {} : { openCircuits }),
+    }
   }
 
   /** The socket is the primary's: this worker listens on a copy of it, and the kernel gives each connection to one of the workers. */

@@ -77,6 +77,7 @@ export class GivenKeys implements KeySource {
   next: (() => KeySet | null) | null = null
   refreshes = 0
   trouble: string | null = null
+  readonly warning = null
 
   constructor(keys: KeySet | null) {
     this.keys = keys

@@ -25,6 +25,10 @@ export class FileKeySource implements KeySource {
     return this.#keys === null ? this.#file.trouble : null
   }
 
+  get warning(): string | null {
+    return this.#file.trouble
+  }
+
   current(): KeySet | null {
     return this.#keys
   }

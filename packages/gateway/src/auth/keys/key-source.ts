@@ -11,5 +11,7 @@ export interface KeySource {
   refresh(): Promise<void> | null
   /** Why there are no keys, one sentence for the log and the operator; null when there are. */
   readonly trouble: string | null
+  /** What should be seen to, though there may still be keys: one sentence; null when nothing is amiss. */
+  readonly warning: string | null
   close(): void
 }

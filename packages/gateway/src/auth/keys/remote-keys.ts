@@ -64,6 +64,10 @@ export class RemoteKeySource implements KeySource {
     return this.#start()
   }
 
+  get warning(): string | null {
+    return this.trouble
+  }
+
   close(): void {
     this.#isClosed = true
   }

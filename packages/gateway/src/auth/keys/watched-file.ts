@@ -27,14 +27,15 @@ export class WatchedFile {
 
   look(): void {
     try {
-      const { mtimeMs, ctimeMs, size, ino } = statSync(this.path)
-      const seen = `${mtimeMs} ${ctimeMs} ${size} ${ino}`
+      const { seen, size } = statOf(this.path)
       if (seen === this.#seen) return
       this.#seen = seen
       if (size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`)
       this.#take(readFileSync(this.path))
       this.trouble = null
     } catch (error) {
+      // One that comes back is read, be it the very same.
+      if (isGone(error)) this.#seen = ''
       const trouble = `${this.path}: ${describe(error as NodeJS.ErrnoException)}`
       if (trouble !== this.trouble) this.#onTrouble(trouble)
       this.trouble = trouble
@@ -44,6 +45,15 @@ export class WatchedFile {
   close(): void {
     clearInterval(this.#timer)
   }
+}
+
+function statOf(path: string): { readonly seen: string; readonly size: number } {
+  const { mtimeMs, ctimeMs, size, ino } = statSync(path)
+  return { seen: `${mtimeMs} ${ctimeMs} ${size} ${ino}`, size }
+}
+
+function isGone(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
 }
 
 function describe(error: NodeJS.ErrnoException): string {

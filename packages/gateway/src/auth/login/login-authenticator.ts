@@ -129,6 +129,11 @@ export class LoginAuthenticator implements Authenticator {
     return redirect(location, cookies)
   }
 
+  get warnings(): readonly string[] {
+    const troubles = [...this.#files.map(({ trouble }) => trouble), this.#provider.warning]
+    return troubles.filter((trouble) => trouble !== null)
+  }
+
   close(): void {
     this.#provider.close()
     for (const file of this.#files) file.close()

@@ -77,6 +77,11 @@ export class Provider {
     return this.#source.refresh()
   }
 
+  /** What the provider was asked for and did not say. */
+  get warning(): string | null {
+    return this.#source.warning
+  }
+
   get trouble(): string {
     return this.#source.trouble ?? `${this.#spec.issuer} has not said anything of itself yet`
   }

@@ -1,6 +1,6 @@
 import type { GatewayReport } from '@pando/model'
 import { expect, test } from 'vitest'
-import { ejectionEvents } from './ejection-events.js'
+import { withheldEvents } from './withheld-events.js'
 
 const report = (ejected: readonly string[]): GatewayReport => ({
   gateway: 'gateway',
@@ -14,7 +14,7 @@ const report = (ejected: readonly string[]): GatewayReport => ({
 })
 
 const told = (before: GatewayReport | null, now: GatewayReport): string[] =>
-  ejectionEvents(before, now).map(({ kind, service, instance }) => `${kind} ${service} ${instance}`)
+  withheldEvents(before, now).map(({ kind, service, instance }) => `${kind} ${service} ${instance}`)
 
 test('each ejection is told once, and its end', () => {
   expect(told(null, report(['a']))).toEqual(['endpoint.ejected web a'])
@@ -24,5 +24,12 @@ test('each ejection is told once, and its end', () => {
 })
 
 test('it says what the last error was', () => {
-  expect(ejectionEvents(null, report(['a']))[0]?.message).toContain('the last one a status of 503')
+  expect(withheldEvents(null, report(['a']))[0]?.message).toContain('the last one a status of 503')
+})
+
+test('tells once that a circuit breaker has opened, in however many workers, and that it is closed', () => {
+  const open = { ...report([]), openCircuits: { users: 1 } }
+  expect(withheldEvents(report([]), open)).toMatchObject([{ kind: 'circuit.opened', service: 'users' }])
+  expect(withheldEvents(open, { ...open, openCircuits: { users: 2 } })).toEqual([])
+  expect(withheldEvents(open, report([]))).toMatchObject([{ kind: 'circuit.closed', service: 'users' }])
 })
