@@ -4,41 +4,50 @@ import type { Deployed, DeploymentControl, DeployRequest, ServiceDiff } from './
 import { define } from './operation.js'
 import type { Api } from './operation.js'
 import { applyRequest } from './schemas.js'
+import { wholeSchema } from './whole-schema.js'
 
 const name = () => z.string().min(1).max(63)
 const count = () => z.number().int().min(0)
 
-const deployment = z
-  .object({
-    number: count().describe('Grows by one a deployment'),
-    service: z.string(),
-    revision: z.string(),
-    at: z.number().int().describe('Unix time, milliseconds'),
-    by: z.enum(['up', 'deploy', 'rollback', 'automatic_rollback']),
-    result: z.enum(['running', 'healthy', 'failed', 'rolled_back', 'superseded']),
-    reason: z.string(),
-    settledAt: z.number().int().nullable(),
-  })
-  .openapi('Deployment') satisfies z.ZodType<Deployment>
+const deployment = wholeSchema<Deployment>()(
+  z
+    .object({
+      number: count().describe('Grows by one a deployment'),
+      service: z.string(),
+      revision: z.string(),
+      at: z.number().int().describe('Unix time, milliseconds'),
+      by: z.enum(['up', 'deploy', 'rollback', 'automatic_rollback']),
+      result: z.enum(['running', 'healthy', 'failed', 'rolled_back', 'superseded']),
+      reason: z.string(),
+      settledAt: z.number().int().nullable(),
+    })
+    .openapi('Deployment'),
+)
 
-const deployRequest = applyRequest
-  .extend({ services: z.array(name()).max(1_000).describe('Of the manifest; empty: all of them join the app') })
-  .openapi('DeployRequest') satisfies z.ZodType<DeployRequest>
+const deployRequest = wholeSchema<DeployRequest>()(
+  applyRequest
+    .extend({ services: z.array(name()).max(1_000).describe('Of the manifest; empty: all of them join the app') })
+    .openapi('DeployRequest'),
+)
 
-const deployed = z
-  .object({ service: z.string(), revision: z.string(), isNew: z.boolean().describe('false: it is wanted already') })
-  .openapi('Deployed') satisfies z.ZodType<Deployed>
+const deployed = wholeSchema<Deployed>()(
+  z
+    .object({ service: z.string(), revision: z.string(), isNew: z.boolean().describe('false: it is wanted already') })
+    .openapi('Deployed'),
+)
 
-const serviceDiff = z
-  .object({
-    service: z.string(),
-    change: z.enum(['added', 'removed', 'changed', 'unchanged']),
-    before: z.string().nullable().describe('The revision that is wanted now'),
-    after: z.string().nullable(),
-    fields: z.array(z.object({ field: z.string(), before: z.string().nullable(), after: z.string().nullable() })),
-    files: z.object({ added: count(), changed: count(), removed: count() }).nullable(),
-  })
-  .openapi('ServiceDiff') satisfies z.ZodType<ServiceDiff>
+const serviceDiff = wholeSchema<ServiceDiff>()(
+  z
+    .object({
+      service: z.string(),
+      change: z.enum(['added', 'removed', 'changed', 'unchanged']),
+      before: z.string().nullable().describe('The revision that is wanted now'),
+      after: z.string().nullable(),
+      fields: z.array(z.object({ field: z.string(), before: z.string().nullable(), after: z.string().nullable() })),
+      files: z.object({ added: count(), changed: count(), removed: count() }).nullable(),
+    })
+    .openapi('ServiceDiff'),
+)
 
 /** `/v1/deployments`, `/v1/app/diff` and the ways back. */
 export function addDeploymentOperations(api: Api, control: DeploymentControl): void {

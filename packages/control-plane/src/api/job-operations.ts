@@ -5,42 +5,47 @@ import { define } from './operation.js'
 import type { Api } from './operation.js'
 import { logLine } from './schemas.js'
 import { streamLines } from './stream.js'
+import { wholeSchema } from './whole-schema.js'
 
 const name = () => z.string().min(1).max(63)
 const time = () => z.number().int().describe('Unix time, milliseconds')
 const ofRun = z.strictObject({ id: z.string().min(1).max(128) })
 
-const jobRun = z
-  .object({
-    id: z.string().describe('Also the name of its instance, as logs show it'),
-    service: z.string(),
-    revision: z.string(),
-    command: z.array(z.string()).readonly().nullable().describe("null: the service's own"),
-    cause: z.enum(['hand', 'schedule']),
-    dueAt: time().nullable(),
-    startedAt: time(),
-    endedAt: time().nullable(),
-    result: z.enum(['running', 'succeeded', 'failed', 'stopped', 'missed']),
-    exitCode: z.number().int().nullable(),
-    tries: z.number().int().min(0),
-    reason: z.string(),
-  })
-  .openapi('JobRun') satisfies z.ZodType<JobRun>
+const jobRun = wholeSchema<JobRun>()(
+  z
+    .object({
+      id: z.string().describe('Also the name of its instance, as logs show it'),
+      service: z.string(),
+      revision: z.string(),
+      command: z.array(z.string()).readonly().nullable().describe("null: the service's own"),
+      cause: z.enum(['hand', 'schedule']),
+      dueAt: time().nullable(),
+      startedAt: time(),
+      endedAt: time().nullable(),
+      result: z.enum(['running', 'succeeded', 'failed', 'stopped', 'missed']),
+      exitCode: z.number().int().nullable(),
+      tries: z.number().int().min(0),
+      reason: z.string(),
+    })
+    .openapi('JobRun'),
+)
 
-const jobs = z
-  .object({
-    schedules: z.array(
-      z.object({
-        service: z.string(),
-        cron: z.string(),
-        timeZone: z.string().nullable(),
-        isSuspended: z.boolean(),
-        nextAt: time().nullable(),
-      }),
-    ),
-    runs: z.array(jobRun).describe('Newest first'),
-  })
-  .openapi('Jobs') satisfies z.ZodType<JobsStatus>
+const jobs = wholeSchema<JobsStatus>()(
+  z
+    .object({
+      schedules: z.array(
+        z.object({
+          service: z.string(),
+          cron: z.string(),
+          timeZone: z.string().nullable(),
+          isSuspended: z.boolean(),
+          nextAt: time().nullable(),
+        }),
+      ),
+      runs: z.array(jobRun).describe('Newest first'),
+    })
+    .openapi('Jobs'),
+)
 
 const runRequest = z
   .strictObject({ command: z.array(z.string().max(65_536)).min(1).max(1_000).nullable() })

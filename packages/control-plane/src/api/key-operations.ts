@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import type { ApiKeyInfo, MadeApiKey, NewApiKey } from '@pando/model'
 import type { KeyControl } from './key-control.js'
 import { type Api, define } from './operation.js'
+import { wholeSchema } from './whole-schema.js'
 
 const time = () => z.number().int().describe('Unix time, milliseconds')
 const name = () =>
@@ -14,31 +15,35 @@ const scopes = z
   .readonly()
 const services = z.array(z.string().min(1).max(63)).max(50).readonly()
 
-const keyInfo = z
-  .object({
-    name: z.string(),
-    id: z.string(),
-    prefix: z.string().describe('How the key begins'),
-    scopes,
-    services: services.describe('Only routes to these; none: all'),
-    createdAt: time(),
-    expiresAt: time().nullable(),
-    lastUsedAt: time().nullable().describe('To about a minute'),
-  })
-  .openapi('ApiKey') satisfies z.ZodType<ApiKeyInfo>
+const keyInfo = wholeSchema<ApiKeyInfo>()(
+  z
+    .object({
+      name: z.string(),
+      id: z.string(),
+      prefix: z.string().describe('How the key begins'),
+      scopes,
+      services: services.describe('Only routes to these; none: all'),
+      createdAt: time(),
+      expiresAt: time().nullable(),
+      lastUsedAt: time().nullable().describe('To about a minute'),
+    })
+    .openapi('ApiKey'),
+)
 
-const newKey = z
-  .strictObject({
-    name: name(),
-    scopes,
-    services,
-    expiresInMs: z.number().int().min(1).max(315_360_000_000).nullable(),
-  })
-  .openapi('NewApiKey') satisfies z.ZodType<NewApiKey>
+const newKey = wholeSchema<NewApiKey>()(
+  z
+    .strictObject({
+      name: name(),
+      scopes,
+      services,
+      expiresInMs: z.number().int().min(1).max(315_360_000_000).nullable(),
+    })
+    .openapi('NewApiKey'),
+)
 
-const madeKey = z
-  .object({ key: z.string().describe('Said only this once'), info: keyInfo })
-  .openapi('MadeApiKey') satisfies z.ZodType<MadeApiKey>
+const madeKey = wholeSchema<MadeApiKey>()(
+  z.object({ key: z.string().describe('Said only this once'), info: keyInfo }).openapi('MadeApiKey'),
+)
 
 /** `/v1/keys`. */
 export function addKeyOperations(api: Api, control: KeyControl): void {

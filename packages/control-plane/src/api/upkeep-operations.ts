@@ -1,19 +1,24 @@
 import { z } from '@hono/zod-openapi'
 import { define, type Api } from './operation.js'
 import type { Pruned, PrunedItem, UpkeepControl } from './upkeep-control.js'
+import { wholeSchema } from './whole-schema.js'
 
-const item = z
-  .object({
-    kind: z.enum(['revision', 'build', 'image']),
-    service: z.string(),
-    name: z.string(),
-    bytes: z.number().int().min(0).describe('Of the disk; what others share is not counted'),
-  })
-  .openapi('PrunedItem') satisfies z.ZodType<PrunedItem>
+const item = wholeSchema<PrunedItem>()(
+  z
+    .object({
+      kind: z.enum(['revision', 'build', 'image']),
+      service: z.string(),
+      name: z.string(),
+      bytes: z.number().int().min(0).describe('Of the disk; what others share is not counted'),
+    })
+    .openapi('PrunedItem'),
+)
 
-const pruned = z
-  .object({ items: z.array(item), notes: z.array(z.string()).describe('What could not be looked at, and why') })
-  .openapi('Pruned') satisfies z.ZodType<Pruned>
+const pruned = wholeSchema<Pruned>()(
+  z
+    .object({ items: z.array(item), notes: z.array(z.string()).describe('What could not be looked at, and why') })
+    .openapi('Pruned'),
+)
 
 /** `/v1/app/prune`. */
 export function addUpkeepOperations(api: Api, control: UpkeepControl): void {

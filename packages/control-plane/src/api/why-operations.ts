@@ -3,56 +3,63 @@ import { eventKinds, type EventKind, type Moment, type RequestExplanation, type 
 import { define } from './operation.js'
 import type { Api } from './operation.js'
 import type { WhyControl } from './why-control.js'
+import { wholeSchema } from './whole-schema.js'
 
 const time = () => z.number().int().describe('Unix time, milliseconds')
 
-const moment = z
-  .object({
-    at: time(),
-    kind: z.enum(['deployment', ...(Object.keys(eventKinds) as EventKind[])]),
-    service: z.string().nullable(),
-    instance: z.string().nullable(),
-    text: z.string(),
-    lines: z.array(z.string()).describe('What the instance or the build wrote last'),
-  })
-  .openapi('Moment') satisfies z.ZodType<Moment>
-
-const serviceExplanation = z
-  .object({
-    service: z.string(),
-    verdict: z.string(),
-    since: time().nullable().describe('Since when it is so; null: the events that are kept do not say'),
-    next: z.string().describe('What to do; empty when there is nothing to do'),
-    causes: z.array(z.object({ service: z.string(), text: z.string() })).describe('What it waits for, and that for'),
-    timeline: z.array(moment).describe('Oldest first'),
-  })
-  .openapi('ServiceExplanation') satisfies z.ZodType<ServiceExplanation>
-
-const requestExplanation = z
-  .object({
-    request: z.object({
-      id: z.string(),
+const moment = wholeSchema<Moment>()(
+  z
+    .object({
       at: time(),
-      method: z.string(),
-      host: z.string(),
-      path: z.string(),
-      status: z.number().int().describe('0: no answer was sent; of a call of gRPC, what its own status stands for'),
-      grpcStatus: z.string().describe('Such as UNAVAILABLE; empty for what is no call of gRPC'),
-      durationMs: z.number(),
-      route: z.string(),
+      kind: z.enum(['deployment', ...(Object.keys(eventKinds) as EventKind[])]),
+      service: z.string().nullable(),
+      instance: z.string().nullable(),
+      text: z.string(),
+      lines: z.array(z.string()).describe('What the instance or the build wrote last'),
+    })
+    .openapi('Moment'),
+)
+
+const serviceExplanation = wholeSchema<ServiceExplanation>()(
+  z
+    .object({
       service: z.string(),
-      endpoint: z.string().describe('That answered, or was asked last'),
-      revision: z.string().describe('That it ran; empty when none was asked'),
-      reason: z.string().describe('Why the gateway answered by itself'),
-      isCut: z.boolean(),
-      retries: z.number().int(),
-    }),
-    revision: z.string().nullable(),
-    verdict: z.string(),
-    next: z.string(),
-    timeline: z.array(moment),
-  })
-  .openapi('RequestExplanation') satisfies z.ZodType<RequestExplanation>
+      verdict: z.string(),
+      since: time().nullable().describe('Since when it is so; null: the events that are kept do not say'),
+      next: z.string().describe('What to do; empty when there is nothing to do'),
+      causes: z.array(z.object({ service: z.string(), text: z.string() })).describe('What it waits for, and that for'),
+      timeline: z.array(moment).describe('Oldest first'),
+    })
+    .openapi('ServiceExplanation'),
+)
+
+const requestExplanation = wholeSchema<RequestExplanation>()(
+  z
+    .object({
+      request: z.object({
+        id: z.string(),
+        at: time(),
+        method: z.string(),
+        host: z.string(),
+        path: z.string(),
+        status: z.number().int().describe('0: no answer was sent; of a call of gRPC, what its own status stands for'),
+        grpcStatus: z.string().describe('Such as UNAVAILABLE; empty for what is no call of gRPC'),
+        durationMs: z.number(),
+        route: z.string(),
+        service: z.string(),
+        endpoint: z.string().describe('That answered, or was asked last'),
+        revision: z.string().describe('That it ran; empty when none was asked'),
+        reason: z.string().describe('Why the gateway answered by itself'),
+        isCut: z.boolean(),
+        retries: z.number().int(),
+      }),
+      revision: z.string().nullable(),
+      verdict: z.string(),
+      next: z.string(),
+      timeline: z.array(moment),
+    })
+    .openapi('RequestExplanation'),
+)
 
 /** `/v1/services/{name}/why` and `/v1/requests/{id}/why`. */
 export function addWhyOperations(api: Api, control: WhyControl): void {
