@@ -238,6 +238,7 @@ export class Attachment {
   /** Shows events for as long as the attachment lasts, across the control plane's lives. */
   async #follow(): Promise<void> {
     const { signal } = this.#ended
+    const pause = new Waker(signal)
     let { after } = this.#options
     while (!signal.aborted) {
       try {
@@ -252,7 +253,7 @@ export class Attachment {
         // The loop finds out on its own whether the control plane has gone.
       }
       this.#waker.wake()
-      await new Waker(signal).sleep(reconnectMs)
+      await pause.sleep(reconnectMs)
     }
   }
 }
