@@ -1,6 +1,11 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { connect as connectHttp2, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
+import {
+  connect as connectHttp2,
+  createServer as createHttp2Server,
+  type Http2Server,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
@@ -149,6 +154,17 @@ describe('a drain', () => {
   })
 })
 
+/** A gateway before that service of `protocol: h2c`. */
+async function serveH2c(server: Http2Server) {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanUp(() => server.close())
+  return serve({
+    endpoints: [endpoint('web', (server.address() as AddressInfo).port)],
+    services: [{ name: 'web', protocol: 'h2c', balancer: 'round_robin' }],
+  })
+}
+
 describe('services that speak HTTP/2 too', () => {
   it('get the request and give trailers', async () => {
     const server = createHttp2Server()
@@ -157,13 +173,7 @@ describe('services that speak HTTP/2 too', () => {
       stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '42' }))
       stream.end('body')
     })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    cleanUp(() => server.close())
-    const { port } = await serve({
-      endpoints: [endpoint('web', (server.address() as AddressInfo).port)],
-      services: [{ name: 'web', protocol: 'h2c', balancer: 'round_robin' }],
-    })
+    const { port } = await serveH2c(server)
     const { head, body, trailers } = await ask(session(port), { ':path': '/a' })
     expect(head).toMatchObject({ ':status': 200, 'x-path': '/a' })
     expect(body.toString()).toBe('body')
@@ -176,13 +186,7 @@ describe('services that speak HTTP/2 too', () => {
       seen.push([request.method, request.headers['upgrade']])
       response.end('an ordinary answer')
     })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    cleanUp(() => server.close())
-    const { port } = await serve({
-      endpoints: [endpoint('web', (server.address() as AddressInfo).port)],
-      services: [{ name: 'web', protocol: 'h2c', balancer: 'round_robin' }],
-    })
+    const { port } = await serveH2c(server)
     const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
     const upgrade = `Connection: close, Upgrade\r\nUpgrade: websocket\r\n${key}`
     const answer = await exchange(port, `GET / HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n\r\n`)

@@ -41,9 +41,7 @@ export class IdSource {
   }
 
   #write(out: Uint8Array, at: number, count: number): number {
-    if (this.#used + count > poolDigits) {
-      this.#refill()
-    }
+    if (this.#used + count > poolDigits) this.#refill()
     const from = this.#used
     this.#used += count
     const end = copy(this.#digits, from, this.#used, out, at)

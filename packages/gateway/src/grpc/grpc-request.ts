@@ -1,5 +1,6 @@
 import { ascii, equalsName } from '../http1/chars.js'
 import type { RequestView } from '../http1/request-view.js'
+import { headerIndex, headerText } from './grpc-header.js'
 
 const contentType = ascii('content-type')
 const grpcType = ascii('application/grpc')
@@ -10,7 +11,7 @@ const timeout = ascii('grpc-timeout')
  * "Requests"; https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). gRPC-Web is not one.
  */
 export function isGrpc(view: RequestView): boolean {
-  const index = indexOf(view, contentType)
+  const index = headerIndex(view, contentType)
   if (index === -1) return false
   const start = view.headers[index * 4 + 2]
   const end = view.headers[index * 4 + 3]
@@ -23,19 +24,8 @@ const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1
 
 /** What `grpc-timeout` says, milliseconds, rounded up to whole ones; null when there is none, or when it is not one to eight digits and a unit. */
 export function grpcTimeoutMs(view: RequestView): number | null {
-  const index = indexOf(view, timeout)
-  if (index === -1) return null
-  const text = Buffer.from(view.bytes.subarray(view.headers[index * 4 + 2], view.headers[index * 4 + 3])).toString(
-    'latin1',
-  )
+  const text = headerText(view, timeout)
+  if (text === null) return null
   const match = /^(\d{1,8})([HMSmun])$/.exec(text)
   return match === null ? null : Math.ceil(Number(match[1]) * (unitMs[match[2]] ?? 0))
-}
-
-function indexOf(view: RequestView, name: Uint8Array): number {
-  const { bytes, headers, headerCount } = view
-  for (let index = 0; index < headerCount; index++) {
-    if (equalsName(bytes, headers[index * 4], headers[index * 4 + 1], name)) return index
-  }
-  return -1
 }

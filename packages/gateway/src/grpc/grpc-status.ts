@@ -1,5 +1,6 @@
-import { ascii, equalsName } from '../http1/chars.js'
+import { ascii } from '../http1/chars.js'
 import type { RequestView } from '../http1/request-view.js'
+import { headerText } from './grpc-header.js'
 
 /** How a call of gRPC ended (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md). */
 export interface GrpcStatus {
@@ -53,7 +54,7 @@ const pushbackName = ascii('grpc-retry-pushback-ms')
 
 /** The status that a head or trailers say; null when they say none. One beyond those that are known is UNKNOWN to every client. */
 export function readGrpcStatus(head: RequestView): GrpcStatus | null {
-  const text = valueOf(head, statusName)
+  const text = headerText(head, statusName)
   if (text === null) return null
   return (/^\d{1,9}$/.test(text) ? grpcStatuses[Number(text)] : undefined) ?? unknownStatus
 }
@@ -84,17 +85,7 @@ export function statusFromHttp(status: number): GrpcStatus {
  * zero, or what is no number (https://github.com/grpc/proposal/blob/master/A6-client-retries.md, "Pushback").
  */
 export function pushbackMs(head: RequestView): number | 'never' | null {
-  const text = valueOf(head, pushbackName)
+  const text = headerText(head, pushbackName)
   if (text === null) return null
   return /^\d{1,9}$/.test(text) ? Number(text) : 'never'
-}
-
-function valueOf({ bytes, headers, headerCount }: RequestView, name: Uint8Array): string | null {
-  for (let index = 0; index < headerCount; index++) {
-    const at = index * 4
-    if (equalsName(bytes, headers[at], headers[at + 1], name)) {
-      return Buffer.from(bytes.subarray(headers[at + 2], headers[at + 3])).toString('latin1')
-    }
-  }
-  return null
 }
