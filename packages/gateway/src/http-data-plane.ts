@@ -6,6 +6,7 @@ import { AccessLog } from './access-log.js'
 import type { DataPlane, Listen, MetricsSnapshot } from './data-plane.js'
 import { ClientConnection, refuseConnection } from './http1/client-connection.js'
 import type { ListenerInfo } from './http1/exchange-client.js'
+import { forwardedLinesOf } from './http1/forwarded-lines.js'
 import { Http2Connection } from './http2/http2-connection.js'
 import { gatewayPolicies } from './policy/gateway-policies.js'
 import type { Policies } from './policy/policies.js'
@@ -267,13 +268,12 @@ export class HttpDataPlane implements DataPlane {
   async #open(listener: Listener): Promise<void> {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
     const edge = listener.kind === 'edge' ? listener : null
-    const info = {
-      name: listener.name,
-      port: listener.address.port,
-      isMesh: listener.kind === 'mesh',
-      isSecure: edge?.tls !== undefined,
-      redirectPort: edge?.redirectPort ?? null,
-    }
+    const { port } = listener.address
+    const isMesh = listener.kind === 'mesh'
+    const isSecure = edge?.tls !== undefined
+    const forwardedLines = forwardedLinesOf({ isMesh, isSecure, port })
+    const redirectPort = edge?.redirectPort ?? null
+    const info = { name: listener.name, port, isMesh, isSecure, redirectPort, forwardedLines }
     if (edge?.tls !== undefined) await this.#openTls(info, edge.tls)
     // Before it listens: a connection may wait in the socket already.
     const isWelcome = guardOf(listener)
@@ -285,7 +285,10 @@ export class HttpDataPlane implements DataPlane {
     // An accept that fails (too many open files) is over with itself; the server goes on.
     server.on('error', (error) => this.#onTrouble(`listener ${listener.name}: ${error.message}`))
     const bound = server.address()
-    if (typeof bound === 'object' && bound !== null) info.port = bound.port
+    if (typeof bound === 'object' && bound !== null) {
+      info.port = bound.port
+      info.forwardedLines = forwardedLinesOf(info)
+    }
     this.#listeners.set(listener.name, { spec: listener, server, info })
   }
 

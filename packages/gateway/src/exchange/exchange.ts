@@ -28,7 +28,7 @@ const noBytes = Buffer.alloc(0)
 const brokenOff: OwnAnswer = { kind: 'problem', reason: 'upstream_invalid', detail: 'The body of its answer.' }
 
 /**
- * One request and its response. It belongs to one client connection and is used again for that connection's next request.
+ * One request and its response. It belongs to one client until it is over, and is used again for the next request of any.
  *
  *   begin ── takeBody ──▶ dispatch ──▶ (pending ⇄) connecting ──▶ sent ──▶ response head ──▶ response body ──▶ over
  *                            ▲                        │              │

@@ -1,6 +1,6 @@
 import type { HeadParser } from '../http1/head-parser.js'
 import { latin1 } from '../http1/own-answer.js'
-import { type ForwardedLines, requestHeadSize, writeRequest, type WrittenHead } from '../http1/request-writer.js'
+import { requestHeadSize, type RequestOrigin, writeRequest, type WrittenHead } from '../http1/request-writer.js'
 import type { Traffic } from '../http1/traffic.js'
 import { copy } from '../http1/words.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
@@ -47,16 +47,16 @@ export class OutgoingRequest implements WrittenHead {
     parser: HeadParser,
     route: CompiledRoute,
     edit: CompiledEdit | null,
-    forwarded: ForwardedLines,
+    client: RequestOrigin,
     keepsUpgrade: boolean,
   ): void {
-    const size = requestHeadSize(parser, route, edit, forwarded)
+    const size = requestHeadSize(parser, route, edit, client)
     if (size > this.bytes.length) {
       this.#traffic.giveHead(this.bytes)
       this.bytes = Buffer.allocUnsafeSlow(size + 1024)
     }
     const { ids } = this.#traffic
-    this.length = writeRequest(parser, route, edit, forwarded, keepsUpgrade, ids, this.bytes, this)
+    this.length = writeRequest(parser, route, edit, client, keepsUpgrade, ids, this.bytes, this)
     this.headLength = this.length
   }
 

@@ -172,7 +172,7 @@ export class Routing implements AdmissionOwner {
     const verdict = admission === null ? null : admission.verdict
     let edit = this.requestEdit()
     if (this.#deadlineAt > 0) edit = mergeEdits(edit, deadlineEdit(this.#deadlineAt))
-    outgoing.writeHead(parser, route, edit, client.forwardedLines, traits.wantsUpgrade)
+    outgoing.writeHead(parser, route, edit, client, traits.wantsUpgrade)
     this.ownAnswer = verdict?.answer ?? this.#answerTo(parser, route)
     if (route.encoding !== null && !traits.isOldClient) this.coding = route.encoding.codingFor(parser)
     if (this.ownAnswer !== null) {

@@ -3,19 +3,20 @@ import { problemResponse, type Reason, reasons } from '../problem.js'
 import { Http2Connection } from '../http2/http2-connection.js'
 import { WheelTimer } from '../timer-wheel.js'
 import type { Relay } from '../tunnel/relay.js'
-import { Exchange } from '../exchange/exchange.js'
+import type { Exchange } from '../exchange/exchange.js'
 import type { ExchangeClient, ListenerInfo } from './exchange-client.js'
-import { type CertifiedClient, forwardedLinesOf } from './forwarded-lines.js'
+import { ascii } from './chars.js'
+import type { CertifiedClient } from './forwarded-lines.js'
 import { type HeadParser, incomplete, refused } from './head-parser.js'
-import { HeadReader } from './head-reader.js'
+import type { HeadReader } from './head-reader.js'
 import { type Answered, answerBytes, type OwnAnswer, refusalAnswer } from './own-answer.js'
 import { beginsHttp2 } from './prior-knowledge.js'
 import type { Identity } from '../policy/route-policy.js'
 import type { Refusal } from './refusal.js'
-import type { ForwardedLines } from './request-writer.js'
 import { type ResponseShape, writeResponse } from './response-writer.js'
 import type { ServedConnection } from './served-connection.js'
-import { adopt, type ReadCallback, readPlainly } from './shared-read.js'
+import { readPlainly, remoteAddressOf, type SocketOwner } from './owned-socket.js'
+import { adopt } from './shared-read.js'
 import type { Traffic } from './traffic.js'
 import { Wire, type WireOwner } from './wire.js'
 
@@ -37,48 +38,43 @@ const farewellMs = 500
 const mostRefusing = 256
 
 /**
- * One client's connection: reads request after request off it and lets its exchange serve them, one at a time and in order. Requests
- * that come while one is under way (pipelining) are held, and nothing more is read meanwhile.
+ * One client's connection: reads request after request off it and lets exchanges serve them, one at a time and in order. Requests
+ * that come while one is under way (pipelining) are held, and nothing more is read meanwhile. An idle one keeps as little as it can.
+ *
+ * Invariant: while it is busy, and only then but for a tunnel, it has an exchange.
  */
-export class ClientConnection implements ExchangeClient, ServedConnection, WireOwner {
+export class ClientConnection implements ExchangeClient, ServedConnection, SocketOwner, WireOwner {
   readonly listener: ListenerInfo
   readonly wire: Wire
   readonly remoteAddress: string
-  readonly forwardedLines: ForwardedLines
+  readonly certificateLine: Uint8Array | null
   readonly identity: Identity | null
   /** The client sends nothing more; it still gets its answer. */
   hasEnded = false
   readonly isFramed = false
   readonly #traffic: Traffic
-  readonly #head: HeadReader
-  readonly #exchange: Exchange
+  /** Of a part of a head that has come. */
+  #head: HeadReader | null = null
+  #exchange: Exchange | null = null
   readonly #timer: WheelTimer<ClientConnection>
   #state = idle
   #held: Buffer | null = null
   #relay: Relay | null = null
   #isConsuming = false
   #isFirst = true
-  #successor: Http2Connection | null = null
 
   /** `client`: who has shown a certificate. */
   constructor(accepted: Socket, listener: ListenerInfo, traffic: Traffic, client: CertifiedClient | null = null) {
     this.listener = listener
     this.#traffic = traffic
-    this.#head = new HeadReader(traffic.requestParsers)
-    this.#exchange = new Exchange(this, traffic)
     this.#timer = new WheelTimer<ClientConnection>(this, expire)
     const { isSecure } = listener
-    const onBytes: ReadCallback = (length, bytes) => this.#onBytes(length, bytes)
-    // What is encrypted is read by the stream that decrypts it.
-    const socket = isSecure ? readPlainly(accepted, onBytes) : adopt(accepted, traffic.readBuffer, onBytes)
-    this.wire = new Wire(socket, traffic.outputs, this, isSecure)
-    this.remoteAddress = (socket.remoteAddress ?? '').replace(/^::ffff:/, '')
-    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, client)
+    this.remoteAddress = remoteAddressOf(accepted)
+    this.certificateLine = client === null ? null : ascii(client.line)
     this.identity = client?.identity ?? null
-    socket.on('end', () => this.#onEnd())
-    // What broke is of no interest; 'close' follows.
-    socket.on('error', () => {})
-    socket.on('close', () => this.#onClose())
+    // What is encrypted is read by the stream that decrypts it.
+    const socket = isSecure ? readPlainly(accepted, this) : adopt(accepted, traffic.readBuffer, this)
+    this.wire = new Wire(socket, traffic.outputs, this, isSecure)
     traffic.clients.add(this)
     traffic.metrics.connections.inc()
     traffic.metrics.connectionsTotal.inc()
@@ -103,7 +99,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
 
   onDrain(): void {
     if (this.#relay !== null) this.#relay.onDrain(this.wire)
-    else if (this.#exchange.isActive) this.#exchange.onClientDrain()
+    else if (this.#exchange?.isActive === true) this.#exchange.onClientDrain()
     else this.#consumeHeld()
   }
 
@@ -133,7 +129,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
         this.#refuse('request_timeout', 'The head of the request did not come in time.', 408)
         return
       case busy:
-        this.#exchange.onTimer()
+        this.#exchange?.onTimer()
         return
       case lingering:
         // What the kernel has taken it still sends behind an ordinary close, however slowly the client reads; a reset would destroy it.
@@ -145,6 +141,8 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
   /** The response is whole. */
   onExchangeOver(keepsConnection: boolean): void {
     if (this.#state !== busy) return
+    this.#traffic.exchanges.give(this.#exchange as Exchange)
+    this.#exchange = null
     if (!keepsConnection || this.hasEnded) {
       this.close()
       return
@@ -179,7 +177,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
     if (this.#state === closed) return
     this.#state = lingering
     this.#held = null
-    this.#head.reset()
+    this.#forgetHead()
     const { socket } = this.wire
     this.#restartTimer(socket.writableLength === 0 ? lingerMs : this.#traffic.limits.idleTimeoutMs)
     socket.end(() => {
@@ -194,28 +192,25 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
       this.#relay.cut()
       return
     }
-    this.#exchange.onClientGone()
+    this.#exchange?.onClientGone()
     this.wire.breakOff()
   }
 
-  #onBytes(length: number, bytes: Uint8Array): void {
+  onBytes(bytes: Uint8Array, at: number, end: number): void {
     switch (this.#state) {
       case busy:
         this.#isConsuming = true
-        this.#hold(bytes, this.#exchange.takeBody(bytes, 0, length), length)
+        this.#hold(bytes, (this.#exchange as Exchange).takeBody(bytes, at, end), end)
         this.#isConsuming = false
         // The answer may have been waiting for the rest of the request only.
         this.#consumeHeld()
         return
       case relaying:
-        this.#relay?.onBytes(this.wire, bytes, length)
+        this.#relay?.onBytes(this.wire, bytes, end)
         return
       case idle:
       case inHead:
-        this.#consume(bytes, 0, length)
-        return
-      case handedOver:
-        this.#successor?.onBytes(bytes, 0, length)
+        this.#consume(bytes, at, end)
     }
   }
 
@@ -234,11 +229,10 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
   #consume(bytes: Uint8Array, at: number, end: number): void {
     this.#isConsuming = true
     while (at < end && !this.wire.isBlocked && (this.#state === idle || this.#state === inHead)) {
-      const head = this.#head
-      // A table with other limits may have come since the last request.
-      head.parsers = this.#traffic.requestParsers
+      const head = this.#head ?? this.#traffic.requestHead
       const outcome = head.read(bytes, at, end)
       if (outcome === incomplete) {
+        this.#head ??= this.#traffic.detachHead()
         if (this.#state === idle) {
           this.#state = inHead
           this.#restartTimer(this.#traffic.limits.headTimeoutMs)
@@ -252,14 +246,17 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
         break
       }
       this.#isFirst = false
+      this.#head = null
       bytes = head.bytes
       at = head.restStart
       end = head.restEnd
       this.#state = busy
-      const exchange = this.#exchange
+      const exchange = this.#traffic.exchanges.take(this)
+      this.#exchange = exchange
       exchange.begin(head.parser)
       if (at < end) at = exchange.takeBody(bytes, at, end)
-      if (exchange.isActive) exchange.dispatch()
+      // It may have been answered and be another's by now.
+      if (this.#exchange === exchange && exchange.isActive) exchange.dispatch()
     }
     this.#isConsuming = false
     this.#hold(bytes, at, end)
@@ -287,8 +284,8 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
     this.#state = handedOver
     traffic.wheel.cancel(this.#timer)
     traffic.clients.delete(this)
-    this.#successor = new Http2Connection(this.wire.socket, this.listener, traffic, { isHandedOver: true })
-    this.#successor.onBytes(bytes, parser.start, restEnd)
+    const successor = new Http2Connection(this.wire.socket, this.listener, traffic, { predecessor: this })
+    successor.onBytes(bytes, parser.start, restEnd)
   }
 
   /** Answers a request that could not be read: nothing after it can be either. */
@@ -301,18 +298,16 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
     this.close()
   }
 
-  #onEnd(): void {
+  onEnd(): void {
     this.hasEnded = true
     switch (this.#state) {
-      case handedOver:
-        return
       case relaying:
         this.#relay?.onEnd(this.wire)
         return
       case busy:
         // Half-closed with its request whole, it still gets the answer; with half a request it has gone.
-        if (this.#exchange.requestBody.isDone) return
-        this.#exchange.onClientGone()
+        if (this.#exchange?.requestBody.isDone === true) return
+        this.#exchange?.onClientGone()
         this.cut()
         return
       default:
@@ -320,17 +315,22 @@ export class ClientConnection implements ExchangeClient, ServedConnection, WireO
     }
   }
 
-  #onClose(): void {
-    if (this.#state === handedOver) return
+  onClose(): void {
     const wasRelaying = this.#state === relaying
     this.#state = closed
     this.#held = null
-    this.#head.reset()
+    this.#forgetHead()
     this.#traffic.wheel.cancel(this.#timer)
     this.#traffic.clients.delete(this)
     this.#traffic.metrics.connections.dec()
     if (wasRelaying) this.#relay?.onClose(this.wire)
-    else this.#exchange.onClientGone()
+    else this.#exchange?.onClientGone()
+    this.#exchange = null
+  }
+
+  #forgetHead(): void {
+    this.#head?.reset()
+    this.#head = null
   }
 }
 

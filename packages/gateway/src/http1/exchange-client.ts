@@ -2,7 +2,6 @@ import type { Identity } from '../policy/route-policy.js'
 import type { Relay, RelaySide } from '../tunnel/relay.js'
 import type { HeadParser } from './head-parser.js'
 import type { Answered, OwnAnswer } from './own-answer.js'
-import type { ForwardedLines } from './request-writer.js'
 import type { ResponseShape } from './response-writer.js'
 
 /** Where a connection was accepted, as its requests need to know it. */
@@ -15,6 +14,8 @@ export interface ListenerInfo {
   readonly isSecure: boolean
   /** Its requests are sent to this port of https instead of being served. */
   readonly redirectPort: number | null
+  /** What its requests say upstream of it, behind the address of their client; null where callers are believed. */
+  readonly forwardedLines: Uint8Array | null
 }
 
 /** Bytes both ways with their back-pressure. While `isBlocked`, nothing more should be made to send. */
@@ -32,7 +33,8 @@ export interface ExchangeWire extends RelaySide {
 export interface ExchangeClient {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
-  readonly forwardedLines: ForwardedLines
+  /** The header line that tells services of its certificate; null when it has shown none. */
+  readonly certificateLine: Uint8Array | null
   /** Who it is by its certificate, before any policy is asked; null when it has shown none. */
   readonly identity: Identity | null
   readonly wire: ExchangeWire

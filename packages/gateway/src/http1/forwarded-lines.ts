@@ -1,7 +1,6 @@
+import type { Identity } from '../policy/route-policy.js'
 import { ascii } from './chars.js'
 import type { ListenerInfo } from './exchange-client.js'
-import type { Identity } from '../policy/route-policy.js'
-import type { ForwardedLines } from './request-writer.js'
 
 /** A client that has shown a certificate. */
 export interface CertifiedClient {
@@ -10,14 +9,14 @@ export interface CertifiedClient {
   readonly line: string
 }
 
-/** What requests of one connection say upstream of where they come from. */
-export function forwardedLinesOf(
-  { isMesh, isSecure, port }: ListenerInfo,
-  remoteAddress: string,
-  client: CertifiedClient | null = null,
-): ForwardedLines {
+/** What requests that come to a listener say upstream of that, behind the address of their client and up to their host; null on mesh listeners. */
+export function forwardedLinesOf({
+  isMesh,
+  isSecure,
+  port,
+}: Pick<ListenerInfo, 'isMesh' | 'isSecure' | 'port'>): Uint8Array | null {
   if (isMesh) return null
   return ascii(
-    `${client?.line ?? ''}X-Forwarded-For: ${remoteAddress}\r\nX-Forwarded-Proto: ${isSecure ? 'https' : 'http'}\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Host: `,
+    `\r\nX-Forwarded-Proto: ${isSecure ? 'https' : 'http'}\r\nX-Forwarded-Port: ${port}\r\nX-Forwarded-Host: `,
   )
 }

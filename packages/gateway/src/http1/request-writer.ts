@@ -10,9 +10,11 @@ import {
   chunkedLine,
   contentLengthName,
   crlf,
+  forwardedForName,
   hostName,
   httpVersion,
   put,
+  putAscii,
   requestIdName,
   traceparentName,
   upgradeName,
@@ -20,23 +22,26 @@ import {
 
 const longestRequestId = 128
 
-/** What a client connection adds to every request of its own: `X-Forwarded-*` up to the name of the host line; null on mesh listeners. */
-export type ForwardedLines = Uint8Array | null
+/** Whose request it is, which services are told by `X-Forwarded-*`. */
+export interface RequestOrigin {
+  readonly remoteAddress: string
+  readonly certificateLine: Uint8Array | null
+  readonly listener: { readonly forwardedLines: Uint8Array | null }
+}
 
 /** Bytes that the head written by `writeRequest` needs at most. */
 export function requestHeadSize(
   parser: HeadParser,
   route: CompiledRoute,
   edit: CompiledEdit | null,
-  forwarded: ForwardedLines,
+  { remoteAddress, certificateLine, listener }: RequestOrigin,
 ): number {
   const rewrite = route.rewrite
   const rewritten = rewrite === null ? 0 : (rewrite.host?.length ?? 0) + (rewrite.path?.value.length ?? 0)
   const edited = edit === null ? 0 : edit.lines.length
   const authority = parser.authorityEnd - parser.authorityStart
-  return (
-    parser.end - parser.start + parser.pathLength + 2 * authority + rewritten + edited + (forwarded?.length ?? 0) + 512
-  )
+  const client = remoteAddress.length + (certificateLine?.length ?? 0) + (listener.forwardedLines?.length ?? 0)
+  return parser.end - parser.start + parser.pathLength + 2 * authority + rewritten + edited + client + 512
 }
 
 /** Where `writeRequest` put the request's id in its output. */
@@ -54,7 +59,7 @@ export function writeRequest(
   parser: HeadParser,
   route: CompiledRoute,
   edit: CompiledEdit | null,
-  forwarded: ForwardedLines,
+  client: RequestOrigin,
   keepsUpgrade: boolean,
   ids: IdSource,
   out: Uint8Array,
@@ -75,10 +80,14 @@ export function writeRequest(
   if (rewrite !== null && rewrite.host !== null) to = put(out, to, rewrite.host)
   else to = copy(bytes, parser.authorityStart, parser.authorityEnd, out, to)
   to = put(out, to, crlf)
-  to = writeKeptLines(parser, edit, forwarded !== null, out, to)
+  const { forwardedLines } = client.listener
+  to = writeKeptLines(parser, edit, forwardedLines !== null, out, to)
   const ownStart = to
-  if (forwarded !== null) {
-    to = put(out, to, forwarded)
+  if (forwardedLines !== null) {
+    if (client.certificateLine !== null) to = put(out, to, client.certificateLine)
+    to = put(out, to, forwardedForName)
+    to = putAscii(out, to, client.remoteAddress)
+    to = put(out, to, forwardedLines)
     to = copy(bytes, parser.authorityStart, parser.authorityEnd, out, to)
     to = put(out, to, crlf)
   }

@@ -1,24 +1,45 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { adopt, readPlainly, type ReadCallback } from './shared-read.js'
+import { changeOwner, readPlainly, type SocketOwner } from './owned-socket.js'
+import { adopt } from './shared-read.js'
 
 const cleanups: (() => void)[] = []
 afterEach(() => {
   for (const action of cleanups.splice(0)) action()
 })
 
+/** Notes what it is told. */
+class Listener implements SocketOwner {
+  readonly texts: string[] = []
+  readonly events: string[] = []
+  readonly buffers = new Set<unknown>()
+
+  onBytes(bytes: Uint8Array, at: number, end: number): void {
+    this.buffers.add(bytes.buffer)
+    this.texts.push(Buffer.from(bytes.slice(at, end)).toString())
+  }
+
+  onEnd(): void {
+    this.events.push('end')
+  }
+
+  onClose(): void {
+    this.events.push('close')
+  }
+}
+
 /** A pair of connected sockets, the accepted one made by `make`. */
 async function pair(
-  make: (accepted: Socket, read: ReadCallback) => Socket,
-): Promise<{ client: Socket; texts: string[]; socket: Socket; count: () => Promise<number> }> {
+  make: (accepted: Socket, owner: Listener) => Socket,
+): Promise<{ client: Socket; owner: Listener; socket: Socket; count: () => Promise<number> }> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
   const [accepted] = (await once(server, 'connection')) as [Socket]
-  const texts: string[] = []
-  const socket = make(accepted, (length, bytes) => texts.push(Buffer.from(bytes.slice(0, length)).toString()))
+  const owner = new Listener()
+  const socket = make(accepted, owner)
   cleanups.push(() => {
     client.destroy()
     socket.destroy()
@@ -28,7 +49,7 @@ async function pair(
     new Promise((resolve, reject) =>
       server.getConnections((error, connections) => (error ? reject(error) : resolve(connections))),
     )
-  return { client, texts, socket, count }
+  return { client, owner, socket, count }
 }
 
 async function until(isMet: () => boolean): Promise<void> {
@@ -40,13 +61,8 @@ describe('an accepted socket', () => {
   const buffer = Buffer.alloc(1024)
 
   it('reads into the shared buffer once adopted', async () => {
-    const buffers = new Set<unknown>()
-    const { client, texts } = await pair((accepted, read) =>
-      adopt(accepted, buffer, (length, bytes) => {
-        buffers.add(bytes.buffer)
-        read(length, bytes)
-      }),
-    )
+    const { client, owner } = await pair((accepted, by) => adopt(accepted, buffer, by))
+    const { texts, buffers } = owner
     client.write('hello')
     await until(() => texts.join('') === 'hello')
     client.write('x'.repeat(5000))
@@ -56,12 +72,11 @@ describe('an accepted socket', () => {
   })
 
   it.each([
-    ['adopted', (accepted: Socket, read: ReadCallback) => adopt(accepted, buffer, read)],
+    ['adopted', (accepted: Socket, by: SocketOwner) => adopt(accepted, buffer, by)],
     ['read plainly', readPlainly],
   ])('%s: writes, pauses, resumes, ends and closes as any socket', async (_, make) => {
-    const { client, texts, socket, count } = await pair(make)
-    const events: string[] = []
-    for (const event of ['end', 'close']) socket.on(event, () => events.push(event))
+    const { client, owner, socket, count } = await pair(make)
+    const { texts, events } = owner
     let answer = ''
     client.on('data', (chunk: Buffer) => (answer += chunk.toString()))
     client.write('one')
@@ -85,8 +100,25 @@ describe('an accepted socket', () => {
     expect(await count()).toBe(0)
   })
 
+  it.each([
+    ['adopted', (accepted: Socket, by: SocketOwner) => adopt(accepted, buffer, by)],
+    ['read plainly', readPlainly],
+  ])("%s: is wholly its next owner's once it has changed", async (_, make) => {
+    const { client, owner, socket } = await pair(make)
+    client.write('one')
+    await until(() => owner.texts.join('') === 'one')
+    const next = new Listener()
+    changeOwner(socket, next)
+    client.end('two')
+    await until(() => next.events.includes('end'))
+    socket.destroy()
+    await until(() => next.events.includes('close'))
+    expect(next).toMatchObject({ texts: ['two'], events: ['end', 'close'] })
+    expect(owner).toMatchObject({ texts: ['one'], events: [] })
+  })
+
   it('falls back to plain reading where there is no handle to pass on', async () => {
-    const { client, texts } = await pair((accepted, read) => {
+    const { client, owner } = await pair((accepted, by) => {
       // As a Node would look that no longer shows the handle.
       const hidden = new Proxy(accepted, {
         get: (target, key) => {
@@ -94,10 +126,10 @@ describe('an accepted socket', () => {
           return typeof value === 'function' ? value.bind(target) : value
         },
       })
-      return adopt(hidden, buffer, read)
+      return adopt(hidden, buffer, by)
     })
     client.write('hello')
-    await until(() => texts.join('') === 'hello')
-    expect(texts).toEqual(['hello'])
+    await until(() => owner.texts.join('') === 'hello')
+    expect(owner.texts).toEqual(['hello'])
   })
 })

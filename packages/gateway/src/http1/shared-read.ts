@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { rawSocketOf } from '../tls/raw-socket.js'
+import { giveOwner, onRead, readPlainly, type SocketOwner } from './owned-socket.js'
 
 /** Takes what was read: `bytes[0, length)`, valid only during the call. */
 export type ReadCallback = (length: number, bytes: Uint8Array) => void
@@ -12,7 +13,6 @@ interface OnRead {
 
 /** Options that `net` knows and its types do not: `onread` beside `handle`, and the stream's own high-water mark. */
 interface SharedSocketOptions {
-  handle?: unknown
   allowHalfOpen: boolean
   writableHighWaterMark: number
   onread: OnRead
@@ -24,17 +24,14 @@ interface SharedSocketOptions {
  * once end in a 'drain' event, which is when its buffer may be used again.
  */
 export function sharedReadOptions(buffer: Uint8Array, read: ReadCallback): SharedSocketOptions {
-  return {
-    allowHalfOpen: true,
-    writableHighWaterMark: 1,
-    onread: {
-      buffer,
-      callback(length, bytes) {
-        read(length, bytes)
-        return true
-      },
-    },
-  }
+  return optionsOf(buffer, (length, bytes) => {
+    read(length, bytes)
+    return true
+  })
+}
+
+function optionsOf(buffer: Uint8Array, callback: OnRead['callback']): SharedSocketOptions {
+  return { allowHalfOpen: true, writableHighWaterMark: 1, onread: { buffer, callback } }
 }
 
 /** An accepted socket as Node makes it: its handle and its server are there, though not in its types. */
@@ -49,7 +46,7 @@ interface AcceptedInternals {
  * `net.createServer` has no `onread` of its own. That a handle can be passed on is half documented, so should it ever be missing, the
  * socket is used as it is, with ordinary 'data' events: slower, the same otherwise.
  */
-export function adopt(accepted: Socket, buffer: Uint8Array, read: ReadCallback): Socket {
+export function adopt(accepted: Socket, buffer: Uint8Array, by: SocketOwner): Socket {
   const internals = accepted as unknown as AcceptedInternals
   const handle = internals._handle
   if (
@@ -58,7 +55,8 @@ export function adopt(accepted: Socket, buffer: Uint8Array, read: ReadCallback):
     typeof (handle as { readStart?: unknown }).readStart === 'function'
   ) {
     internals._handle = null
-    const socket = new Socket({ ...sharedReadOptions(buffer, read), handle } as never)
+    const socket = new Socket({ ...optionsOf(buffer, onRead), handle } as never)
+    giveOwner(socket, by)
     // The server counts its connections through the socket that closes: that is now this one.
     const heir = socket as unknown as AcceptedInternals
     heir._server = internals._server
@@ -66,14 +64,7 @@ export function adopt(accepted: Socket, buffer: Uint8Array, read: ReadCallback):
     internals._server = null
     return socket
   }
-  return readPlainly(accepted, read)
-}
-
-/** The fallback of `adopt`. */
-export function readPlainly(socket: Socket, read: ReadCallback): Socket {
-  socket.on('data', (chunk: Buffer) => read(chunk.length, chunk))
-  socket.resume()
-  return socket
+  return readPlainly(accepted, by)
 }
 
 /**

@@ -12,9 +12,10 @@ import type { TimerWheel } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { UpstreamService } from '../upstream.js'
 import { ascii } from './chars.js'
-import { Parsers } from './head-reader.js'
+import { HeadReader, Parsers } from './head-reader.js'
 import { Outcomes } from './outcomes.js'
 import { Outputs, readBytes } from './outputs.js'
+import { Exchanges } from '../exchange/exchanges.js'
 import { PendingRequests } from '../exchange/pending-requests.js'
 import type { EncodingCount } from './response-encoder.js'
 import { ResponseShape } from './response-writer.js'
@@ -47,6 +48,7 @@ export class Traffic {
   readonly outputs = new Outputs()
   readonly record = new AccessRecord()
   readonly shape = new ResponseShape()
+  readonly exchanges = new Exchanges(this)
   /** Connections that are being told that they are too many. */
   refusing = 0
   readonly clients = new Set<ServedConnection>()
@@ -59,6 +61,8 @@ export class Traffic {
   readonly encodings: EncodingCount = { inUse: 0 }
   readonly shedding: Shedding
   requestParsers: Parsers
+  /** Reads heads for every client that has not sent a part of one. */
+  requestHead: HeadReader
   /** For routes that have none of their own. */
   retryRules: RetryRules
   responseParsers = new Parsers(false, responseLimits)
@@ -79,6 +83,7 @@ export class Traffic {
     this.metrics = table.metrics
     this.wheel = wheel
     this.requestParsers = new Parsers(true, table.limits)
+    this.requestHead = new HeadReader(this.requestParsers)
     this.pending = new PendingRequests(this)
     this.retryRules = defaultRules(table.limits.maxRetries)
     this.shedding = new Shedding(wheel)
@@ -109,6 +114,7 @@ export class Traffic {
       limits.maxTargetBytes !== before.maxTargetBytes
     ) {
       this.requestParsers = new Parsers(true, limits)
+      this.requestHead.parsers = this.requestParsers
     }
     for (const endpoint of this.endpoints) {
       if (!endpoint.isLeaving) continue
@@ -188,6 +194,13 @@ export class Traffic {
       isOpen.set(service.guard?.breaker?.state === 'open' ? 1 : 0)
       waiting.set(this.pending.of(service) + service.waitingTunnels)
     }
+  }
+
+  /** Leaves the reader, with the part of a head that it has, to one client. */
+  detachHead(): HeadReader {
+    const reader = this.requestHead
+    this.requestHead = new HeadReader(this.requestParsers)
+    return reader
   }
 
   takeHead(): Buffer {

@@ -1,9 +1,9 @@
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
-import { type CertifiedClient, forwardedLinesOf } from '../http1/forwarded-lines.js'
+import { ascii } from '../http1/chars.js'
+import type { CertifiedClient } from '../http1/forwarded-lines.js'
+import { changeOwner, readPlainly, remoteAddressOf, type SocketOwner } from '../http1/owned-socket.js'
 import type { ProblemAnswer } from '../http1/own-answer.js'
-import type { ForwardedLines } from '../http1/request-writer.js'
 import type { ServedConnection } from '../http1/served-connection.js'
 import type { Traffic } from '../http1/traffic.js'
 import { WheelTimer } from '../timer-wheel.js'
@@ -32,8 +32,8 @@ const lingering = 3
 const closed = 4
 
 export interface Http2ConnectionOptions {
-  /** Somebody else reads the socket, has counted it, and gives the bytes to `onBytes`. */
-  readonly isHandedOver?: boolean
+  /** Who has read the beginning of it, has counted it, and owned the socket until now. */
+  readonly predecessor?: { readonly remoteAddress: string }
   /** Who the client is by its certificate; null or absent: it has shown none. */
   readonly client?: CertifiedClient | null
   /** What its requests are answered instead of being served. */
@@ -47,10 +47,10 @@ export interface Http2ConnectionOptions {
  *     running ── drain: GOAWAY (2^31-1) ──▶ draining ── a moment later, or idle for long: GOAWAY (last stream) ──▶ leaving
  *         leaving ── no stream is left ──▶ lingering ──▶ closed                an error: GOAWAY (its code) ──▶ lingering
  */
-export class Http2Connection implements SessionOwner, ServedConnection {
+export class Http2Connection implements SessionOwner, ServedConnection, SocketOwner {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
-  readonly forwardedLines: ForwardedLines
+  readonly certificateLine: Uint8Array | null
   readonly identity: ExchangeClient['identity']
   readonly refusal: ProblemAnswer | null
   readonly frames: ConnectionFrames
@@ -74,9 +74,9 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     this.#socket = socket
     this.listener = listener
     this.#traffic = traffic
-    this.remoteAddress = ((socket as Socket).remoteAddress ?? '').replace(/^::ffff:/, '')
-    const client = options.client ?? null
-    this.forwardedLines = forwardedLinesOf(listener, this.remoteAddress, client)
+    const { predecessor, client = null } = options
+    this.remoteAddress = predecessor?.remoteAddress ?? remoteAddressOf(socket)
+    this.certificateLine = client === null ? null : ascii(client.line)
     this.identity = client?.identity ?? null
     this.refusal = options.refusal ?? null
     traffic.http2 ??= new Http2Worker()
@@ -91,19 +91,17 @@ export class Http2Connection implements SessionOwner, ServedConnection {
     })
     this.#timer = new WheelTimer<Http2Connection>(this, expire)
     this.#quietSince = traffic.wheel.now
-    socket.on('end', () => this.#onEnd())
-    // What broke is of no interest; 'close' follows.
-    socket.on('error', () => {})
-    socket.on('close', () => this.#onClose())
     traffic.clients.add(this)
     traffic.wheel.schedule(this.#timer, traffic.limits.headTimeoutMs)
     this.#session.greet()
     if (traffic.isClosing) this.drain()
-    if (options.isHandedOver === true) return
+    if (predecessor !== undefined) {
+      changeOwner(socket, this)
+      return
+    }
     traffic.metrics.connections.inc()
     traffic.metrics.connectionsTotal.inc()
-    socket.on('data', (bytes: Buffer) => this.onBytes(bytes, 0, bytes.length))
-    socket.resume()
+    readPlainly(socket, this)
   }
 
   /** True when closing it hurts nobody. */
@@ -153,7 +151,7 @@ export class Http2Connection implements SessionOwner, ServedConnection {
 
   cut(): void {
     this.#socket.destroy()
-    this.#onClose()
+    this.onClose()
   }
 
   fail(errorCode: number, detail: string): void {
@@ -227,14 +225,14 @@ export class Http2Connection implements SessionOwner, ServedConnection {
   }
 
   /** The client sends nothing more, and no window will open. */
-  #onEnd(): void {
+  onEnd(): void {
     if (this.#state >= lingering) return
     this.#session.endRequests()
     if (this.#session.size === 0) this.#finish()
     else this.close()
   }
 
-  #onClose(): void {
+  onClose(): void {
     if (this.#state === closed) return
     this.#state = closed
     this.#reader.stop()

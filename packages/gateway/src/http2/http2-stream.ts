@@ -3,7 +3,6 @@ import type { ExchangeClient, ExchangeWire, ListenerInfo } from '../http1/exchan
 import { complete, type HeadParser } from '../http1/head-parser.js'
 import { type Answered, answerBytes, type OwnAnswer, type ProblemAnswer, refusalAnswer } from '../http1/own-answer.js'
 import type { Refusal } from '../http1/refusal.js'
-import type { ForwardedLines } from '../http1/request-writer.js'
 import { ResponseShape } from '../http1/response-writer.js'
 import type { Traffic } from '../http1/traffic.js'
 import { WheelTimer } from '../timer-wheel.js'
@@ -70,7 +69,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.#timer = new WheelTimer<Http2Stream>(this, expire)
     this.#lastProgress = traffic.wheel.now
     this.queue = new SendQueue(id, owner.frames, sendWindow)
-    this.#exchange = owner.worker.takeExchange(this, traffic)
+    this.#exchange = traffic.exchanges.take(this)
   }
 
   get listener(): ListenerInfo {
@@ -81,8 +80,8 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     return this.owner.remoteAddress
   }
 
-  get forwardedLines(): ForwardedLines {
-    return this.owner.forwardedLines
+  get certificateLine(): Uint8Array | null {
+    return this.owner.certificateLine
   }
 
   get identity(): ExchangeClient['identity'] {
@@ -355,7 +354,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.#exchange = null
     if (this.#relay !== null) this.#relay.onClose(this)
     else if (hasFailed) exchange.onClientGone()
-    else this.owner.worker.giveExchange(exchange)
+    else this.#traffic.exchanges.give(exchange)
   }
 
   /** The exchange while its request has no answer yet. */

@@ -1,7 +1,4 @@
-import { Exchange } from '../exchange/exchange.js'
-import type { ExchangeClient } from '../http1/exchange-client.js'
 import { HeadParser } from '../http1/head-parser.js'
-import type { Traffic } from '../http1/traffic.js'
 import { wordBuffer } from '../http1/words.js'
 import { LineBuffer } from './hpack/line-buffer.js'
 import { RequestSection } from './request-section.js'
@@ -9,8 +6,6 @@ import { RequestSection } from './request-section.js'
 /** Room for what becomes ready in one turn of the event loop; larger things leave in several writes. */
 export const outputBytes = 64 * 1024
 const mostSpare = 64
-/** Exchanges that wait for a stream. Each still holds the last one it had, and with it a connection that may have gone. */
-const mostExchanges = 128
 const answerLimits = { maxTargetBytes: 0, maxHeadBytes: 64 * 1024, maxHeaders: 256 }
 
 /** What is to be sent at the end of a turn. */
@@ -24,24 +19,11 @@ export class Http2Worker {
   /** Reads the gateway's own answers. */
   readonly answers = new HeadParser(false, answerLimits)
   readonly #spare: Buffer[] = []
-  readonly #exchanges: Exchange[] = []
   #dirty: Dirty[] = []
 
   /** Has it flushed once all that this turn brings has been dealt with, so that much leaves in one write. */
   flushLater(dirty: Dirty): void {
     if (this.#dirty.push(dirty) === 1) setImmediate(() => this.#flushAll())
-  }
-
-  /** An exchange for a request of that client: one that is over, where there is one, as it is made of many parts. */
-  takeExchange(client: ExchangeClient, traffic: Traffic): Exchange {
-    const exchange = this.#exchanges.pop()
-    if (exchange === undefined) return new Exchange(client, traffic)
-    exchange.client = client
-    return exchange
-  }
-
-  giveExchange(exchange: Exchange): void {
-    if (this.#exchanges.length < mostExchanges) this.#exchanges.push(exchange)
   }
 
   takeOutput(): Buffer {

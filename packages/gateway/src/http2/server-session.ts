@@ -1,7 +1,6 @@
 import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
 import { complete, type HeadParser } from '../http1/head-parser.js'
 import type { ProblemAnswer } from '../http1/own-answer.js'
-import type { ForwardedLines } from '../http1/request-writer.js'
 import type { Traffic } from '../http1/traffic.js'
 import type { ConnectionFrames } from './connection-frames.js'
 import type { ControlFrames } from './control-frames.js'
@@ -29,7 +28,7 @@ const smallIncrement = 1024
 export interface SessionOwner {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
-  readonly forwardedLines: ForwardedLines
+  readonly certificateLine: Uint8Array | null
   readonly identity: ExchangeClient['identity']
   readonly frames: ConnectionFrames
   readonly control: ControlFrames
@@ -61,7 +60,7 @@ export interface SessionOwner {
 export class ServerSession implements FrameSink, StreamOwner {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
-  readonly forwardedLines: ForwardedLines
+  readonly certificateLine: Uint8Array | null
   readonly identity: ExchangeClient['identity']
   readonly frames: ConnectionFrames
   readonly answerParser: HeadParser
@@ -88,7 +87,7 @@ export class ServerSession implements FrameSink, StreamOwner {
     this.#owner = owner
     this.listener = owner.listener
     this.remoteAddress = owner.remoteAddress
-    this.forwardedLines = owner.forwardedLines
+    this.certificateLine = owner.certificateLine
     this.identity = owner.identity
     this.frames = owner.frames
     this.#control = owner.control

@@ -1,6 +1,5 @@
 import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
 import type { HeadParser } from '../http1/head-parser.js'
-import type { ForwardedLines } from '../http1/request-writer.js'
 import type { Http2Stream } from './http2-stream.js'
 import type { Http2Worker } from './http2-worker.js'
 import type { StreamFrames } from './send-queue.js'
@@ -9,7 +8,7 @@ import type { StreamFrames } from './send-queue.js'
 export interface StreamOwner {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
-  readonly forwardedLines: ForwardedLines
+  readonly certificateLine: Uint8Array | null
   readonly identity: ExchangeClient['identity']
   readonly frames: StreamFrames
   readonly worker: Http2Worker

@@ -27,6 +27,7 @@ export function requestOf(asked: AskedRequest = {}): PolicyRequest {
       isMesh: asked.isMesh ?? false,
       isSecure: asked.isSecure ?? false,
       redirectPort: null,
+      forwardedLines: null,
     },
     clientAddress: asked.clientAddress ?? '203.0.113.7',
     identity: asked.identity ?? null,

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { Affinity } from '../balancer/affinity.js'
+import type { SocketOwner } from '../http1/owned-socket.js'
 import { adopt, sharedReadOptions } from '../http1/shared-read.js'
 import type { Traffic } from '../http1/traffic.js'
 import { Wire, type WireOwner } from '../http1/wire.js'
@@ -12,7 +13,7 @@ import { Relay } from './relay.js'
  * One connection to a mesh listener of a service that does not speak HTTP/1.1 (tcp, grpc, h2c): it is carried whole to one endpoint.
  * Until a connection to an endpoint is open nothing has been sent, so any endpoint will do; the client is not read meanwhile.
  */
-export class TunnelConnection implements WireOwner {
+export class TunnelConnection implements SocketOwner, WireOwner {
   readonly #traffic: Traffic
   readonly #service: UpstreamService
   readonly #onOver: () => void
@@ -37,23 +38,29 @@ export class TunnelConnection implements WireOwner {
     const { limits, wheel, metrics } = traffic
     const clientAddress = accepted.remoteAddress ?? ''
     this.#affinity = service.looksAtRequests ? service.affinityOf({ clientAddress, header: () => null }) : null
-    const socket = adopt(accepted, traffic.readBuffer, (length, bytes) => {
-      this.#relay?.onBytes(this.#client, bytes, length)
-    })
+    const socket = adopt(accepted, traffic.readBuffer, this)
     this.#client = new Wire(socket, traffic.outputs, this)
     this.#client.pause()
     socket.setKeepAlive(true, 60_000)
-    socket.on('error', () => {})
-    socket.on('end', () => this.#relay?.onEnd(this.#client))
-    socket.on('close', () => {
-      if (this.#relay === null) this.#end()
-      else this.#relay.onClose(this.#client)
-    })
     metrics.connections.inc()
     metrics.connectionsTotal.inc()
     const holdMs = service.isAsleep ? service.holdMs : null
     this.#deadline = wheel.now + (holdMs ?? limits.pendingTimeoutMs) + tickMs
     this.#open()
+  }
+
+  /** From the client, as `onEnd` and `onClose`. */
+  onBytes(bytes: Uint8Array, _at: number, end: number): void {
+    this.#relay?.onBytes(this.#client, bytes, end)
+  }
+
+  onEnd(): void {
+    this.#relay?.onEnd(this.#client)
+  }
+
+  onClose(): void {
+    if (this.#relay === null) this.#end()
+    else this.#relay.onClose(this.#client)
   }
 
   onDrain(): void {
