@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { connection, contentLength, host, plain } from '../../packages/gateway/src/http1/field-kinds.js'
 import { readHead } from './heads.js'
 import { requestCases } from './request-cases.js'
 
@@ -50,6 +51,7 @@ describe('request heads, by the parser', () => {
         ['X-One', '1'],
         ['Connection', 'close'],
       ],
+      kinds: [host, contentLength, plain, connection],
       length: 12,
       isChunked: false,
       rest: '',

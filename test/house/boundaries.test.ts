@@ -157,8 +157,8 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/cache': ['http1/', 'metrics/gateway-metrics.ts', 'policy/', 'route-table/header-edit.ts'],
   'gateway/client-address': ['policy/', 'recent.ts', 'route-table/header-edit.ts'],
   'gateway/compression': [
-    'http1/head-parser.ts',
     'http1/head-values.ts',
+    'http1/head.ts',
     'http1/response-encoder.ts',
     'route-table/header-edit.ts',
   ],

@@ -4,23 +4,9 @@ import { filesBelow, isTest, read, sourceFiles } from './source-tree.js'
 /** A test file is a list of cases, read one at a time: it may be longer. */
 const maxLines = (file: string): number => (isTest(file) ? 600 : 400)
 
-/** Files that may be longer, each with the reason why the second idea in them was not worth a file. */
-const longFiles: Record<string, string> = {
-  'packages/gateway/src/http1/head-parser.ts':
-    'one pass over a head, which costs what it costs because it is not divided',
-}
-
 describe('the shape of files', () => {
-  it('stays below 400 lines (tests: 600), but for those that say why', () => {
-    const long = sourceFiles().filter(
-      (file) => read(file).split('\n').length > maxLines(file) && longFiles[file] === undefined,
-    )
-    expect(long).toEqual([])
-  })
-
-  it('keeps the list of long files to those that are long', () => {
-    const needless = Object.keys(longFiles).filter((file) => read(file).split('\n').length <= maxLines(file))
-    expect(needless).toEqual([])
+  it('stays below 400 lines (tests: 600)', () => {
+    expect(sourceFiles().filter((file) => read(file).split('\n').length > maxLines(file))).toEqual([])
   })
 
   it('names files as kebab-case nouns, none of them a drawer', () => {

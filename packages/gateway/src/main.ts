@@ -1,7 +1,18 @@
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { PandoError } from '@pando/model'
+
+/**
+ * What one request goes through is many small functions, each called in one place: compiled as few large ones they cost about 5 % less processor time
+ * a request. The numbers are bytecode sizes; V8's own are 920, 460 and 4,600.
+ */
+const inlining = [
+  '--max-inlined-bytecode-size-cumulative=4000',
+  '--max-inlined-bytecode-size=1000',
+  '--max-inlined-bytecode-size-absolute=10000',
+]
 
 /**
  * The gateway's program. Started by hand or by the control plane it is the primary, which starts itself again with `--worker` for each
@@ -11,6 +22,7 @@ if (process.argv[2] === '--worker') await serve()
 else await supervise()
 
 async function serve(): Promise<void> {
+  for (const flag of inlining) setFlagsFromString(flag)
   const [{ HttpDataPlane }, { lineOf, runWorker }, { Takeover }] = await Promise.all([
     import('./http-data-plane.js'),
     import('./process/worker.js'),

@@ -1,5 +1,5 @@
 import * as kind from '../http1/field-kinds.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { headerValue } from '../http1/head-values.js'
 import { latin1, type OwnAnswer } from '../http1/own-answer.js'
 import type { ResponseTap } from '../http1/response-tap.js'
@@ -31,7 +31,7 @@ export class CacheFill implements ResponseTap {
     this.#requestedAt = cache.now
   }
 
-  onHead(response: HeadParser, canBeWhole: boolean): OwnAnswer | null {
+  onHead(response: Head, canBeWhole: boolean): OwnAnswer | null {
     if (response.status === 304 && this.#known !== null) return this.#confirm(response, this.#known)
     const facts = factsOf(response)
     const now = this.#cache.now
@@ -85,7 +85,7 @@ export class CacheFill implements ResponseTap {
   }
 
   /** Section 4.3.4: the kept answer holds; its client has not seen it, or has. */
-  #confirm(response: HeadParser, known: StoredAnswer): OwnAnswer {
+  #confirm(response: Head, known: StoredAnswer): OwnAnswer {
     const fresh = headersOf(response).filter(([name]) => refreshed.includes(name.toLowerCase()))
     const names = new Set(fresh.map(([name]) => name.toLowerCase()))
     const headers = [...known.headers.filter(([name]) => !names.has(name.toLowerCase())), ...fresh]
@@ -147,7 +147,7 @@ export class CacheFill implements ResponseTap {
 }
 
 /** What belongs to the answer and not to the connection that it came by, nor to its framing. */
-function headersOf(response: HeadParser): (readonly [string, string])[] {
+function headersOf(response: Head): (readonly [string, string])[] {
   const { bytes, headers, kinds, headerCount } = response
   const lines: (readonly [string, string])[] = []
   for (let index = 0; index < headerCount; index++) {
@@ -159,7 +159,7 @@ function headersOf(response: HeadParser): (readonly [string, string])[] {
   return lines
 }
 
-function factsOf(response: HeadParser): AnswerHead {
+function factsOf(response: Head): AnswerHead {
   const valueOf = (name: string): string | null => headerValue(response, name)
   return {
     status: response.status,

@@ -1,5 +1,5 @@
 import type { CompressionSpec } from '@pando/model'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { headerValue } from '../http1/head-values.js'
 import type { EncoderOwner, EncodingCount, ResponseEncoder, ResponseEncoding } from '../http1/response-encoder.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
@@ -31,11 +31,11 @@ export class Compression implements ResponseEncoding {
     )
   }
 
-  codingFor(request: HeadParser): string {
+  codingFor(request: Head): string {
     return chooseCoding(headerValue(request, 'accept-encoding'), this.#spec.codings)
   }
 
-  begin(coding: string, response: HeadParser, owner: EncoderOwner, count: EncodingCount): ResponseEncoder | null {
+  begin(coding: string, response: Head, owner: EncoderOwner, count: EncodingCount): ResponseEncoder | null {
     const { contentLength } = response
     if (coding === '' || (contentLength !== -1 && contentLength < this.#spec.minBytes)) return null
     if (count.inUse >= mostContexts || !isCompressible(this.#spec, factsOf(response))) return null
@@ -43,11 +43,11 @@ export class Compression implements ResponseEncoding {
     return new Compressor(coding, contentLength, this.#editOf(coding, response), owner, () => count.inUse--)
   }
 
-  plainEdit(response: HeadParser): CompiledEdit | null {
+  plainEdit(response: Head): CompiledEdit | null {
     return isCompressible(this.#spec, factsOf(response)) ? plain : null
   }
 
-  #editOf(coding: string, response: HeadParser): CompiledEdit {
+  #editOf(coding: string, response: Head): CompiledEdit {
     const etag = headerValue(response, 'etag')
     if (etag === null) return this.#edits.get(coding) as CompiledEdit
     return new CompiledEdit(
@@ -57,7 +57,7 @@ export class Compression implements ResponseEncoding {
   }
 }
 
-function factsOf(response: HeadParser): AnswerFacts {
+function factsOf(response: Head): AnswerFacts {
   return {
     status: response.status,
     contentType: headerValue(response, 'content-type'),

@@ -2,13 +2,14 @@ import { type Admission, askPolicies } from '../policy/ask.js'
 import { HeadRequest } from '../policy/head-request.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import type { ExchangeClient } from '../http1/exchange-client.js'
+import type { Head } from '../http1/head.js'
 import { complete, HeadParser } from '../http1/head-parser.js'
 import type { Traffic } from '../http1/traffic.js'
 
 /** Who has asked the policies of a request. */
 export interface AdmissionOwner {
   /** Policies that had to wait have decided: there is a verdict. `parser` holds a copy of the head, as the connection has gone on reading. */
-  onDecided(parser: HeadParser): void
+  onDecided(parser: Head): void
 }
 
 /** One request before the policies of its route. */
@@ -21,13 +22,7 @@ export class RequestAdmission {
   readonly #owner: AdmissionOwner
   #isAbandoned = false
 
-  constructor(
-    route: CompiledRoute,
-    parser: HeadParser,
-    client: ExchangeClient,
-    traffic: Traffic,
-    owner: AdmissionOwner,
-  ) {
+  constructor(route: CompiledRoute, parser: Head, client: ExchangeClient, traffic: Traffic, owner: AdmissionOwner) {
     this.request = new HeadRequest(parser, client.listener, client.remoteAddress)
     this.request.identity = client.identity
     this.#route = route
@@ -45,7 +40,7 @@ export class RequestAdmission {
     this.#isAbandoned = true
   }
 
-  #await(verdict: Promise<Admission>, parser: HeadParser): void {
+  #await(verdict: Promise<Admission>, parser: Head): void {
     const bytes = Buffer.from(parser.bytes.subarray(parser.start, parser.end))
     const kept = new HeadParser(true, this.#traffic.limits)
     kept.begin(bytes, 0)
@@ -54,7 +49,7 @@ export class RequestAdmission {
     void this.#decideLater(verdict, kept, isRight)
   }
 
-  async #decideLater(verdict: Promise<Admission>, kept: HeadParser, isRight: boolean): Promise<void> {
+  async #decideLater(verdict: Promise<Admission>, kept: Head, isRight: boolean): Promise<void> {
     const admission = await verdict
     if (this.#isAbandoned) {
       this.request.tap?.onClosed()

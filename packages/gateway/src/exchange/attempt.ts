@@ -1,5 +1,5 @@
 import type { ExchangeUpstream } from '../http1/exchange-upstream.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { tickMs } from '../timer-wheel.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
@@ -109,7 +109,7 @@ export class Attempt {
   }
 
   /** Leaves an upstream whose answer is not wanted: it serves again when nothing of that answer can still come. */
-  letGo(parser: HeadParser, hasAll: boolean): void {
+  letGo(parser: Head, hasAll: boolean): void {
     const { requestBody, routing } = this.#exchange
     const upstream = this.detach() as ExchangeUpstream
     const isClean = hasAll && parser.minorVersion === 1 && !parser.hasClose && requestBody.isDone

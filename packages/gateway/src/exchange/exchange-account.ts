@@ -1,6 +1,6 @@
 // Not the global, which is a getter.
 import { performance } from 'node:perf_hooks'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { type OwnAnswer, statusOf } from '../http1/own-answer.js'
 import type { Reason } from '../problem.js'
 import { isFailure } from '../resilience/ejection.js'
@@ -27,7 +27,7 @@ export class ExchangeAccount {
   }
 
   /** A new request. */
-  begin(parser: HeadParser): void {
+  begin(parser: Head): void {
     const { accessLog, metrics } = this.#exchange.traffic
     this.status = 0
     this.reason = ''

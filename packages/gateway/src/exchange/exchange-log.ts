@@ -3,7 +3,7 @@ import type { CompiledRoute } from '../route-table/compiled-route.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { UpstreamService } from '../upstream.js'
 import { copy } from '../http1/words.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 
 const noBytes = Buffer.alloc(0)
 
@@ -14,7 +14,7 @@ export class ExchangeLog {
   #hostLength = 0
   #pathLength = 0
 
-  keep(parser: HeadParser): void {
+  keep(parser: Head): void {
     this.#methodLength = parser.methodEnd - parser.methodStart
     this.#hostLength = parser.authorityEnd - parser.authorityStart
     this.#pathLength = parser.pathLength

@@ -1,7 +1,8 @@
 import type { GrpcStatus } from '../grpc/grpc-status.js'
 import { bodyOverhead, byClose, noBody } from '../http1/body.js'
 import type { ExchangeUpstream } from '../http1/exchange-upstream.js'
-import { type HeadParser, incomplete, refused } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
+import { incomplete, refused } from '../http1/head-parser.js'
 import type { OwnAnswer } from '../http1/own-answer.js'
 import type { ResponseEncoder, ResponseEncoding } from '../http1/response-encoder.js'
 import type { ResponseTap } from '../http1/response-tap.js'
@@ -67,13 +68,13 @@ export class ExchangeResponse implements EncodedBodyOwner {
   }
 
   /** Lets whoever wants to see the answer on its way see its head; gives what the client is to get in its stead, or null. */
-  showHead(parser: HeadParser, canBeWhole: boolean): OwnAnswer | null {
+  showHead(parser: Head, canBeWhole: boolean): OwnAnswer | null {
     this.#tap = this.#exchange.routing.admission?.request.tap ?? null
     return this.#tap === null ? null : this.#tap.onHead(parser, canBeWhole)
   }
 
   /** The encoder that the body goes through from here on; null when it goes as it is. */
-  beginEncoding(encoding: ResponseEncoding, parser: HeadParser): ResponseEncoder | null {
+  beginEncoding(encoding: ResponseEncoding, parser: Head): ResponseEncoder | null {
     const { client, routing, traffic } = this.#exchange
     const body = new EncodedBody(client, this)
     const encoder = encoding.begin(routing.coding, parser, body, traffic.encodings)
@@ -123,7 +124,7 @@ export class ExchangeResponse implements EncodedBodyOwner {
   }
 
   /** The upstream has ended its sending, as the body does that has no other end. False when there is none such. */
-  onUpstreamEnd(trailers: HeadParser | null): boolean {
+  onUpstreamEnd(trailers: Head | null): boolean {
     const { call, client, responseBody: body, routing } = this.#exchange
     if (!this.hasHead || body.incoming !== byClose || body.isDone) return false
     body.isDone = true
@@ -221,7 +222,7 @@ export class ExchangeResponse implements EncodedBodyOwner {
   }
 
   /** The head of the answer has come. */
-  #onHead(parser: HeadParser, bytes: Uint8Array, at: number, end: number): void {
+  #onHead(parser: Head, bytes: Uint8Array, at: number, end: number): void {
     const exchange = this.#exchange
     const { call, further, traits } = exchange
     if ((parser.status >= 429 || call.isCall) && further.insteadOf(parser, end - at)) return

@@ -5,7 +5,7 @@ import { isGrpc } from '../grpc/grpc-request.js'
 import { Body } from '../http1/body.js'
 import type { ExchangeClient } from '../http1/exchange-client.js'
 import type { ExchangeUpstream, UpstreamUser } from '../http1/exchange-upstream.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { edited, type OwnAnswer, statusOf } from '../http1/own-answer.js'
 import { keepAliveLine } from '../http1/text.js'
 import type { Traffic } from '../http1/traffic.js'
@@ -84,7 +84,7 @@ export class Exchange implements UpstreamUser {
   }
 
   /** Takes the request's head. `takeBody` (with what came behind it) and `dispatch` follow. */
-  begin(parser: HeadParser): void {
+  begin(parser: Head): void {
     this.isActive = true
     this.account.begin(parser)
     this.timeouts.begin(this.traffic.wheel.now)
@@ -141,7 +141,7 @@ export class Exchange implements UpstreamUser {
   }
 
   /** The upstream has ended its sending: that may be the end of the body, or of everything. `trailers` came behind the body. */
-  onUpstreamEnd(upstream: ExchangeUpstream, trailers: HeadParser | null = null): void {
+  onUpstreamEnd(upstream: ExchangeUpstream, trailers: Head | null = null): void {
     if (!this.response.onUpstreamEnd(trailers)) this.#onUpstreamLost(upstream, 'it closed the connection')
   }
 

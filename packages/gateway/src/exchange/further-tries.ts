@@ -1,5 +1,5 @@
 import type { ExchangeUpstream, UpstreamUser } from '../http1/exchange-upstream.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import type { UpstreamService } from '../upstream.js'
 import type { Exchange } from './exchange.js'
 import { type AskedPause, noPause, pauseAskedFor } from './retriable-answer.js'
@@ -80,7 +80,7 @@ export class FurtherTries implements HedgedExchange {
    * The head of an answer has been read, and `rest` bytes of its body: when the request may be sent again for what it says, the answer is let go. False when
    * the client is to have it.
    */
-  insteadOf(parser: HeadParser, rest: number): boolean {
+  insteadOf(parser: Head, rest: number): boolean {
     const { attempt, call, timeouts, traffic, traits } = this.#exchange
     const said = call.saidBy(parser)
     if (said === null || !this.#isAllowed(said)) return false

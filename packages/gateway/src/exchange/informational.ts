@@ -1,5 +1,5 @@
 import type { ExchangeUpstream } from '../http1/exchange-upstream.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { responseHeadSize } from '../http1/response-writer.js'
 import { copy } from '../http1/words.js'
 import type { CompiledEdit } from '../route-table/header-edit.js'
@@ -7,7 +7,7 @@ import { Relay } from '../tunnel/relay.js'
 import type { Exchange } from './exchange.js'
 
 /** Passes a response on that goes before the answer (RFC 9110 section 15.2), to clients that know such. */
-export function passInterim(exchange: Exchange, parser: HeadParser): void {
+export function passInterim(exchange: Exchange, parser: Head): void {
   const { traits, traffic, client } = exchange
   if (parser.status === 100) traits.expectsContinue = false
   if (traits.isOldClient) return
@@ -17,13 +17,7 @@ export function passInterim(exchange: Exchange, parser: HeadParser): void {
 }
 
 /** The service switches protocols (RFC 9110 section 15.2.2), as it was asked to: from here on the two sides carry each other's bytes. */
-export function switchProtocols(
-  exchange: Exchange,
-  parser: HeadParser,
-  bytes: Uint8Array,
-  at: number,
-  end: number,
-): void {
+export function switchProtocols(exchange: Exchange, parser: Head, bytes: Uint8Array, at: number, end: number): void {
   const { account, attempt, client, response, routing, traffic } = exchange
   const upstream = attempt.upstream as ExchangeUpstream
   const edit = routing.responseEdit()
@@ -44,12 +38,7 @@ export function switchProtocols(
 }
 
 /** A head that no body of HTTP follows. */
-function writeBareHead(
-  { client, traffic }: Exchange,
-  parser: HeadParser,
-  edit: CompiledEdit | null,
-  out: Buffer,
-): number {
+function writeBareHead({ client, traffic }: Exchange, parser: Head, edit: CompiledEdit | null, out: Buffer): number {
   const { shape } = traffic
   shape.edit = edit
   shape.isChunked = false

@@ -1,4 +1,4 @@
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { latin1 } from '../http1/own-answer.js'
 import { requestHeadSize, type RequestOrigin, writeRequest, type WrittenHead } from '../http1/request-writer.js'
 import type { Traffic } from '../http1/traffic.js'
@@ -44,7 +44,7 @@ export class OutgoingRequest implements WrittenHead {
 
   /** Writes the head, in place of all that has been there. */
   writeHead(
-    parser: HeadParser,
+    parser: Head,
     route: CompiledRoute,
     edit: CompiledEdit | null,
     client: RequestOrigin,

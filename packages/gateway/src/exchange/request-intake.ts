@@ -1,6 +1,6 @@
 import { bodyOverhead, byChunks, byClose, byLength, noBody } from '../http1/body.js'
 import { ChunkDecoder } from '../http1/chunk-decoder.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { lastChunk } from '../http1/text.js'
 import type { CompiledMirror } from '../mirror/compiled-mirror.js'
 import type { RequestCopy } from '../mirror/request-copy.js'
@@ -26,7 +26,7 @@ export class RequestIntake {
     this.#exchange = exchange
   }
 
-  begin(parser: HeadParser): void {
+  begin(parser: Head): void {
     this.#copy = null
     const { requestBody, client } = this.#exchange
     const length = parser.contentLength
@@ -80,7 +80,7 @@ export class RequestIntake {
   }
 
   /** What is framed otherwise than its head says, as for HTTP/2, is not copied; an upgrade is no request to be made twice. */
-  beginCopy(mirror: CompiledMirror, parser: HeadParser): void {
+  beginCopy(mirror: CompiledMirror, parser: Head): void {
     const { requestBody, traits, traffic, outgoing } = this.#exchange
     if (traits.wantsUpgrade || (parser.isChunked && !requestBody.isOutChunked)) return
     this.#copy = traffic.mirrors.begin(mirror, outgoing.bytes.subarray(0, outgoing.headLength))

@@ -1,4 +1,4 @@
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { isHead, isIdempotent } from '../http1/methods.js'
 import { wantsUpgrade } from '../http1/upgrade.js'
 
@@ -16,7 +16,7 @@ export class RequestTraits {
   /** The client connection can serve another request after this one. */
   keepsClient = true
 
-  begin(parser: HeadParser, hasBody: boolean): void {
+  begin(parser: Head, hasBody: boolean): void {
     this.isHead = isHead(parser.bytes, parser.methodStart, parser.methodEnd)
     this.isIdempotent = isIdempotent(parser.bytes, parser.methodStart, parser.methodEnd)
     this.isOldClient = parser.minorVersion === 0

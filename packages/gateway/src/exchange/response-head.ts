@@ -1,6 +1,6 @@
 import { bodyOverhead, byChunks, byClose, byLength, noBody } from '../http1/body.js'
 import type { ExchangeUpstream } from '../http1/exchange-upstream.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { responseHeadSize } from '../http1/response-writer.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { mergeEdits } from '../route-table/header-edit.js'
@@ -9,13 +9,7 @@ import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { Exchange } from './exchange.js'
 
 /** Passes the head of an answer on as its client is to get it, and with it what `bytes[at, end)` holds of the body; or answers in its stead. */
-export function startResponse(
-  exchange: Exchange,
-  parser: HeadParser,
-  bytes: Uint8Array,
-  at: number,
-  end: number,
-): void {
+export function startResponse(exchange: Exchange, parser: Head, bytes: Uint8Array, at: number, end: number): void {
   const { account, call, client, response, routing, second, traffic, traits } = exchange
   const { isFramed } = routing
   const incoming = framingOf(parser, traits.isHead, isFramed)
@@ -53,7 +47,7 @@ export function startResponse(
 }
 
 /** How the end of an answer's body is known (RFC 9112 section 6.3). `isFramed`: the service's protocol says it by itself. */
-export function framingOf(parser: HeadParser, isHead: boolean, isFramed: boolean): number {
+export function framingOf(parser: Head, isHead: boolean, isFramed: boolean): number {
   if (isHead || parser.status === 204 || parser.status === 304) return noBody
   if (isFramed) return byClose
   if (parser.isChunked) return byChunks
@@ -61,18 +55,18 @@ export function framingOf(parser: HeadParser, isHead: boolean, isFramed: boolean
 }
 
 /** Whether the connection to the service can serve again once the answer is whole (RFC 9112 section 9.3). */
-export function keepsConnection(parser: HeadParser, incoming: number): boolean {
+export function keepsConnection(parser: Head, incoming: number): boolean {
   if (incoming === byClose || parser.hasClose) return false
   return parser.minorVersion === 1 || parser.hasKeepAlive
 }
 
 /** The head does not say how long the body is that follows. */
-function isOfUnknownLength(parser: HeadParser, incoming: number): boolean {
+function isOfUnknownLength(parser: Head, incoming: number): boolean {
   return incoming === byChunks || (incoming === byClose && parser.contentLength === -1)
 }
 
 /** Whether a policy gives the client another answer, now that it has seen the head of this one. */
-function isAnsweredInstead(exchange: Exchange, parser: HeadParser, incoming: number, rest: number): boolean {
+function isAnsweredInstead(exchange: Exchange, parser: Head, incoming: number, rest: number): boolean {
   const { attempt, response, routing } = exchange
   const instead = response.showHead(parser, incoming !== byClose || routing.isFramed)
   if (instead === null) return false
@@ -82,7 +76,7 @@ function isAnsweredInstead(exchange: Exchange, parser: HeadParser, incoming: num
   return true
 }
 
-function beginBody(exchange: Exchange, parser: HeadParser, incoming: number, needsChunks: boolean): void {
+function beginBody(exchange: Exchange, parser: Head, incoming: number, needsChunks: boolean): void {
   const { attempt, client, responseBody, traits } = exchange
   const isOutChunked = needsChunks && !traits.isOldClient && !client.isFramed
   const decoder = incoming === byChunks ? (attempt.upstream as ExchangeUpstream).decoder : null
@@ -92,7 +86,7 @@ function beginBody(exchange: Exchange, parser: HeadParser, incoming: number, nee
 /** Whether the two connections can serve again after this answer. */
 function decideConnections(
   { attempt, client, requestBody, response, routing, traffic, traits }: Exchange,
-  parser: HeadParser,
+  parser: Head,
   incoming: number,
   hasUnknownLength: boolean,
 ): void {

@@ -1,5 +1,5 @@
 import { HeadRequest } from '../policy/head-request.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { isRead } from '../http1/methods.js'
 import { describeRequest, type OwnAnswer, redirectOf, secureRedirect } from '../http1/own-answer.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
@@ -53,7 +53,7 @@ export class Routing implements AdmissionOwner {
   }
 
   /** A new request. Unless it `isBeingDecided` then, the head that goes on is written, or there is an answer. */
-  begin(parser: HeadParser): void {
+  begin(parser: Head): void {
     const { client, traffic } = this.#exchange
     this.service = null
     this.isFramed = false
@@ -85,7 +85,7 @@ export class Routing implements AdmissionOwner {
   }
 
   /** What has come of the body meanwhile goes behind the head. */
-  onDecided(parser: HeadParser): void {
+  onDecided(parser: Head): void {
     const { intake, outgoing, timeouts, traffic } = this.#exchange
     const gathered = Buffer.from(outgoing.whole())
     timeouts.lastActivity = traffic.wheel.now
@@ -117,7 +117,7 @@ export class Routing implements AdmissionOwner {
     return this.admission?.verdict?.response ?? null
   }
 
-  #match(parser: HeadParser): CompiledRoute | null {
+  #match(parser: Head): CompiledRoute | null {
     const { client, traffic } = this.#exchange
     const { isMesh, name, redirectPort } = client.listener
     const { table } = traffic
@@ -137,7 +137,7 @@ export class Routing implements AdmissionOwner {
   }
 
   /** Whether it may be sent again, and tried twice at once. */
-  #allowTries(parser: HeadParser, { retry, hedge }: CompiledRoute): void {
+  #allowTries(parser: Head, { retry, hedge }: CompiledRoute): void {
     const { requestBody, second, traits } = this.#exchange
     if (!traits.isIdempotent && retry !== null) {
       traits.isIdempotent = retry.idempotent || (retry.idempotencyKey && hasIdempotencyKey(parser))
@@ -146,7 +146,7 @@ export class Routing implements AdmissionOwner {
     second.begin(isHedged ? hedge : null)
   }
 
-  #setDeadline(parser: HeadParser, route: CompiledRoute): void {
+  #setDeadline(parser: Head, route: CompiledRoute): void {
     const { call, client, timeouts, traffic } = this.#exchange
     const ownMs = route.requestTimeoutMs ?? traffic.limits.requestTimeoutMs
     const deadlineAt = deadlineOf(parser, { ownMs, isGrpc: call.isCall, isMesh: client.listener.isMesh })
@@ -166,7 +166,7 @@ export class Routing implements AdmissionOwner {
   }
 
   /** Writes what goes upstream, or finds what is to be answered instead. */
-  #prepare(parser: HeadParser, route: CompiledRoute): void {
+  #prepare(parser: Head, route: CompiledRoute): void {
     const { client, intake, outgoing, traits, tries } = this.#exchange
     const { admission } = this
     const verdict = admission === null ? null : admission.verdict
@@ -188,7 +188,7 @@ export class Routing implements AdmissionOwner {
   }
 
   /** The answer to a request that is asked of no service, though the policies let it pass. */
-  #answerTo(parser: HeadParser, route: CompiledRoute): OwnAnswer | null {
+  #answerTo(parser: Head, route: CompiledRoute): OwnAnswer | null {
     const { client, traffic } = this.#exchange
     const maxBodyBytes = route.sizes.requestBody ?? traffic.limits.maxBodyBytes
     if (maxBodyBytes > 0 && parser.contentLength > maxBodyBytes) {

@@ -1,4 +1,4 @@
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { type GrpcStatus, readGrpcStatus, statusFromHttp, unknownStatus } from './grpc-status.js'
 
 /**
@@ -16,19 +16,19 @@ export class CallStatus {
   }
 
   /** What an answer with that head is judged by; null when that is said behind it. */
-  saidBy(head: HeadParser): number | GrpcStatus | null {
+  saidBy(head: Head): number | GrpcStatus | null {
     return this.isCall && head.status === 200 ? readGrpcStatus(head) : head.status
   }
 
   /** The client gets the answer with that head: what it is judged by, as `saidBy` has it. */
-  onHead(head: HeadParser): number | GrpcStatus | null {
+  onHead(head: Head): number | GrpcStatus | null {
     const said = this.saidBy(head)
     if (this.isCall) this.status = typeof said === 'number' ? statusFromHttp(said) : said
     return said
   }
 
   /** The answer is whole: what it is judged by; null when that has been done by its head. */
-  onEnd(trailers: HeadParser | null): GrpcStatus | null {
+  onEnd(trailers: Head | null): GrpcStatus | null {
     if (!this.isCall || this.status !== null) return null
     this.status = (trailers === null ? null : readGrpcStatus(trailers)) ?? unknownStatus
     return this.status

@@ -7,7 +7,8 @@ import type { Exchange } from '../exchange/exchange.js'
 import type { ExchangeClient, ListenerInfo } from './exchange-client.js'
 import { ascii } from './chars.js'
 import type { CertifiedClient } from './forwarded-lines.js'
-import { type HeadParser, incomplete, refused } from './head-parser.js'
+import type { Head } from './head.js'
+import { incomplete, refused } from './head-parser.js'
 import type { HeadReader } from './head-reader.js'
 import { type Answered, answerBytes, type OwnAnswer, refusalAnswer } from './own-answer.js'
 import { beginsHttp2 } from './prior-knowledge.js'
@@ -103,7 +104,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
     else this.#consumeHeld()
   }
 
-  writeHead(parser: HeadParser, shape: ResponseShape, out: Buffer): number {
+  writeHead(parser: Head, shape: ResponseShape, out: Buffer): number {
     return writeResponse(parser, shape, out)
   }
 

@@ -1,6 +1,6 @@
 import type { Identity } from '../policy/route-policy.js'
 import type { Relay, RelaySide } from '../tunnel/relay.js'
-import type { HeadParser } from './head-parser.js'
+import type { Head } from './head.js'
 import type { Answered, OwnAnswer } from './own-answer.js'
 import type { ResponseShape } from './response-writer.js'
 
@@ -46,9 +46,9 @@ export interface ExchangeClient {
    */
   readonly isFramed: boolean
   /** Writes the head at the start of `out`, to be sent with the first of the body, and returns its length; or sends it by itself and returns 0. */
-  writeHead(parser: HeadParser, shape: ResponseShape, out: Buffer): number
+  writeHead(parser: Head, shape: ResponseShape, out: Buffer): number
   /** The last byte of the answer has been given to `wire`; only asked of framed ones. `trailers` is a head of lines without a first one, or null. */
-  endBody(trailers: HeadParser | null): void
+  endBody(trailers: Head | null): void
   /** Sends an answer of the gateway's own, whole. */
   sendAnswer(answer: OwnAnswer, answered: Answered): void
   /** `Exchange.onTimer` is to be called in so many milliseconds. */

@@ -2,7 +2,7 @@ import type { Relay } from '../tunnel/relay.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { ChunkDecoder } from './chunk-decoder.js'
 import type { ExchangeWire } from './exchange-client.js'
-import type { HeadParser } from './head-parser.js'
+import type { Head } from './head.js'
 import type { HeadReader } from './head-reader.js'
 
 /** Whose an upstream is, mostly an exchange: it is told what becomes of it. */
@@ -15,7 +15,7 @@ export interface UpstreamUser {
   onConnectFailure(upstream: ExchangeUpstream, failure: string, isTimeout: boolean): void
   onResponseBytes(bytes: Uint8Array, at: number, end: number): void
   /** It sends nothing more; `trailers` came behind the body. */
-  onUpstreamEnd(upstream: ExchangeUpstream, trailers?: HeadParser | null): void
+  onUpstreamEnd(upstream: ExchangeUpstream, trailers?: Head | null): void
   /** It has done nothing with the request, and says so. */
   onUpstreamRefused(upstream: ExchangeUpstream, failure: string): void
   onUpstreamInvalid(upstream: ExchangeUpstream, detail: string): void

@@ -22,7 +22,8 @@ export const date = 12
 /** When the caller stops waiting (`X-Request-Deadline`): the gateway says it anew, and from outside it is nobody's to say. */
 export const deadline = 13
 
-const names: readonly (readonly [string, number])[] = [
+/** The names that mean anything to the gateway, but for those that begin with `x-forwarded-`. */
+export const knownKinds: ReadonlyMap<string, number> = new Map([
   ['host', host],
   ['connection', connection],
   ['content-length', contentLength],
@@ -40,7 +41,7 @@ const names: readonly (readonly [string, number])[] = [
   ['keep-alive', keepAlive],
   ['date', date],
   ['x-request-deadline', deadline],
-]
+])
 
 interface KnownName {
   readonly bytes: Uint8Array
@@ -51,7 +52,7 @@ const longest = 18
 const noName = 255
 /** By length and the low five bits of the first letter, where no two known names meet: the index of the only one that it may be. */
 const candidates = new Uint8Array((longest + 1) * 32).fill(noName)
-const known: readonly KnownName[] = names.map(([name, kind]) => ({ bytes: ascii(name), kind }))
+const known: readonly KnownName[] = Array.from(knownKinds, ([name, kind]) => ({ bytes: ascii(name), kind }))
 known.forEach(({ bytes }, index) => {
   candidates[bytes.length * 32 + (bytes[0] & 31)] = index
 })

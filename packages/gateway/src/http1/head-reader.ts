@@ -1,4 +1,5 @@
-import { type HeadLimits, HeadParser, incomplete } from './head-parser.js'
+import type { HeadLimits } from './head.js'
+import { HeadParser, incomplete } from './head-parser.js'
 
 /** The parsers of one worker for one direction: one that all connections share, and spares for heads that come in pieces. */
 export class Parsers {

@@ -1,5 +1,5 @@
 import { ascii } from './chars.js'
-import type { HeadParser } from './head-parser.js'
+import type { Head } from './head.js'
 
 const head = ascii('HEAD')
 const reads = ['GET', 'HEAD', 'OPTIONS'].map(ascii)
@@ -12,7 +12,7 @@ export function isIdempotent(bytes: Uint8Array, start: number, end: number): boo
 }
 
 /** A method that only reads, and that services answer without doing anything lasting (RFC 9110 section 9.2.1). */
-export function isRead({ bytes, methodStart, methodEnd }: HeadParser): boolean {
+export function isRead({ bytes, methodStart, methodEnd }: Head): boolean {
   for (let index = 0; index < reads.length; index++)
     if (isSame(bytes, methodStart, methodEnd, reads[index])) return true
   return false

@@ -4,7 +4,7 @@ import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { redirectLocation } from '../route-table/rewrite.js'
 import type { CompiledEdit } from '../route-table/header-edit.js'
 import type { ListenerInfo } from './exchange-client.js'
-import type { HeadParser } from './head-parser.js'
+import type { Head } from './head.js'
 import type { Refusal } from './refusal.js'
 
 /** What the gateway answers by itself: a redirect, a problem, or whatever a policy gives. */
@@ -105,7 +105,7 @@ function linesOf(headers: readonly (readonly [name: string, value: string])[]): 
 }
 
 /** The route's redirect for the request whose head was just read; null when the route has none. */
-export function redirectOf(parser: HeadParser, route: CompiledRoute, listener: ListenerInfo): OwnAnswer | null {
+export function redirectOf(parser: Head, route: CompiledRoute, listener: ListenerInfo): OwnAnswer | null {
   const { redirect } = route
   if (redirect === null) return null
   const location = redirectLocation(redirect, route.prefixLength, {
@@ -120,7 +120,7 @@ export function redirectOf(parser: HeadParser, route: CompiledRoute, listener: L
 }
 
 /** Sends a request that came unencrypted to the same address on https; 308 keeps its method and body. */
-export function secureRedirect(parser: HeadParser, port: number): OwnAnswer {
+export function secureRedirect(parser: Head, port: number): OwnAnswer {
   const host = latin1(parser.bytes, parser.hostStart, parser.hostEnd)
   if (host === '') return { kind: 'problem', reason: 'bad_request', detail: 'Without a Host there is no way to https.' }
   const path = latin1(parser.path, 0, parser.pathLength)
@@ -130,7 +130,7 @@ export function secureRedirect(parser: HeadParser, port: number): OwnAnswer {
 }
 
 /** The request in a few words, for people. */
-export function describeRequest(parser: HeadParser): string {
+export function describeRequest(parser: Head): string {
   const method = latin1(parser.bytes, parser.methodStart, parser.methodEnd)
   const host = latin1(parser.bytes, parser.authorityStart, parser.authorityEnd)
   return `${method} ${latin1(parser.path, 0, parser.pathLength)} on host "${host}"`
@@ -141,7 +141,7 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
 }
 
 /** The port that the client used: the one it named, the scheme's own when it named a host only, else the listener's. */
-function portOf(parser: HeadParser, { port, isSecure }: ListenerInfo): number {
+function portOf(parser: Head, { port, isSecure }: ListenerInfo): number {
   if (parser.authorityEnd > parser.hostEnd + 1) {
     return Number(latin1(parser.bytes, parser.hostEnd + 1, parser.authorityEnd))
   }

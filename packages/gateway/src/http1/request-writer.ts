@@ -5,7 +5,7 @@ import { writeEditedPath } from '../route-table/rewrite.js'
 import { tokenChars } from './chars.js'
 import { copy } from './words.js'
 import * as kind from './field-kinds.js'
-import type { HeadParser } from './head-parser.js'
+import type { Head } from './head.js'
 import {
   chunkedLine,
   contentLengthName,
@@ -31,7 +31,7 @@ export interface RequestOrigin {
 
 /** Bytes that the head written by `writeRequest` needs at most. */
 export function requestHeadSize(
-  parser: HeadParser,
+  parser: Head,
   route: CompiledRoute,
   edit: CompiledEdit | null,
   { remoteAddress, certificateLine, listener }: RequestOrigin,
@@ -56,7 +56,7 @@ export interface WrittenHead {
  * writes itself; who the client is said to be is replaced, unless the route's own edit says otherwise; the framing stays the client's, which the parser has found unambiguous, in its plain spelling.
  */
 export function writeRequest(
-  parser: HeadParser,
+  parser: Head,
   route: CompiledRoute,
   edit: CompiledEdit | null,
   client: RequestOrigin,
@@ -128,7 +128,7 @@ function dropLines(edit: CompiledEdit, out: Uint8Array, start: number, end: numb
 }
 
 function writeKeptLines(
-  parser: HeadParser,
+  parser: Head,
   edit: CompiledEdit | null,
   replacesIdentity: boolean,
   out: Uint8Array,
@@ -165,7 +165,7 @@ function writeKeptLines(
  * Whether the line says how the body ends in a spelling (letters, white space) that is right and that yet not every server reads so: some do not
  * know `chunked` in capitals or with a tab behind it, and would find the next request in the middle of this one.
  */
-function isOddFraming({ bytes, headers, kinds }: HeadParser, index: number): boolean {
+function isOddFraming({ bytes, headers, kinds }: Head, index: number): boolean {
   const fieldKind = kinds[index]
   if (fieldKind !== kind.contentLength && fieldKind !== kind.transferEncoding) return false
   const nameEnd = headers[index * 4 + 1]
@@ -178,7 +178,7 @@ function isOddFraming({ bytes, headers, kinds }: HeadParser, index: number): boo
   return false
 }
 
-function writeFraming(parser: HeadParser, index: number, out: Uint8Array, to: number): number {
+function writeFraming(parser: Head, index: number, out: Uint8Array, to: number): number {
   if (parser.kinds[index] === kind.transferEncoding) return put(out, to, chunkedLine)
   to = put(out, to, contentLengthName)
   to = copy(parser.bytes, parser.headers[index * 4 + 2], parser.headers[index * 4 + 3], out, to)
@@ -201,7 +201,7 @@ function isKept(fieldKind: number, replacesIdentity: boolean): boolean {
 }
 
 /** The client's own when it is a token of sane length (RFC 9110 section 5.6.2), else a new one. */
-function writeRequestId(parser: HeadParser, ids: IdSource, out: Uint8Array, to: number): number {
+function writeRequestId(parser: Head, ids: IdSource, out: Uint8Array, to: number): number {
   const index = parser.requestIdIndex
   if (index !== -1) {
     const start = parser.headers[index * 4 + 2]
@@ -219,7 +219,7 @@ function isToken(bytes: Uint8Array, start: number, end: number): boolean {
 }
 
 /** W3C Trace Context section 3.2: a valid one keeps its trace id and flags and gets a new parent id; else a new trace begins, sampled. */
-function writeTraceparent(parser: HeadParser, ids: IdSource, out: Uint8Array, to: number): number {
+function writeTraceparent(parser: Head, ids: IdSource, out: Uint8Array, to: number): number {
   const index = parser.traceparentIndex
   if (index !== -1) {
     const start = parser.headers[index * 4 + 2]

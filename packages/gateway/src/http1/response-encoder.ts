@@ -1,5 +1,5 @@
 import type { CompiledEdit } from '../route-table/header-edit.js'
-import type { HeadParser } from './head-parser.js'
+import type { Head } from './head.js'
 
 /** Stands between the body of a service's answer and its client; one an answer. After `destroy` it calls nobody. */
 export interface ResponseEncoder {
@@ -34,9 +34,9 @@ export interface EncodingCount {
 /** What a route has to say to the bodies of answers. */
 export interface ResponseEncoding {
   /** What the client of this request takes; empty: nothing that could be given. */
-  codingFor(request: HeadParser): string
+  codingFor(request: Head): string
   /** Null: the body goes as it is. `edit`, which says what the answer depends on, may be needed even then. */
-  begin(coding: string, response: HeadParser, owner: EncoderOwner, count: EncodingCount): ResponseEncoder | null
+  begin(coding: string, response: Head, owner: EncoderOwner, count: EncodingCount): ResponseEncoder | null
   /** Of an answer that goes as it is. */
-  plainEdit(response: HeadParser): CompiledEdit | null
+  plainEdit(response: Head): CompiledEdit | null
 }

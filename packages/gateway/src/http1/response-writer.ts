@@ -1,7 +1,7 @@
 import type { CompiledEdit } from '../route-table/header-edit.js'
 import { copy } from './words.js'
 import * as kind from './field-kinds.js'
-import type { HeadParser } from './head-parser.js'
+import type { Head } from './head.js'
 import { chunkedLine, closeLine, crlf, keepAliveLine, put, statusLine, upgradeName } from './text.js'
 
 /** How the head that goes to the client differs from the upstream's. One object a worker, filled anew for each response. */
@@ -17,12 +17,12 @@ export class ResponseShape {
 }
 
 /** Bytes that `writeResponse` needs at most. */
-export function responseHeadSize(parser: HeadParser, edit: CompiledEdit | null): number {
+export function responseHeadSize(parser: Head, edit: CompiledEdit | null): number {
   return parser.end - parser.start + (edit === null ? 0 : edit.lines.length) + 256
 }
 
 /** Writes the head that goes to the client at the start of `out` and returns its length. Kept lines are copied in runs, in their order. */
-export function writeResponse(parser: HeadParser, shape: ResponseShape, out: Uint8Array): number {
+export function writeResponse(parser: Head, shape: ResponseShape, out: Uint8Array): number {
   const { bytes, status } = parser
   let to = put(out, 0, statusLine)
   out[to++] = 0x30 + ((status / 100) | 0)
@@ -46,7 +46,7 @@ export function writeResponse(parser: HeadParser, shape: ResponseShape, out: Uin
   return put(out, to, crlf)
 }
 
-function writeKeptLines(parser: HeadParser, shape: ResponseShape, out: Uint8Array, to: number): number {
+function writeKeptLines(parser: Head, shape: ResponseShape, out: Uint8Array, to: number): number {
   const { bytes, headers, kinds, headerCount } = parser
   const { edit, keepsLength } = shape
   const checksConnection = parser.hasOtherOption

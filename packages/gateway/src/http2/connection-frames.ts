@@ -1,4 +1,4 @@
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import type { ResponseShape } from '../http1/response-writer.js'
 import { copy } from '../http1/words.js'
 import type { FloodGuard } from './flood-guard.js'
@@ -32,7 +32,7 @@ export class ConnectionFrames implements StreamFrames {
     return this.#output.writes
   }
 
-  writeHead(stream: number, parser: HeadParser, shape: ResponseShape, status: number): number {
+  writeHead(stream: number, parser: Head, shape: ResponseShape, status: number): number {
     return this.#sections.writeHead(stream, parser, shape, status)
   }
 

@@ -1,6 +1,7 @@
 import type { Exchange } from '../exchange/exchange.js'
 import type { ExchangeClient, ExchangeWire, ListenerInfo } from '../http1/exchange-client.js'
-import { complete, type HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
+import { complete } from '../http1/head-parser.js'
 import { type Answered, answerBytes, type OwnAnswer, type ProblemAnswer, refusalAnswer } from '../http1/own-answer.js'
 import type { Refusal } from '../http1/refusal.js'
 import { ResponseShape } from '../http1/response-writer.js'
@@ -97,7 +98,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
   }
 
   /** Its request has come. */
-  begin(parser: HeadParser): void {
+  begin(parser: Head): void {
     this.#exchange?.begin(parser)
   }
 
@@ -154,7 +155,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.#credit = 0
   }
 
-  writeHead(parser: HeadParser, shape: ResponseShape): number {
+  writeHead(parser: Head, shape: ResponseShape): number {
     if (this.isOver) return 0
     let { status } = parser
     if (status === 101) {
@@ -177,7 +178,7 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.#write(bytes, bytes.length)
   }
 
-  endBody(trailers: HeadParser | null): void {
+  endBody(trailers: Head | null): void {
     this.#end(trailers !== null && trailers.headerCount > 0 ? linesOf(trailers) : null)
   }
 

@@ -15,9 +15,9 @@ export interface Dirty {
 
 /** What the HTTP/2 connections of one worker share. Everything runs on one thread; nothing but the list of the dirty outlives a call. */
 export class Http2Worker {
-  readonly section = new RequestSection(new LineBuffer())
   /** Reads the gateway's own answers. */
   readonly answers = new HeadParser(false, answerLimits)
+  readonly section = new RequestSection(new LineBuffer(), this.answers)
   readonly #spare: Buffer[] = []
   #dirty: Dirty[] = []
 

@@ -1,12 +1,16 @@
 import { ascii, lowerCase, targetChars, tokenChars } from '../http1/chars.js'
+import * as kinds from '../http1/field-kinds.js'
+import { type Head, longestMethod } from '../http1/head.js'
+import { type Refusal, refusals } from '../http1/refusal.js'
 import { copy } from '../http1/words.js'
 import { mayTrail } from '../http1/trailer-fields.js'
-import { chunkedLine, crlf, hostName, httpVersion, put } from '../http1/text.js'
+import { crlf, httpVersion, put } from '../http1/text.js'
 import type { FieldSink } from './hpack/decoder.js'
 import * as field from './hpack/field-class.js'
 import { LineBuffer } from './hpack/line-buffer.js'
 import { makeKey } from './web-socket-handshake.js'
 
+const hostName = ascii('host: ')
 const cookieName = ascii('cookie: ')
 const getMethod = ascii('GET')
 const optionsMethod = ascii('OPTIONS')
@@ -14,25 +18,32 @@ const connectMethod = ascii('CONNECT')
 const http = ascii('http')
 const https = ascii('https')
 const webSocket = ascii('websocket')
+const chunked = ascii('transfer-encoding: chunked\r\n')
 const noContent = ascii('content-length: 0\r\n')
-const upgradeLines = ascii('connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ')
+const connectionUpgrade = ascii('connection: Upgrade\r\n')
+const upgradeWebSocket = ascii('upgrade: websocket\r\n')
+const keyName = ascii('sec-websocket-key: ')
+const colon = 0x3a
 const pseudoCount = 6
 /** Behind a place at the front that no value can have: 0 says that there is none. */
 const firstAt = 1
 
 /**
  * Makes the head of an HTTP/1.1 request out of the fields of an HTTP/2 one, checked as RFC 9113 sections 8.2 and 8.3 ask. All that
- * HTTP/1.1 has rules for (host, target, lengths, how large a head may be) is left to the parser that reads the head afterwards: it is the same for both.
+ * HTTP/1.1 has rules for (host, target, lengths) is left to the `Head` that they are given to: it is the same for both.
  *
  *     lines   [ :method: GET | :path: / | … ][ GET / HTTP/1.1 | host: … | kept lines | cookie: … | framing | ]
  *               pseudo-header fields           ^ start
  */
 export class RequestSection implements FieldSink {
   readonly lines: LineBuffer
-  /** Where the head begins in `lines`; it ends with them. */
+  /** What the request says. Its bytes are those of `lines`, from `start` on. */
+  head: Head
   start = 0
   /** What is wrong with the request; empty when it is well formed. */
   fault = ''
+  /** Why the request, well formed as it is, is not served. */
+  refusal: Refusal | null = null
   /** Of an extended CONNECT (RFC 8441) for a WebSocket, whose head is that of an upgrade: the key of its handshake; else empty. */
   webSocketKey = ''
   /** An extended CONNECT for something else. */
@@ -48,15 +59,19 @@ export class RequestSection implements FieldSink {
   #hasLength = false
   #isTrailer = false
 
-  constructor(lines: LineBuffer) {
+  /** `head`: for before the first `begin`. */
+  constructor(lines: LineBuffer, head: Head) {
     this.lines = lines
+    this.head = head
   }
 
-  /** Begins a request, or trailers, which must not have pseudo-header fields (RFC 9113 section 8.1). */
-  begin(isTrailer: boolean): void {
+  /** Begins a request, to be filled into `head`, or trailers, which must not have pseudo-header fields (RFC 9113 section 8.1). */
+  begin(head: Head, isTrailer: boolean): void {
+    this.head = head
     this.lines.length = firstAt
     this.start = 0
     this.fault = ''
+    this.refusal = null
     this.webSocketKey = ''
     this.hasUnknownProtocol = false
     this.trailerCount = 0
@@ -69,7 +84,10 @@ export class RequestSection implements FieldSink {
   }
 
   onField(fieldClass: number, start: number, nameEnd: number, end: number): void {
-    if (fieldClass === field.plain && this.#hasHead) return
+    if (fieldClass === field.plain && this.#hasHead) {
+      this.#keep(kinds.plain, start, nameEnd, end)
+      return
+    }
     if ((fieldClass & field.badName) !== 0) this.#fail('A name has a character that it must not have.')
     else if ((fieldClass & field.badValue) !== 0) this.#fail('A value has a character that it must not have.')
     const kind = fieldClass & field.fieldMask
@@ -94,14 +112,16 @@ export class RequestSection implements FieldSink {
         this.#fail('A field of HTTP/1.1 connections is not allowed.')
         return
       case field.hostField:
-        this.#addHost(start, nameEnd + 2, end - 2)
-        return
+        if (!this.#takesHost(start, nameEnd + 2, end - 2)) return
+        break
       case field.contentLengthField:
         this.#hasLength = true
-        return
+        break
       case field.cookieField:
         this.#addCookie(start, nameEnd + 2, end - 2)
+        return
     }
+    this.#keep(field.kindOf(fieldClass), start, nameEnd, end)
   }
 
   /** The trailers that go on, `name: value\r\n` each; null when there are none. */
@@ -115,26 +135,49 @@ export class RequestSection implements FieldSink {
     if (this.#isTrailer) return
     if (!this.#hasHead) this.#writeHead(this.lines.length, this.lines.length)
     if (this.fault !== '') return
-    const { lines } = this
-    lines.reserve(this.#cookies.length + 256)
-    const out = lines.bytes
-    let to = lines.length
-    if (this.#cookies.length > 0) {
-      to = put(out, to, cookieName)
-      to = copy(this.#cookies.bytes, 0, this.#cookies.length, out, to)
-      to = put(out, to, crlf)
-    }
+    const { head, lines } = this
+    if (this.#cookies.length > 0) this.#append(kinds.plain, cookieName, this.#cookies.bytes, this.#cookies.length)
     if (this.webSocketKey !== '') {
-      to = put(out, to, upgradeLines)
-      to += out.write(this.webSocketKey, to, 'latin1')
-      to = put(out, to, crlf)
+      this.#append(kinds.connection, connectionUpgrade)
+      this.#append(kinds.upgrade, upgradeWebSocket)
+      this.#append(kinds.plain, keyName, ascii(this.webSocketKey), this.webSocketKey.length)
     } else if (!isEndStream && !this.#hasLength) {
-      to = put(out, to, chunkedLine)
-    } else if (isEndStream && !this.#hasLength && out[this.start] === 0x50) {
+      this.#append(kinds.transferEncoding, chunked)
+    } else if (isEndStream && !this.#hasLength && lines.bytes[this.start] === 0x50) {
       // POST, PUT, PATCH: RFC 9110 section 8.6 wants it said that there is no content.
-      to = put(out, to, noContent)
+      this.#append(kinds.contentLength, noContent)
     }
-    lines.length = put(out, to, crlf)
+    lines.reserve(crlf.length)
+    lines.length = put(lines.bytes, lines.length, crlf)
+    head.bytes = lines.bytes
+    head.end = lines.length
+    if (this.refusal !== null) return
+    if (head.end - head.start > head.limits.maxHeadBytes) this.refusal = refusals.longHead
+    else if (!head.judge()) this.refusal = head.refusal
+  }
+
+  /** Puts a line behind the others: a whole one, or one that begins so and has `value[0, length)`, into the head as well. */
+  #append(kind: number, line: Uint8Array, value: Uint8Array | null = null, length = 0): void {
+    const { lines } = this
+    const start = lines.length
+    lines.reserve(line.length + length + crlf.length)
+    let to = put(lines.bytes, start, line)
+    if (value !== null) {
+      to = copy(value, 0, length, lines.bytes, to)
+      to = put(lines.bytes, to, crlf)
+    }
+    lines.length = to
+    this.#keep(kind, start, start + line.indexOf(colon), to)
+  }
+
+  /** Takes the line `name: value` at `[start, end)` into the head. */
+  #keep(kind: number, start: number, nameEnd: number, end: number): void {
+    const { head } = this
+    if (this.fault !== '' || this.refusal !== null) return
+    // It may have moved since the line before it.
+    head.bytes = this.lines.bytes
+    if (head.headerCount === head.limits.maxHeaders) this.refusal = refusals.manyHeaders
+    else if (!head.add(kind, start, nameEnd, nameEnd + 2, end - 2)) this.refusal = head.refusal
   }
 
   #addPseudo(kind: number, start: number, end: number): void {
@@ -157,21 +200,20 @@ export class RequestSection implements FieldSink {
     this.lines.length = lineStart
   }
 
-  /** A Host beside `:authority` must say the same (RFC 9113 section 8.3.1); it is one line then. */
-  #addHost(lineStart: number, start: number, end: number): void {
+  /** Whether a Host is kept: beside `:authority` it must say the same (RFC 9113 section 8.3.1), and it is one line then. */
+  #takesHost(lineStart: number, start: number, end: number): boolean {
     if (this.#hasHost) this.#fail('Host occurs twice.')
     this.#hasHost = true
-    if (this.#starts[field.authorityField] === 0) return
+    if (this.#starts[field.authorityField] === 0) return true
     if (!this.#isSame(field.authorityField, start, end)) this.#fail('Host differs from :authority.')
     this.lines.length = lineStart
+    return false
   }
 
   /** Writes the request line and Host in front of the line `[at, end)`, the first that is kept; returns by how much that has moved. */
   #writeHead(at: number, end: number): number {
     this.#hasHead = true
     this.#check()
-    const starts = this.#starts
-    const ends = this.#ends
     const { lines } = this
     this.start = at
     if (this.fault !== '') return 0
@@ -180,21 +222,49 @@ export class RequestSection implements FieldSink {
     lines.reserve(size + end - at)
     const out = lines.bytes
     out.copyWithin(at + size, at, end)
-    let to = at
-    if (this.webSocketKey !== '') to = put(out, to, getMethod)
-    else to = copy(out, starts[field.methodField], ends[field.methodField], out, to)
-    out[to++] = 0x20
-    const target = starts[field.pathField] === 0 ? field.authorityField : field.pathField
-    to = copy(out, starts[target], ends[target], out, to)
-    to = put(out, to, httpVersion)
-    if (starts[field.authorityField] !== 0) {
-      to = put(out, to, hostName)
-      to = copy(out, starts[field.authorityField], ends[field.authorityField], out, to)
-      to = put(out, to, crlf)
-    }
+    const to = this.#writeFirstLines(at)
     out.copyWithin(to, at + size, at + size + end - at)
     lines.length = to + end - at
     return to - at
+  }
+
+  /** Writes the request line and Host at `start`, and begins the head with them; returns the offset behind them. */
+  #writeFirstLines(start: number): number {
+    const starts = this.#starts
+    const ends = this.#ends
+    const { head } = this
+    const out = this.lines.bytes
+    head.begin(out, start)
+    head.minorVersion = 1
+    head.methodStart = start
+    let to = start
+    if (this.webSocketKey !== '') to = put(out, to, getMethod)
+    else to = copy(out, starts[field.methodField], ends[field.methodField], out, to)
+    head.methodEnd = to
+    out[to++] = 0x20
+    const target = starts[field.pathField] === 0 ? field.authorityField : field.pathField
+    head.targetStart = to
+    to = copy(out, starts[target], ends[target], out, to)
+    head.targetEnd = to
+    head.queryStart = this.#queryStart()
+    if (head.methodEnd - start > longestMethod) this.refusal = refusals.longMethod
+    else if (to - head.targetStart > head.limits.maxTargetBytes) this.refusal = refusals.longTarget
+    to = put(out, to, httpVersion)
+    if (starts[field.authorityField] === 0) return to
+    const lineStart = to
+    to = put(out, to, hostName)
+    to = copy(out, starts[field.authorityField], ends[field.authorityField], out, to)
+    to = put(out, to, crlf)
+    this.#keep(kinds.host, lineStart, lineStart + hostName.length - 2, to)
+    return to
+  }
+
+  /** Behind the target's `?`; 0 when it has none. */
+  #queryStart(): number {
+    const { targetStart, targetEnd } = this.head
+    const { bytes } = this.lines
+    for (let at = targetStart; at < targetEnd; at++) if (bytes[at] === 0x3f) return at + 1
+    return 0
   }
 
   /** RFC 9113 sections 8.3.1 and 8.5, RFC 8441 section 4. */

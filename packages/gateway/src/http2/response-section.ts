@@ -1,5 +1,5 @@
 import * as kind from '../http1/field-kinds.js'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import type { ResponseShape } from '../http1/response-writer.js'
 import type { FrameOutput } from './frame-output.js'
 import * as frame from './frame-types.js'
@@ -24,7 +24,7 @@ export class SectionWriter {
   }
 
   /** A response's head; `status` instead of the parser's own. Returns where its HEADERS frame begins in the output. */
-  writeHead(stream: number, parser: HeadParser, shape: ResponseShape, status: number): number {
+  writeHead(stream: number, parser: Head, shape: ResponseShape, status: number): number {
     const { bytes, headers, kinds, headerCount } = parser
     const { edit } = shape
     const lines = edit === null ? 0 : edit.lines.length

@@ -1,4 +1,4 @@
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import type { ResponseShape } from '../http1/response-writer.js'
 import { endStreamFlag, maxFrameBytes } from './frame-types.js'
 
@@ -9,7 +9,7 @@ export interface StreamFrames {
   /** Goes up when what was written has left and cannot be changed any more. */
   readonly writes: number
   /** Writes HEADERS; returns where the frame begins. */
-  writeHead(stream: number, parser: HeadParser, shape: ResponseShape, status: number): number
+  writeHead(stream: number, parser: Head, shape: ResponseShape, status: number): number
   writeTrailers(stream: number, lines: Uint8Array): void
   /** Writes one DATA frame of `bytes[start, end)`, at most 16,384 bytes and no more than there is room for; returns where it begins. */
   writeData(stream: number, bytes: Uint8Array, start: number, end: number, isEnd: boolean): number
@@ -47,7 +47,7 @@ export class SendQueue {
     return this.#waiting.length > this.#waitingStart || this.#isEndWaiting
   }
 
-  writeHead(parser: HeadParser, shape: ResponseShape, status: number): void {
+  writeHead(parser: Head, shape: ResponseShape, status: number): void {
     if (status >= 200) this.hasHead = true
     this.#lastFrame = this.#frames.writeHead(this.#stream, parser, shape, status)
     this.#lastWrites = this.#frames.writes
@@ -120,7 +120,7 @@ export class SendQueue {
 }
 
 /** The fields of a head as lines, none of which may be its first one. */
-export function linesOf({ bytes, headers, headerCount }: HeadParser): Buffer {
+export function linesOf({ bytes, headers, headerCount }: Head): Buffer {
   const lines: Buffer[] = []
   for (let index = 0; index < headerCount * 4; index += 4) {
     lines.push(

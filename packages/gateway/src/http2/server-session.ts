@@ -1,5 +1,5 @@
 import type { ExchangeClient, ListenerInfo } from '../http1/exchange-client.js'
-import { complete, type HeadParser } from '../http1/head-parser.js'
+import type { HeadParser } from '../http1/head-parser.js'
 import type { ProblemAnswer } from '../http1/own-answer.js'
 import type { Traffic } from '../http1/traffic.js'
 import type { ConnectionFrames } from './connection-frames.js'
@@ -139,7 +139,7 @@ export class ServerSession implements FrameSink, StreamOwner {
   onSection(id: number, bytes: Uint8Array, start: number, end: number, flags: SectionFlags): void {
     const stream = this.#streams.get(id)
     const { section } = this.worker
-    section.begin(stream !== undefined)
+    section.begin(this.#traffic.requestParsers.shared, stream !== undefined)
     const { lines } = section
     const maxListSize = this.#traffic.limits.maxHeadBytes
     const outcome = this.#decoder.decode(bytes, start, end, { lines, sink: section, maxListSize })
@@ -318,26 +318,25 @@ export class ServerSession implements FrameSink, StreamOwner {
     }
   }
 
-  /** Reads the head that the section has been made into, and begins its exchange. */
+  /** Begins the exchange of the request that the section has been made into. */
   #begin(id: number, hasEnded: boolean): void {
     const { section } = this.worker
-    const parser = this.#traffic.requestParsers.shared
-    parser.begin(section.lines.bytes, section.start)
+    const { head } = section
     const { refusal } = this.#owner
     if (refusal !== null) {
       this.#add(id, hasEnded).refuse(refusal)
       this.#owner.close()
     } else if (section.hasUnknownProtocol) {
       this.#add(id, hasEnded).refuse({ status: 501, detail: 'Of extended CONNECT only websocket is served.' })
-    } else if (parser.parse(section.lines.length) !== complete) {
-      this.#add(id, hasEnded).refuse(parser.refusal)
-    } else if (hasEnded && parser.contentLength > 0) {
+    } else if (section.refusal !== null) {
+      this.#add(id, hasEnded).refuse(section.refusal)
+    } else if (hasEnded && head.contentLength > 0) {
       this.onStreamError(id, code.protocolError)
     } else {
       const stream = this.#add(id, hasEnded)
-      stream.declaredLength = parser.contentLength
+      stream.declaredLength = head.contentLength
       stream.webSocketKey = section.webSocketKey
-      stream.begin(parser)
+      stream.begin(head)
       this.#undispatched.push(stream)
     }
   }

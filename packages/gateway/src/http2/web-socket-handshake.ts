@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { HeadParser } from '../http1/head-parser.js'
+import type { Head } from '../http1/head.js'
 import { latin1 } from '../http1/own-answer.js'
 
 const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
@@ -10,7 +10,7 @@ export function makeKey(): string {
 }
 
 /** Whether the service's answer belongs to the key (RFC 6455 section 4.2.2). */
-export function accepts(parser: HeadParser, key: string): boolean {
+export function accepts(parser: Head, key: string): boolean {
   const wanted = createHash('sha1')
     .update(key + guid)
     .digest('base64')
@@ -19,7 +19,7 @@ export function accepts(parser: HeadParser, key: string): boolean {
   return latin1(parser.bytes, parser.headers[index * 4 + 2], parser.headers[index * 4 + 3]) === wanted
 }
 
-function acceptIndex(parser: HeadParser): number {
+function acceptIndex(parser: Head): number {
   for (let index = 0; index < parser.headerCount; index++) {
     const name = latin1(parser.bytes, parser.headers[index * 4], parser.headers[index * 4 + 1])
     if (name.toLowerCase() === 'sec-websocket-accept') return index

@@ -1,7 +1,17 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decoded, type FieldSink, hostile, HpackDecoder, invalid, tooLarge } from './decoder.js'
-import { badName, badValue, connectionField, pathField, plain, unknownPseudo } from './field-class.js'
+import * as kinds from '../../http1/field-kinds.js'
+import {
+  badName,
+  badValue,
+  connectionField,
+  fieldMask,
+  kindOf,
+  pathField,
+  plain,
+  unknownPseudo,
+} from './field-class.js'
 import { LineBuffer } from './line-buffer.js'
 
 /** Keeps what it is given, as text. */
@@ -27,6 +37,10 @@ function decode(decoder: HpackDecoder, hex: string, maxListSize = 10_000): Field
   fields.outcome = decoder.decode(bytes, 2, bytes.length - 1, { lines: fields.lines, sink: fields, maxListSize })
   return fields
 }
+
+/** A string of HPACK, as it is. */
+const plainString = (text: string): string =>
+  `${text.length.toString(16).padStart(2, '0')}${Buffer.from(text).toString('hex')}`
 
 const lines = (...fields: string[]): string => fields.map((field) => `${field}\r\n`).join('')
 
@@ -203,6 +217,13 @@ describe('the dynamic table', () => {
 })
 
 describe('classes of fields', () => {
+  it('say what a field means in any version of HTTP, also of one that is repeated', () => {
+    // Two that go into the table, from its front then: the second, the first; a name by its index with another value.
+    const hex = `40 ${plainString('x-request-id')} 0161 40 ${plainString('x_request_id')} 0162 be bf 0f30 0163`
+    const { classes } = decode(new HpackDecoder(4096), hex)
+    expect(classes.map(kindOf)).toEqual([kinds.requestId, kinds.hop, kinds.hop, kinds.requestId, kinds.requestId])
+  })
+
   it.each([
     ['an ordinary one', '0001 61 0162', plain],
     ['the path', '04 012f', pathField],
@@ -217,7 +238,8 @@ describe('classes of fields', () => {
     ['a value that begins with a space', '0001 61 022061', plain | badValue],
     ['a value that ends with a tab', '0001 61 026109', plain | badValue],
   ])('%s', (_name, hex, fieldClass) => {
-    expect(decode(new HpackDecoder(4096), hex).classes).toEqual([fieldClass])
+    const { classes } = decode(new HpackDecoder(4096), hex)
+    expect(classes.map((each) => each & (fieldMask | badName | badValue))).toEqual([fieldClass])
   })
 
   it('goes with an entry of the table, but a bad value not with its name', () => {

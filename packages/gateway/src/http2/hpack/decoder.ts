@@ -1,6 +1,6 @@
 import { copy } from '../../http1/words.js'
 import { DynamicTable, entryOverhead } from './dynamic-table.js'
-import { checkValue, classifyName, fieldMask, badName } from './field-class.js'
+import { checkValue, classifyName, nameMask } from './field-class.js'
 import { decodeHuffman, mostDecoded } from './huffman-decoder.js'
 import type { LineBuffer } from './line-buffer.js'
 import {
@@ -171,7 +171,7 @@ export class HpackDecoder {
         length = table.nameLength(age)
         fieldClass = table.fieldClass(age)
       }
-      fieldClass &= fieldMask | badName
+      fieldClass &= nameMask
       lines.reserve(length)
       nameEnd = copy(source, from, from + length, lines.bytes, start)
     }

@@ -1,4 +1,5 @@
 import { ascii, tokenChars, valueChars } from '../../http1/chars.js'
+import { fieldKind } from '../../http1/field-kinds.js'
 
 /**
  * What a field means in HTTP/2, and whether it is well formed, as one small number: an entry of a table carries it, so that a field
@@ -20,12 +21,21 @@ export const contentLengthField = 10
 export const cookieField = 11
 export const teField = 12
 
-/** The part of a class that the name alone decides; the flags are outside of it. */
+/** The part of a class that says what the field means. */
 export const fieldMask = 15
 /** An upper-case letter or another character that a name must not have (RFC 9113 section 8.2.1). */
 export const badName = 16
 /** A character that a value must not have, or white space around it (RFC 9113 section 8.2.1); `te` that says more than `trailers`. */
 export const badValue = 32
+
+/** Above the flags: what the field means in any version of HTTP, the constants of `http1/field-kinds.ts`. */
+const kindShift = 6
+/** The part of a class that the name alone decides. */
+export const nameMask = fieldMask | badName | ~((1 << kindShift) - 1)
+
+export function kindOf(fieldClass: number): number {
+  return fieldClass >> kindShift
+}
 
 interface KnownName {
   readonly bytes: Uint8Array
@@ -60,8 +70,14 @@ nameChars.fill(0, 0x41, 0x5b)
 
 const trailers = ascii('trailers')
 
-/** The class of the name `bytes[start, end)`: one of the constants above, or `badName`. */
+/** The class of the name `bytes[start, end)`. */
 export function classifyName(bytes: Uint8Array, start: number, end: number): number {
+  const field = fieldOf(bytes, start, end)
+  return field === badName ? field : field | (fieldKind(bytes, start, end) << kindShift)
+}
+
+/** One of the constants above, or `badName`. */
+function fieldOf(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start
   if (length <= longest) {
     const candidates = byLength[length]

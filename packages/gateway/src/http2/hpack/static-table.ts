@@ -72,7 +72,7 @@ export const staticBytes: Uint8Array = ascii(fields.map((field) => `${nameOf(fie
 export const staticStarts = new Uint16Array(staticCount + 1)
 export const staticNameLengths = new Uint8Array(staticCount + 1)
 export const staticLengths = new Uint8Array(staticCount + 1)
-export const staticClasses = new Uint8Array(staticCount + 1)
+export const staticClasses = new Uint16Array(staticCount + 1)
 
 /** The first index of each name. */
 export const staticNames = new Map<string, number>()

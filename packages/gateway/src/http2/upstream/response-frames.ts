@@ -1,4 +1,5 @@
-import { complete, type HeadParser } from '../../http1/head-parser.js'
+import type { Head } from '../../http1/head.js'
+import { complete } from '../../http1/head-parser.js'
 import { code } from '../error-codes.js'
 import type { FrameSink, SectionFlags } from '../frame-reader.js'
 import * as frame from '../frame-types.js'
@@ -228,7 +229,7 @@ export class ResponseFrames implements FrameSink {
       this.onStreamError(stream.id, code.protocolError, 'Its body is shorter than its content-length.')
       return
     }
-    let trailers: HeadParser | null = null
+    let trailers: Head | null = null
     if (hasTrailers) {
       const { lines } = this.#lines
       if (stream.head.read(lines.bytes, 0, lines.length) !== complete) {
