@@ -17,7 +17,7 @@ import { assertGatewayPorts } from './gateway-process/gateway-ports.js'
 import { GatewayProcess } from './gateway-process/gateway-process.js'
 import { GatewayView } from './gateway-process/gateway-view.js'
 import { RevisionFigures } from './gateway-process/revision-figures.js'
-import { holderOf } from './ports/port-holder.js'
+import { obstacleAt } from './ports/port-holder.js'
 import type { Desired } from './reconciler/state.js'
 import type { Registry } from './registry/registry.js'
 import type { Store } from './store/store.js'
@@ -133,7 +133,7 @@ export class GatewaySide {
   /** Rejects with `port_taken` when somebody else listens where the gateway of this app shall. */
   assertPorts(app: AppSpec): Promise<void> {
     const served = this.pid === null ? null : (this.#options.app()?.gateway ?? null)
-    return assertGatewayPorts(app.gateway, served, holderOf)
+    return assertGatewayPorts(app.gateway, served, obstacleAt)
   }
 
   /** Resolves when there is a certificate for what the app serves. */

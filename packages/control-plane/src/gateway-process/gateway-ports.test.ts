@@ -1,7 +1,7 @@
 import type { Address, GatewaySpec } from '@pando/model'
 import { describe, expect, it } from 'vitest'
 import { defaultGateway } from '../manifest/defaults.js'
-import { assertGatewayPorts } from './gateway-ports.js'
+import { assertGatewayPorts, type Obstacle } from './gateway-ports.js'
 
 function gateway(tlsPort?: number): GatewaySpec {
   if (tlsPort === undefined) return defaultGateway
@@ -11,8 +11,8 @@ function gateway(tlsPort?: number): GatewaySpec {
 
 const holds =
   (...ports: number[]) =>
-  ({ port }: Address): Promise<string | null> =>
-    Promise.resolve(ports.includes(port) ? 'nginx (pid 7)' : null)
+  ({ port }: Address): Promise<Obstacle | null> =>
+    Promise.resolve(ports.includes(port) ? { kind: 'holder', who: 'nginx (pid 7)' } : null)
 
 describe('the ports of the gateway', () => {
   it('may be had when nobody listens there, or the gateway itself does', async () => {
@@ -31,5 +31,17 @@ describe('the ports of the gateway', () => {
   it('say which setting gives another one', async () => {
     const refused = await assertGatewayPorts(gateway(8443), null, holds(8443)).catch((error: unknown) => error)
     expect(refused).toMatchObject({ code: 'port_taken', hint: expect.stringContaining('tls: { port: … }') })
+  })
+
+  it.each([
+    ['ENOTFOUND', 'getaddrinfo ENOTFOUND shop.invalid', 'gateway: { host: … }'],
+    ['EADDRNOTAVAIL', 'listen EADDRNOTAVAIL: address not available 10.9.9.9:8080', 'gateway: { host: … }'],
+    ['EACCES', 'listen EACCES: permission denied 127.0.0.1:80', 'gateway: { port: … }'],
+  ])('that the system refuses (%s) are no program to stop', async (code, message, setting) => {
+    const refused = (): Promise<Obstacle> => Promise.resolve({ kind: 'system', code, message })
+    const error = await assertGatewayPorts(gateway(), null, refused).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'usage', message: expect.stringMatching(`: ${message}$`) })
+    expect(error).toMatchObject({ hint: expect.stringContaining(setting) })
+    expect(error).not.toMatchObject({ hint: expect.stringContaining('stop that') })
   })
 })

@@ -43,10 +43,21 @@ export function listeningInodes(table: string, port: number): string[] {
 
 /** Null when the address is free to listen on, otherwise one phrase about who has it, or what the system says. */
 export async function holderOf(address: Address): Promise<string | null> {
+  const obstacle = await obstacleAt(address)
+  return obstacle === null ? null : obstacle.kind === 'holder' ? obstacle.who : obstacle.message
+}
+
+/** What keeps a program from listening: another that does, or a refusal of the system. */
+type Obstacle =
+  | { readonly kind: 'holder'; readonly who: string }
+  | { readonly kind: 'system'; readonly code: string; readonly message: string }
+
+/** What is in the way of listening on the address; null when nothing is. */
+export async function obstacleAt(address: Address): Promise<Obstacle | null> {
   const error = await whyNotFree(address)
   if (error === null) return null
-  if (error.code !== 'EADDRINUSE') return error.message
-  return nameOf(await findPortHolder(address.port))
+  if (error.code === 'EADDRINUSE') return { kind: 'holder', who: nameOf(await findPortHolder(address.port)) }
+  return { kind: 'system', code: error.code ?? '', message: error.message }
 }
 
 function nameOf(holder: PortHolder | null): string {
