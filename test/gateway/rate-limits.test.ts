@@ -222,15 +222,34 @@ describe.skipIf(!hasRedis)('a limit in a store that several gateways share', () 
     expect(uncounted?.series[0]?.values[0]).toBeGreaterThan(1)
   })
 
-  it('with deny lets nothing through without it, and begins anew with an empty one', async () => {
-    const { port, troubles } = await ready()
+  it('with deny lets nothing through without it, which is a warning, and begins anew with an empty one', async () => {
+    const { plane, port, troubles } = await ready()
+    expect(plane.storeWarnings()).toEqual({})
     await redis.stop()
+    await waitUntil(() => 'rate_limit_store' in plane.storeWarnings())
+    expect(plane.storeWarnings()['rate_limit_store']?.join()).toMatch(
+      /does not answer \(.+\); meanwhile requests are refused/,
+    )
     const refused = await fetchWith(port, '/')
     expect([refused.status, JSON.parse(refused.body).reason]).toEqual([503, 'rate_limit_unavailable'])
     // Its script is gone with it.
     await redis.resume()
     await waitUntil(async () => (await fetchOnce(port, '/')).status === 200)
     expect(troubles.at(-1)).toBe('the store of the rate limits answers')
+    expect(plane.storeWarnings()).toEqual({})
+  })
+
+  it('says why it does not answer now, and not why it did not at first', async () => {
+    const secured = await Redis.start('tell-nobody')
+    cleanUp(() => secured.stop())
+    await secured.stop()
+    const url = `redis://127.0.0.1:${secured.port}`
+    const { plane, troubles } = await limited([daily], storeOf({ url: { kind: 'url', url } }))
+    const told = (): string => plane.storeWarnings()['rate_limit_store']?.join() ?? ''
+    await waitUntil(() => told().includes('ECONNREFUSED'))
+    await secured.resume()
+    await waitUntil(() => told().includes('NOAUTH'))
+    expect(troubles).toHaveLength(1)
   })
 
   it('takes its address with the password from a file, and tells neither when it is wrong', async () => {

@@ -49,6 +49,9 @@ export interface DataPlane {
   /** The same by authenticator. */
   authenticatorWarnings?(): Readonly<Record<string, readonly string[]>>
 
+  /** The same, by store that gateways share, as the manifest calls it. */
+  storeWarnings?(): Readonly<Record<string, readonly string[]>>
+
   /** Services that are not asked, as their circuit breakers are open. */
   openCircuits?(): readonly string[]
 

@@ -150,6 +150,10 @@ export class HttpDataPlane implements DataPlane {
     return this.#policies.warnings()
   }
 
+  storeWarnings(): Readonly<Record<string, readonly string[]>> {
+    return this.#rateLimits.warnings()
+  }
+
   openCircuits(): readonly string[] {
     return this.#traffic?.openCircuits() ?? []
   }

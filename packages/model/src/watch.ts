@@ -114,6 +114,8 @@ export interface GatewayReport {
   readonly ejected?: Readonly<Record<string, EjectedEndpoint>>
   /** Authenticators that something is amiss with, such as a file that is gone, by name. An absent one has nothing. */
   readonly authenticatorWarnings?: Readonly<Record<string, readonly string[]>>
+  /** Stores that gateways share and that something is amiss with, by what the manifest calls them. An absent one has nothing. */
+  readonly storeWarnings?: Readonly<Record<string, readonly string[]>>
   /** In how many workers a service's circuit breaker is open, by service. In none of an absent one. */
   readonly openCircuits?: Readonly<Record<string, number>>
 }

@@ -225,6 +225,7 @@ export const gatewayReport = wholeSchema<model.GatewayReport>()(
       listenerWarnings: z.record(z.string(), z.array(z.string())).optional(),
       ejected: z.record(z.string(), z.object({ service: z.string(), error: z.string() })).optional(),
       authenticatorWarnings: z.record(z.string(), z.array(z.string())).optional(),
+      storeWarnings: z.record(z.string(), z.array(z.string())).optional(),
       openCircuits: z.record(z.string(), count()).optional(),
     })
     .openapi('GatewayReport'),

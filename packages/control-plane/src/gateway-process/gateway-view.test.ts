@@ -41,6 +41,16 @@ test('what is amiss with authenticators is a warning that names them', () => {
   expect(view.note(warned, 1000).newWarnings).toEqual(['authenticator people: /run/people: there is no such file'])
 })
 
+test('a store that does not answer is a warning as long as it does not', () => {
+  const view = new GatewayView()
+  const away = 'the store of the rate limits does not answer (ECONNREFUSED)'
+  view.note(report, 1000)
+  expect(view.note({ ...report, storeWarnings: { rate_limit_store: [away] } }, 1000).newWarnings).toEqual([away])
+  expect(view.status({ address, pid: 7, now: 1000 }).warnings).toEqual([away])
+  view.note(report, 1000)
+  expect(view.status({ address, pid: 7, now: 1000 }).warnings).toBeUndefined()
+})
+
 test('what is kept from a service is told as long as its gateway says so', () => {
   const view = new GatewayView()
   view.note({ ...report, ejected: { a: { service: 'web', error: 'a status of 503' } }, openCircuits: { web: 1 } }, 1000)

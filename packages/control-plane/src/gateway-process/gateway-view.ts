@@ -76,5 +76,9 @@ function warningsOf(report: GatewayReport): string[] {
   const ofAuthenticators = Object.entries(report.authenticatorWarnings ?? {}).flatMap(([name, warnings]) =>
     warnings.map((warning) => `authenticator ${name}: ${warning}`),
   )
-  return [...Object.values(report.listenerWarnings ?? {}).flat(), ...ofAuthenticators]
+  return [
+    ...Object.values(report.listenerWarnings ?? {}).flat(),
+    ...ofAuthenticators,
+    ...Object.values(report.storeWarnings ?? {}).flat(),
+  ]
 }

@@ -50,6 +50,8 @@ export type ToPrimary =
       readonly warnings?: Readonly<Record<string, readonly string[]>>
       /** The same, by authenticator. */
       readonly authenticatorWarnings?: Readonly<Record<string, readonly string[]>>
+      /** The same, by store that gateways share, as the manifest calls it. */
+      readonly storeWarnings?: Readonly<Record<string, readonly string[]>>
       /** Services whose circuit breaker is open in this worker. */
       readonly openCircuits?: readonly string[]
     }

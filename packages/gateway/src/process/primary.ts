@@ -239,6 +239,7 @@ export class GatewayPrimary {
     const ejected = this.#pool.ejected()
     const openCircuits = this.#pool.openCircuits()
     const authenticatorWarnings = this.#pool.warnings('authenticatorWarnings')
+    const storeWarnings = this.#pool.warnings('storeWarnings')
     return {
       gateway: this.#options.gateway,
       pid: process.pid,
@@ -251,6 +252,7 @@ export class GatewayPrimary {
       listenerErrors: this.#pool.listenerErrors(),
       ...(Object.keys(warnings).length === 0 ? {} : { listenerWarnings: warnings }),
       ...(Object.keys(authenticatorWarnings).length === 0 ? {} : { authenticatorWarnings }),
+      ...(Object.keys(storeWarnings).length === 0 ? {} : { storeWarnings }),
       ...(Object.keys(openCircuits).length === 0 ? {} : { openCircuits }),
     }
   }

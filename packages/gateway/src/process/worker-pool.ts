@@ -167,7 +167,7 @@ export class WorkerPool {
   }
 
   /** As every worker reads the same files, what they warn of is said once. */
-  warnings(of: 'warnings' | 'authenticatorWarnings'): Readonly<Record<string, readonly string[]>> {
+  warnings(of: 'warnings' | 'authenticatorWarnings' | 'storeWarnings'): Readonly<Record<string, readonly string[]>> {
     const serving = [...this.#members].filter(({ phase }) => phase !== 'draining')
     return mergeWarnings(serving.map(({ status }) => status?.[of] ?? {}))
   }

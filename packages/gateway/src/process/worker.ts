@@ -234,11 +234,16 @@ class Worker {
   }
 
   /** What nobody calls back about, and is looked at once a second. */
-  #troubles(): Pick<Extract<ToPrimary, { type: 'status' }>, 'authenticatorWarnings' | 'openCircuits'> {
+  #troubles(): Pick<
+    Extract<ToPrimary, { type: 'status' }>,
+    'authenticatorWarnings' | 'storeWarnings' | 'openCircuits'
+  > {
     const authenticatorWarnings = this.#plane.authenticatorWarnings?.() ?? {}
+    const storeWarnings = this.#plane.storeWarnings?.() ?? {}
     const openCircuits = this.#plane.openCircuits?.() ?? []
     return {
       ...(Object.keys(authenticatorWarnings).length === 0 ? {} : { authenticatorWarnings }),
+      ...(Object.keys(storeWarnings).length === 0 ? {} : { storeWarnings }),
       ...(openCircuits.length === 0 ? {} : { openCircuits }),
     }
   }

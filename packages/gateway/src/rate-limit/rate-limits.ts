@@ -55,6 +55,12 @@ export class RateLimits implements PolicyKind {
     ]
   }
 
+  /** What is amiss with the store, if anything is. */
+  warnings(): Readonly<Record<string, readonly string[]>> {
+    const warning = this.#store?.warning ?? null
+    return warning === null ? {} : { rate_limit_store: [warning] }
+  }
+
   close(): void {
     this.shares.close()
     this.#store?.close()

@@ -13,7 +13,7 @@ export interface RedisConnectionOptions {
   readonly address: () => Promise<RedisAddress>
   /** For a connection, and for each answer: one that takes longer is none. */
   readonly timeoutMs: number
-  /** Called when it begins to fail, and with null when it works again. */
+  /** Called when it begins to fail, when it fails for another reason, and with null when it works again. */
   readonly onState: (failure: string | null) => void
 }
 
@@ -152,7 +152,6 @@ export class RedisConnection {
 
   /** Once a failure, however often it comes. */
   #say(failure: string | null): void {
-    if (failure !== null && this.#failure !== null) return
     if (failure === this.#failure) return
     this.#failure = failure
     this.#options.onState(failure)

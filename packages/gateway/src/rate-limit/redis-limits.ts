@@ -52,6 +52,7 @@ export class RedisLimits implements SharedLimits {
   readonly #spec: string
   readonly #connection: RedisConnection
   readonly #onUncounted: () => void
+  #warning: string | null = null
 
   constructor(app: string, spec: RateLimitStoreSpec, options: RedisLimitsOptions) {
     this.onFailure = spec.onFailure
@@ -67,13 +68,20 @@ export class RedisLimits implements SharedLimits {
           allow: 'shared limits let all pass',
           deny: 'requests are refused',
         }
-        options.onTrouble(
+        const wasAway = this.#warning !== null
+        this.#warning =
           failure === null
-            ? 'the store of the rate limits answers'
-            : `the store of the rate limits does not answer (${failure}); meanwhile ${then[spec.onFailure]}`,
-        )
+            ? null
+            : `the store of the rate limits does not answer (${failure}); meanwhile ${then[spec.onFailure]}`
+        if (this.#warning === null) options.onTrouble('the store of the rate limits answers')
+        else if (!wasAway) options.onTrouble(this.#warning)
       },
     })
+  }
+
+  /** Why limits are not counted together at present; null while they are. */
+  get warning(): string | null {
+    return this.#warning
   }
 
   isOf(app: string, spec: RateLimitStoreSpec | null): boolean {
