@@ -6,6 +6,8 @@ import { breakOff } from './shared-read.js'
 /** A TLS record is up to 16 KiB; a few of them under way keep the socket busy while the next are made. */
 const mostEncrypting = 64 * 1024
 const noBytes = Buffer.alloc(0)
+/** Of all that hold nothing yet. */
+const none: Buffer[] = []
 
 /** Who is told when a wire that was blocked can take more. */
 export interface WireOwner {
@@ -23,7 +25,7 @@ export class Wire implements ExchangeWire {
   isPaused = false
   readonly #outputs: Outputs
   readonly #owner: WireOwner
-  readonly #held: Buffer[] = []
+  #held: Buffer[] = none
   /** What may be on its way before the wire is blocked, bytes. */
   readonly #most: number
   #isWaiting = false
@@ -52,7 +54,7 @@ export class Wire implements ExchangeWire {
     const isCopied = this.#most > 0 && socket.writableLength === 0
     socket.write(outputs.current.subarray(0, length))
     if (socket.writableLength === 0) return
-    if (!isCopied) this.#held.push(outputs.replace())
+    if (!isCopied) this.#hold(outputs.replace())
     this.#wait()
   }
 
@@ -82,6 +84,11 @@ export class Wire implements ExchangeWire {
     breakOff(this.socket)
   }
 
+  #hold(buffer: Buffer): void {
+    if (this.#held === none) this.#held = []
+    this.#held.push(buffer)
+  }
+
   #wait(): void {
     if (this.socket.writableLength > this.#most) this.isBlocked = true
     if (this.#isWaiting || (!this.isBlocked && this.#held.length === 0)) return
@@ -96,7 +103,7 @@ export class Wire implements ExchangeWire {
     this.#isWaiting = false
     this.isBlocked = false
     for (const buffer of this.#held) this.#outputs.give(buffer)
-    this.#held.length = 0
+    this.#held = none
     if (wasBlocked) this.#owner.onDrain()
   }
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { WireOwner } from '../http1/wire.js'
 import type { Dirty, Http2Worker } from './http2-worker.js'
 import { outputBytes } from './http2-worker.js'
 
@@ -19,17 +20,17 @@ export class FrameOutput implements Dirty {
   writes = 0
   readonly #socket: Duplex
   readonly #worker: Http2Worker
-  readonly #onDrain: () => void
+  readonly #owner: WireOwner
   /** A plain socket whose mark is one byte tells by 'drain' whenever it did not take all at once; others tell by a callback. */
   readonly #drains: boolean
-  readonly #held: Buffer[] = []
+  #held: Buffer[] = none
   #hasBuffer = false
   #isDirty = false
 
-  constructor(socket: Duplex, worker: Http2Worker, onDrain: () => void) {
+  constructor(socket: Duplex, worker: Http2Worker, owner: WireOwner) {
     this.#socket = socket
     this.#worker = worker
-    this.#onDrain = onDrain
+    this.#owner = owner
     this.#drains = socket.writableHighWaterMark === 1
     this.bytes = noBytes
   }
@@ -90,6 +91,7 @@ export class FrameOutput implements Dirty {
   }
 
   #hold(buffer: Buffer): void {
+    if (this.#held === none) this.#held = []
     this.#held.push(buffer)
     this.#forgetBuffer()
   }
@@ -102,9 +104,11 @@ export class FrameOutput implements Dirty {
   #drained(): void {
     this.isBlocked = false
     for (const buffer of this.#held) this.#worker.giveOutput(buffer)
-    this.#held.length = 0
-    this.#onDrain()
+    this.#held = none
+    this.#owner.onDrain()
   }
 }
 
 const noBytes = Buffer.alloc(0)
+/** Of all that hold nothing yet. */
+const none: Buffer[] = []

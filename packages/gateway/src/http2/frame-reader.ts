@@ -55,8 +55,8 @@ export class FrameReader {
   /** Bytes of the preface that have come. A server's side of a connection begins without one. */
   #prefaceLength: number
   #isStopped = false
-  /** A frame's nine bytes and, of padded data, the one behind them, when they came in pieces. */
-  readonly #head = Buffer.alloc(frame.frameHeadBytes + 1)
+  /** A frame's nine bytes and, of padded data, the one behind them, when they came in pieces; empty until that happens. */
+  #head: Uint8Array = noBytes
   #headLength = 0
   #length = 0
   #type = 0
@@ -119,7 +119,8 @@ export class FrameReader {
   #readHead(bytes: Uint8Array, at: number, end: number): number {
     let head = bytes
     let start = at
-    if (this.#headLength > 0 || end - at < frame.frameHeadBytes + 1) {
+    if (this.#headLength > 0 || this.#isHeadInPart(bytes, at, end)) {
+      if (this.#head.length === 0) this.#head = new Uint8Array(frame.frameHeadBytes + 1)
       const before = this.#headLength
       const wanted = frame.frameHeadBytes - before
       // A second time round when there is a padding byte to fetch.
@@ -152,6 +153,14 @@ export class FrameReader {
     this.#payload = Buffer.allocUnsafe(this.#length)
     this.#payloadLength = 0
     return at
+  }
+
+  #isHeadInPart(bytes: Uint8Array, at: number, end: number): boolean {
+    const length = end - at
+    if (length > frame.frameHeadBytes) return false
+    return (
+      length < frame.frameHeadBytes || (bytes[at + 3] === frame.dataFrame && (bytes[at + 4] & frame.paddedFlag) !== 0)
+    )
   }
 
   /** Whether a frame of this type may come now (RFC 9113 sections 3.4 and 6.10). */

@@ -6,6 +6,7 @@ import { changeOwner, readPlainly, remoteAddressOf, type SocketOwner } from '../
 import type { ProblemAnswer } from '../http1/own-answer.js'
 import type { ServedConnection } from '../http1/served-connection.js'
 import type { Traffic } from '../http1/traffic.js'
+import type { WireOwner } from '../http1/wire.js'
 import { WheelTimer } from '../timer-wheel.js'
 import { ConnectionFrames } from './connection-frames.js'
 import { ControlFrames } from './control-frames.js'
@@ -47,7 +48,7 @@ export interface Http2ConnectionOptions {
  *     running ── drain: GOAWAY (2^31-1) ──▶ draining ── a moment later, or idle for long: GOAWAY (last stream) ──▶ leaving
  *         leaving ── no stream is left ──▶ lingering ──▶ closed                an error: GOAWAY (its code) ──▶ lingering
  */
-export class Http2Connection implements SessionOwner, ServedConnection, SocketOwner {
+export class Http2Connection implements SessionOwner, ServedConnection, SocketOwner, WireOwner {
   readonly listener: ListenerInfo
   readonly remoteAddress: string
   readonly certificateLine: Uint8Array | null
@@ -81,7 +82,7 @@ export class Http2Connection implements SessionOwner, ServedConnection, SocketOw
     this.refusal = options.refusal ?? null
     traffic.http2 ??= new Http2Worker()
     this.guard = new FloodGuard(traffic.wheel.now)
-    this.#output = new FrameOutput(socket, traffic.http2, () => this.#onDrain())
+    this.#output = new FrameOutput(socket, traffic.http2, this)
     this.frames = new ConnectionFrames(this.#output, this.guard)
     this.control = new ControlFrames(this.#output)
     this.#session = new ServerSession(this, traffic, traffic.http2)
@@ -214,7 +215,7 @@ export class Http2Connection implements SessionOwner, ServedConnection, SocketOw
     this.#traffic.wheel.schedule(this.#timer, ms)
   }
 
-  #onDrain(): void {
+  onDrain(): void {
     this.#blockedSince = 0
     if (this.#state >= lingering) return
     if (this.#isReadPaused) {

@@ -5,8 +5,9 @@ export const entryOverhead = 32
 /** A line has `: ` and CR LF, which do not count. */
 const lineOverhead = 4
 const perEntry = 4
-const firstBytes = 1024
-const firstEntries = 16
+/** Little: most connections wait most of their time, and what is used doubles until it is enough. Four entries the engine keeps without a buffer of their own. */
+const firstBytes = 128
+const firstEntries = 4
 
 /**
  * The dynamic table (RFC 7541 section 2.3.2): each entry is its ready-made HTTP/1.1 line, so that to repeat a field is to copy it.

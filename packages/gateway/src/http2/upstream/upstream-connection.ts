@@ -72,7 +72,7 @@ export class Http2UpstreamConnection {
       ...sharedReadOptions(traffic.readBuffer, (length, bytes) => this.#onBytes(bytes, length)),
     })
     this.#socket = socket
-    this.#output = new FrameOutput(socket, (traffic.http2 ??= new Http2Worker()), () => this.giveAll())
+    this.#output = new FrameOutput(socket, (traffic.http2 ??= new Http2Worker()), this)
     this.sender = new RequestSender(this.#output)
     this.control = new ControlFrames(this.#output)
     socket.on('connect', () => this.#onConnect())
@@ -234,6 +234,11 @@ export class Http2UpstreamConnection {
     this.#lastReadAt = this.#traffic.wheel.now
     this.#answered = 0
     this.#reader.read(bytes, 0, length)
+  }
+
+  /** The socket takes more again. */
+  onDrain(): void {
+    this.giveAll()
   }
 
   giveAll(): void {
