@@ -30,6 +30,18 @@ const json = 'application/json'
 const ends = (text: string): number => (text.match(/\r\n0\r\n\r\n/g) ?? []).length
 const nothing = (): void => {}
 
+/** The body of an answer in chunks, latin1. */
+function joinChunks(answer: string): Buffer {
+  const chunks: Buffer[] = []
+  for (let at = answer.indexOf('\r\n\r\n') + 4; ;) {
+    const lineEnd = answer.indexOf('\r\n', at)
+    const size = Number.parseInt(answer.slice(at, lineEnd), 16)
+    if (size === 0) return Buffer.concat(chunks)
+    chunks.push(Buffer.from(answer.slice(lineEnd + 2, lineEnd + 2 + size), 'latin1'))
+    at = lineEnd + 2 + size + 2
+  }
+}
+
 describe('a route that compresses', () => {
   it.each([
     ['br', brotliDecompressSync],
@@ -70,6 +82,52 @@ describe('a route that compresses', () => {
     expect([head.headers['content-encoding'], head.body.length]).toEqual([undefined, 0])
   })
 
+  it('leaves as it is what the client wants so, and what a digest was made of', async () => {
+    const { port } = await serveWith((asked, response) => {
+      if (asked.url !== '/') response.setHeader(asked.url?.slice(1) ?? '', 'sha-256=:abc=:')
+      response.setHeader('content-type', json).end(body)
+    })
+    const asIs: [Record<string, string>, string][] = [
+      [{ 'accept-encoding': 'gzip', 'cache-control': 'max-age=0, no-transform' }, '/'],
+      [{ 'accept-encoding': 'gzip;q=0.5, identity' }, '/'],
+      [{ 'accept-encoding': 'gzip' }, '/content-digest'],
+      [{ 'accept-encoding': 'gzip' }, '/repr-digest'],
+      [{ 'accept-encoding': 'gzip' }, '/content-md5'],
+    ]
+    for (const [headers, path] of asIs) {
+      const answer = await fetchRaw(port, headers, 'GET', path)
+      expect(answer.headers['content-encoding']).toBeUndefined()
+      expect(answer.body.toString()).toBe(body)
+    }
+    const refused = await fetchRaw(port, { 'accept-encoding': 'gzip, identity;q=0' })
+    expect(refused.headers['content-encoding']).toBe('gzip')
+  })
+
+  it('offers no parts of what it compresses, and knows it again by its weak ETag', async () => {
+    const { port } = await serveWith((asked, response) => {
+      response.setHeader('etag', '"v1"').setHeader('accept-ranges', 'bytes')
+      if (asked.headers['if-none-match']?.includes('"v1"') === true) return void response.writeHead(304).end()
+      if (asked.headers.range !== undefined) {
+        response.writeHead(206, { 'content-type': json, 'content-range': `bytes 0-999/${body.length}` })
+        return void response.end(body.slice(0, 1_000))
+      }
+      response.setHeader('content-type', json).end(body)
+    })
+    const encoding = { 'accept-encoding': 'gzip' }
+    const whole = await fetchRaw(port, encoding)
+    expect(whole.headers).toMatchObject({ etag: 'W/"v1"', 'content-encoding': 'gzip' })
+    expect(whole.headers['accept-ranges']).toBeUndefined()
+    const unchanged = await fetchRaw(port, { ...encoding, 'if-none-match': 'W/"v1"' })
+    expect(unchanged.status).toBe(304)
+    expect(unchanged.headers).toMatchObject({ etag: 'W/"v1"', vary: 'Accept-Encoding' })
+    expect(unchanged.headers['content-encoding']).toBeUndefined()
+    const unchangedPlain = await fetchRaw(port, { 'if-none-match': '"v1"' })
+    expect(unchangedPlain.headers).toMatchObject({ etag: '"v1"', vary: 'Accept-Encoding' })
+    const part = await fetchRaw(port, { ...encoding, range: 'bytes=0-999' })
+    expect(part.headers).toMatchObject({ etag: '"v1"', 'accept-ranges': 'bytes' })
+    expect([part.status, part.body.toString()]).toEqual([206, body.slice(0, 1_000)])
+  })
+
   it('keeps the connection for the next request, and the one to the service too', async () => {
     let connections = 0
     const { port } = await serveWith((_, response) => {
@@ -82,6 +140,24 @@ describe('a route that compresses', () => {
       await client.until((text) => ends(text) === index)
     }
     expect(connections).toBe(1)
+  })
+
+  it('gives small bodies one after the other, also to a client that does not wait, however they come', async () => {
+    const bodies = Array.from({ length: 6 }, (_, turn) => JSON.stringify(Array.from({ length: 200 }, () => ({ turn }))))
+    const { port } = await serveWith((asked, response) => {
+      const turn = Number(asked.url?.slice(1))
+      const text = bodies[turn] as string
+      response.setHeader('content-type', json)
+      if (turn % 3 > 0) response.setHeader('content-length', text.length)
+      if (turn % 3 < 2) return void response.end(text)
+      response.write(text.slice(0, 500))
+      setImmediate(() => response.end(text.slice(500)))
+    })
+    const socket = new Client(port)
+    socket.send(bodies.map((_, turn) => `GET /${turn} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n`).join(''))
+    const text = await socket.until((received) => ends(received) === bodies.length)
+    const answers = text.split('HTTP/1.1 200 OK\r\n').slice(1)
+    expect(answers.map((answer) => gunzipSync(joinChunks(answer)).toString())).toEqual(bodies)
   })
 
   it('passes on what has come while more is waited for', async () => {
@@ -207,6 +283,36 @@ describe('a route that compresses', () => {
     client.send('GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')
     expect(await client.until((text) => text.includes('\r\n\r\n'))).toMatch(/content-encoding: gzip/i)
   }, 30_000)
+
+  it.each([
+    ['of a length that is told', { 'content-length': 5_000 }],
+    ['of an unknown length', {}],
+  ])(
+    'has room again when clients leave in the middle of answers %s',
+    async (_, length) => {
+      let closed = 0
+      const { port } = await serveWith((asked, response) => {
+        response.writeHead(200, { 'content-type': 'text/plain', ...(asked.url === '/' ? length : {}) })
+        if (asked.url !== '/') return void response.end(body)
+        response.on('close', () => closed++)
+        response.write('x'.repeat(1_000))
+      })
+      const clients = Array.from({ length: 64 }, () => {
+        const client = new Client(port)
+        client.send('GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n')
+        return client
+      })
+      await Promise.all(clients.map((client) => client.until((text) => text.includes('\r\n\r\n'))))
+      const codingNow = async (): Promise<unknown> =>
+        (await fetchRaw(port, { 'accept-encoding': 'gzip' }, 'GET', '/whole')).headers['content-encoding']
+      expect(await codingNow()).toBeUndefined()
+      // One that only ends its sending still gets its answer.
+      for (const client of clients) client.socket.resetAndDestroy()
+      await eventually(() => closed === 64)
+      expect(await codingNow()).toBe('gzip')
+    },
+    30_000,
+  )
 })
 
 it('is off unless a route asks for it', async () => {

@@ -1,5 +1,13 @@
-import { type ClientHttp2Session, connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2'
-import { connect as connectTcp, type Socket } from 'node:net'
+import { once } from 'node:events'
+import {
+  type ClientHttp2Session,
+  connect,
+  createServer,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
 import * as frame from '../../packages/gateway/src/http2/frame-types.js'
 import { HpackDecoder } from '../../packages/gateway/src/http2/hpack/decoder.js'
 import { LineBuffer } from '../../packages/gateway/src/http2/hpack/line-buffer.js'
@@ -201,6 +209,29 @@ export async function frameService(): Promise<{ port: number; peers: FramePeer[]
     peers.push(peer)
   })
   return { port, peers }
+}
+
+/** A service of node:http2 without TLS until the end of the test; `sessions` tells how many connections it has had. */
+export async function http2Service(onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void) {
+  const server = createServer()
+  const sessions = new Set<{ destroy(): void }>()
+  let sessionCount = 0
+  server.on('session', (opened) => {
+    sessionCount++
+    sessions.add(opened)
+    opened.on('error', () => {})
+  })
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {})
+    onStream(stream, headers)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  cleanUp(() => {
+    for (const each of sessions) each.destroy()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, server, sessions: () => sessionCount }
 }
 
 /** A session of node:http2 until the end of the test. */

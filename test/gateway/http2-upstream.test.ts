@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { ServerHttp2Stream } from 'node:http2'
+import { connect, type Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import type { GatewayConfig } from '@pando/model'
 import { describe, expect, it } from 'vitest'
+import { http2Service } from './http2-client.js'
 import {
   cleanUp,
   Client,
@@ -21,28 +22,6 @@ const services: GatewayConfig['services'] = [{ name: 'web', protocol: 'h2c', bal
 const noop = (): void => {}
 const get = (path: string, more = ''): string =>
   `GET ${path} HTTP/1.1\r\nHost: a.example\r\n${more}Connection: close\r\n\r\n`
-
-async function http2Server(onStream: (stream: ServerHttp2Stream, headers: Record<string, unknown>) => void) {
-  const server: Http2Server = createServer()
-  const sessions = new Set<{ destroy(): void }>()
-  let sessionCount = 0
-  server.on('session', (session) => {
-    sessionCount++
-    sessions.add(session)
-    session.on('error', () => {})
-  })
-  server.on('stream', (stream, headers) => {
-    stream.on('error', () => {})
-    onStream(stream, headers)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(() => {
-    for (const session of sessions) session.destroy()
-    server.close()
-  })
-  return { port: (server.address() as AddressInfo).port, server, sessions: () => sessionCount }
-}
 
 /** A port where connections are never accepted and as many wait as may: one more gets no answer. */
 async function hangingPort(): Promise<number> {
@@ -72,7 +51,7 @@ async function gateway(port: number, extra: Partial<TableOptions> = {}) {
 describe('a service that speaks HTTP/2, for a client that speaks HTTP/1.1', () => {
   it('is asked in HTTP/2 and answers in HTTP/1.1', async () => {
     let seen: Record<string, unknown> = {}
-    const upstream = await http2Server((stream, headers) => {
+    const upstream = await http2Service((stream, headers) => {
       seen = headers
       stream.respond({ ':status': 200, 'x-one': 'a', 'content-type': 'text/plain' })
       stream.end('hello')
@@ -105,7 +84,7 @@ describe('a service that speaks HTTP/2, for a client that speaks HTTP/1.1', () =
       (body: string) => `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
     ],
   ])('gets bodies %s, and gives them with their length, larger than any window', async (_, framed) => {
-    const upstream = await http2Server((stream, headers) => {
+    const upstream = await http2Service((stream, headers) => {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('end', () => {
@@ -127,7 +106,7 @@ describe('a service that speaks HTTP/2, for a client that speaks HTTP/1.1', () =
 
   it('serves many requests at a time on one connection, and as many more as it allows', async () => {
     const open: ServerHttp2Stream[] = []
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       open.push(stream)
       if (open.length < 40) return
       for (const each of open) {
@@ -146,7 +125,7 @@ describe('a service that speaks HTTP/2, for a client that speaks HTTP/1.1', () =
     ['204', get('/'), 204],
     ['304', get('/'), 304],
   ])('answers %s without a body', async (_, text, status) => {
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       stream.respond({ ':status': status, 'x-one': 'a' }, { endStream: true })
     })
     const { port } = await gateway(upstream.port)
@@ -156,7 +135,7 @@ describe('a service that speaks HTTP/2, for a client that speaks HTTP/1.1', () =
   })
 
   it('may send interim responses first, and trailers last', async () => {
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       stream.additionalHeaders({ ':status': 103, link: '</a>' })
       stream.respond({ ':status': 200 }, { waitForTrailers: true })
       stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '1' }))
@@ -170,7 +149,7 @@ describe('a service that speaks HTTP/2, for a client that speaks HTTP/1.1', () =
 
   it('is told when the client goes away', async () => {
     let closed: number | undefined
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       stream.respond({ ':status': 200 })
       stream.write('x')
       stream.on('close', () => (closed = stream.rstCode))
@@ -186,7 +165,7 @@ describe('a service that speaks HTTP/2, for a client that speaks HTTP/1.1', () =
 
   it('is not read faster than a slow client takes it, and others on its connection go on', async () => {
     let written = 0
-    const upstream = await http2Server((stream, headers) => {
+    const upstream = await http2Service((stream, headers) => {
       stream.respond({ ':status': 200 })
       if (headers[':path'] === '/small') {
         stream.end('ok')
@@ -220,7 +199,7 @@ describe('a service that speaks HTTP/2, for a client that speaks HTTP/1.1', () =
 describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
   it('a stream that was refused, or that GOAWAY leaves out, is sent again, also a POST', async () => {
     let asked = 0
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       if (++asked === 1) {
         stream.close(7)
         return
@@ -253,7 +232,7 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
           setTimeout(() => stream.end('answer'), 100)
         }, 5)
       }
-      const [first, second] = [await http2Server(onStream), await http2Server(onStream)]
+      const [first, second] = [await http2Service(onStream), await http2Service(onStream)]
       const { port, plane } = await serve({
         endpoints: [endpoint('web', first.port), endpoint('web', second.port)],
         routes: [
@@ -272,7 +251,7 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
 
   it('a POST whose stream is reset otherwise is answered 502, once', async () => {
     let asked = 0
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       asked++
       stream.close(2)
     })
@@ -310,7 +289,7 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
   })
 
   it('an endpoint that does not listen is passed over', async () => {
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       stream.respond({ ':status': 200 })
       stream.end('ok')
     })
@@ -325,7 +304,7 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
 
   it('a response shorter than it promised breaks the client’s connection', async () => {
     let breakOff: () => void = noop
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       stream.respond({ ':status': 200, 'content-length': 100 })
       stream.write('part')
       breakOff = () => stream.close(2)
@@ -344,7 +323,7 @@ describe('a service that speaks HTTP/2, or should, and does it wrong', () => {
 
   it('a connection is closed when its endpoint has left the table and its last request is over', async () => {
     let finish: () => void = noop
-    const upstream = await http2Server((stream) => {
+    const upstream = await http2Service((stream) => {
       finish = () => {
         stream.respond({ ':status': 200 })
         stream.end('ok')
@@ -390,8 +369,8 @@ it('a service that turns to HTTP/2 is asked in it from then on, and what it had 
 
 it('requests whose endpoint dies under them share connections to another one', async () => {
   const held: ServerHttp2Stream[] = []
-  const dying = await http2Server((stream) => held.push(stream))
-  const other = await http2Server((stream) => {
+  const dying = await http2Service((stream) => held.push(stream))
+  const other = await http2Service((stream) => {
     stream.respond({ ':status': 200 })
     stream.end('ok')
   })

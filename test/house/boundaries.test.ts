@@ -160,6 +160,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
     'http1/head-values.ts',
     'http1/head.ts',
     'http1/response-encoder.ts',
+    'recent.ts',
     'route-table/header-edit.ts',
   ],
   'gateway/cors': ['policy/', 'route-table/header-edit.ts'],

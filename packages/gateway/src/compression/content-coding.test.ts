@@ -4,7 +4,7 @@ import { type AnswerFacts, chooseCoding, isCompressible, weakened } from './cont
 
 const spec: CompressionSpec = {
   codings: ['br', 'gzip'],
-  types: ['application/json', 'text/*'],
+  types: ['application/json', 'application/grpc+proto', 'text/*'],
   minBytes: 1_024,
 }
 
@@ -23,6 +23,14 @@ describe('the coding', () => {
     ['br;q=0, gzip;q=0', ''],
     ['identity', ''],
     ['deflate, zstd', ''],
+    ['gzip, identity', 'gzip'],
+    ['gzip;q=0.5, identity', ''],
+    ['gzip;q=0.5, identity;q=0.6', ''],
+    ['gzip;q=0.5, identity;q=0.5', 'gzip'],
+    ['identity;q=0, gzip;q=0.001', 'gzip'],
+    ['identity;q=0', ''],
+    ['identity;q=0, *;q=0.5', 'br'],
+    ['identity;q=0.5, *;q=0', ''],
     ['gzip;q=2, br;q=x', ''],
   ])('for %j is %j', (accepted, coding) => {
     expect(chooseCoding(accepted, spec.codings)).toBe(coding)
@@ -30,6 +38,7 @@ describe('the coding', () => {
 
   it('is only one that the route gives', () => {
     expect(chooseCoding('br', ['gzip'])).toBe('')
+    expect(chooseCoding('gzip;q=0.3, *;q=0.5', ['gzip'])).toBe('')
   })
 })
 
@@ -40,7 +49,7 @@ describe('an answer', () => {
     contentEncoding: null,
     cacheControl: null,
     contentRange: null,
-    contentLength: 5_000,
+    hasDigest: false,
   }
 
   it.each<[string, Partial<AnswerFacts>, boolean]>([
@@ -51,6 +60,8 @@ describe('an answer', () => {
     ['of another type', { contentType: 'image/png' }, false],
     ['of no type', { contentType: null }, false],
     ['of events', { contentType: 'text/event-stream' }, false],
+    ['of gRPC', { contentType: 'application/grpc+proto' }, false],
+    ['with a digest', { hasDigest: true }, false],
     ['that is encoded', { contentEncoding: 'gzip' }, false],
     ['not to be transformed', { cacheControl: 'public, No-Transform' }, false],
     ['of which no-transform is only part of a word', { cacheControl: 'x-no-transform' }, true],

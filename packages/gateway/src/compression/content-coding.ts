@@ -2,7 +2,8 @@ import type { CompressionSpec, ContentCoding } from '@pando/model'
 
 /**
  * The coding for a client that says so of itself (RFC 9110 section 12.5.3): of those that it takes, what it wants most, and among equals what
- * the route prefers. Empty: none. Without the header none either: such a client may well not know any.
+ * the route prefers. Empty: none, as it wants the body as it is more than any (what it does not name, `*` stands for). Without the header none
+ * either: such a client may well not know any.
  */
 export function chooseCoding(acceptEncoding: string | null, codings: readonly ContentCoding[]): ContentCoding | '' {
   if (acceptEncoding === null) return ''
@@ -13,14 +14,15 @@ export function chooseCoding(acceptEncoding: string | null, codings: readonly Co
   }
   let best: ContentCoding | '' = ''
   let most = 0
+  const others = weights.get('*') ?? 0
   for (const coding of codings) {
-    const weight = weights.get(coding) ?? weights.get('*') ?? 0
+    const weight = weights.get(coding) ?? others
     if (weight > most) {
       most = weight
       best = coding
     }
   }
-  return best
+  return most < (weights.get('identity') ?? others) ? '' : best
 }
 
 function weightOf(parameters: readonly string[]): number {
@@ -36,8 +38,8 @@ export interface AnswerFacts {
   readonly contentEncoding: string | null
   readonly cacheControl: string | null
   readonly contentRange: string | null
-  /** -1: unknown. */
-  readonly contentLength: number
+  /** It has a digest of its body, which would no longer be that of what is sent (RFC 9530). */
+  readonly hasDigest: boolean
 }
 
 /** Whether answers like this one differ by what their clients take, however small this one is. */
@@ -45,11 +47,20 @@ export function isCompressible(spec: CompressionSpec, facts: AnswerFacts): boole
   const { status } = facts
   // Parts of a body (206, 416) are parts of the one that the service knows; 204 and 304 have none.
   if (status < 200 || status === 204 || status === 206 || status === 304 || facts.contentRange !== null) return false
+  if (facts.hasDigest) return false
   if (facts.contentEncoding !== null && facts.contentEncoding.toLowerCase() !== 'identity') return false
-  if (/(?:^|,)\s*no-transform\s*(?:,|$)/i.test(facts.cacheControl ?? '')) return false
-  const type = (facts.contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
-  // Events are to arrive one by one, each at once.
-  if (type === '' || type === 'text/event-stream') return false
+  return !forbidsTransforming(facts.cacheControl) && isListed(spec, facts.contentType)
+}
+
+/** RFC 9110 section 7.7; a request may say so too (RFC 9111 section 5.2.1.6). */
+export function forbidsTransforming(cacheControl: string | null): boolean {
+  return cacheControl !== null && /(?:^|,)\s*no-transform\s*(?:,|$)/i.test(cacheControl)
+}
+
+function isListed(spec: CompressionSpec, contentType: string | null): boolean {
+  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+  // Events are to arrive one by one, each at once; messages of gRPC are compressed by who sends them.
+  if (type === '' || type === 'text/event-stream' || type.startsWith('application/grpc')) return false
   return spec.types.includes(type) || spec.types.includes(`${type.slice(0, type.indexOf('/'))}/*`)
 }
 

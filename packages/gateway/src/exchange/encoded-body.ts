@@ -1,6 +1,8 @@
+import { bodyOverhead } from '../http1/body.js'
 import type { ExchangeClient } from '../http1/exchange-client.js'
+import type { Outputs } from '../http1/outputs.js'
 import type { EncoderOwner, ResponseEncoder } from '../http1/response-encoder.js'
-import { hexLength, lastChunk, putChunkSize } from '../http1/text.js'
+import { hexLength, lastChunk, put, putChunkSize } from '../http1/text.js'
 
 /** Whom a body that goes through an encoder tells. */
 export interface EncodedBodyOwner {
@@ -16,11 +18,16 @@ export interface EncodedBodyOwner {
 /** The body of one answer on its way through an encoder to its client, in chunks where the client's protocol does not tell its end. */
 export class EncodedBody implements EncoderOwner {
   readonly #client: ExchangeClient
+  readonly #outputs: Outputs
   readonly #owner: EncodedBodyOwner
   #encoder: ResponseEncoder | null = null
+  /** Of the answer's head, at the start of the worker's output buffer: it is sent with what is encoded at once. */
+  #headLength = 0
+  #trailers: Uint8Array | null = null
 
-  constructor(client: ExchangeClient, owner: EncodedBodyOwner) {
+  constructor(client: ExchangeClient, outputs: Outputs, owner: EncodedBodyOwner) {
     this.#client = client
+    this.#outputs = outputs
     this.#owner = owner
   }
 
@@ -34,12 +41,18 @@ export class EncodedBody implements EncoderOwner {
     return this.#encoder?.isFull === true
   }
 
-  write(bytes: Uint8Array): void {
+  /** Sends the head, the first `headLength` bytes of the output buffer, and `bytes` when they are encoded. */
+  write(bytes: Uint8Array, headLength: number): void {
+    if (headLength > 0) this.#client.wire.send(headLength)
     this.#encoder?.write(bytes)
   }
 
-  end(): void {
-    this.#encoder?.end()
+  /** As `write`, with the last of the body and what follows it, lines. The owner may be told of the end during the call. */
+  end(bytes: Uint8Array, headLength: number, trailers: Uint8Array | null): void {
+    this.#headLength = headLength
+    this.#trailers = trailers
+    this.#encoder?.end(bytes)
+    this.#sendHead()
   }
 
   onClientDrain(): void {
@@ -49,6 +62,7 @@ export class EncodedBody implements EncoderOwner {
   destroy(): void {
     this.#encoder?.destroy()
     this.#encoder = null
+    this.#headLength = 0
   }
 
   onEncoded(bytes: Buffer): void {
@@ -62,17 +76,45 @@ export class EncodedBody implements EncoderOwner {
     this.#owner.onEncodedDrain()
   }
 
+  onEncodedWhole(bytes: Uint8Array): void {
+    const { isFramed, wire } = this.#client
+    if (this.#outputs.current.length < this.#headLength + bytes.length + bodyOverhead) this.#sendHead()
+    const out = this.#outputs.ensure(bytes.length + bodyOverhead)
+    const length = isFramed ? put(out, this.#headLength, bytes) : putOnlyChunk(out, this.#headLength, bytes)
+    this.#headLength = 0
+    wire.send(length)
+    this.#end()
+  }
+
   onEncodedEnd(): void {
-    this.#encoder = null
-    if (this.#client.isFramed) this.#client.endBody(null)
-    else this.#client.wire.sendOwned(lastChunk)
-    this.#owner.onEncodedEnd()
+    if (!this.#client.isFramed) this.#client.wire.sendOwned(lastChunk)
+    this.#end()
   }
 
   onEncoderFailed(cause: Error): void {
     this.#encoder = null
     this.#owner.onEncodedFailed(cause)
   }
+
+  #sendHead(): void {
+    if (this.#headLength > 0) this.#client.wire.send(this.#headLength)
+    this.#headLength = 0
+  }
+
+  #end(): void {
+    this.#encoder = null
+    if (this.#client.isFramed) this.#client.endBody(this.#trailers)
+    this.#owner.onEncodedEnd()
+  }
+}
+
+function putOnlyChunk(out: Buffer, at: number, bytes: Uint8Array): number {
+  const digits = hexLength(bytes.length)
+  putChunkSize(out, at, digits, bytes.length)
+  const end = put(out, at + digits + 2, bytes)
+  out[end] = 0x0d
+  out[end + 1] = 0x0a
+  return put(out, end + 2, lastChunk)
 }
 
 function chunkOf(bytes: Buffer): Buffer {

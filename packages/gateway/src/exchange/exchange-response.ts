@@ -7,6 +7,7 @@ import type { OwnAnswer } from '../http1/own-answer.js'
 import type { ResponseEncoder, ResponseEncoding } from '../http1/response-encoder.js'
 import type { ResponseTap } from '../http1/response-tap.js'
 import { lastChunk } from '../http1/text.js'
+import { linesOf } from '../http1/trailer-lines.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { EncodedBody, type EncodedBodyOwner } from './encoded-body.js'
@@ -15,6 +16,7 @@ import { passInterim, switchProtocols } from './informational.js'
 import { startResponse } from './response-head.js'
 
 const mostInterim = 32
+const noBytes = new Uint8Array(0)
 
 /**
  * The answer of a service on its way to the client. From the moment that it `hasHead` the client has part of it, and there is no other.
@@ -76,8 +78,8 @@ export class ExchangeResponse implements EncodedBodyOwner {
   /** The encoder that the body goes through from here on; null when it goes as it is. */
   beginEncoding(encoding: ResponseEncoding, parser: Head): ResponseEncoder | null {
     const { client, routing, traffic } = this.#exchange
-    const body = new EncodedBody(client, this)
-    const encoder = encoding.begin(routing.coding, parser, body, traffic.encodings)
+    const body = new EncodedBody(client, traffic.outputs, this)
+    const encoder = encoding.begin(routing.coding, parser, body, traffic.encoders)
     if (encoder === null) return null
     body.begin(encoder)
     this.#encoded = body
@@ -93,7 +95,7 @@ export class ExchangeResponse implements EncodedBodyOwner {
   /** Passes on what `bytes[at, end)` holds of the body, behind the `to` bytes that `out` holds already. */
   relay(bytes: Uint8Array, at: number, end: number, out: Buffer, to: number): void {
     if (this.#encoded !== null) {
-      this.#encode(this.#encoded, bytes, at, end, to)
+      this.#encode(this.#encoded, bytes, at, end, out, to)
       return
     }
     const exchange = this.#exchange
@@ -129,13 +131,14 @@ export class ExchangeResponse implements EncodedBodyOwner {
     if (!this.hasHead || body.incoming !== byClose || body.isDone) return false
     body.isDone = true
     if (routing.isFramed) this.#tap?.onEnd()
+    const lines = trailers !== null && trailers.headerCount > 0 && client.isFramed ? linesOf(trailers) : null
     if (this.#encoded !== null) {
-      this.#encoded.end()
+      this.#encoded.end(noBytes, 0, lines)
       return true
     }
     if (body.isOutChunked) client.wire.sendOwned(lastChunk)
     this.judge(call.onEnd(trailers))
-    if (client.isFramed) client.endBody(trailers)
+    if (client.isFramed) client.endBody(lines)
     this.#afterBody()
     return true
   }
@@ -232,25 +235,24 @@ export class ExchangeResponse implements EncodedBodyOwner {
   }
 
   /** As `relay`, by way of the encoder: what it gives comes when it comes. */
-  #encode(encoded: EncodedBody, bytes: Uint8Array, at: number, end: number, headLength: number): void {
+  #encode(encoded: EncodedBody, bytes: Uint8Array, at: number, end: number, out: Buffer, headLength: number): void {
     const exchange = this.#exchange
-    const { attempt, client, responseBody: body, traffic } = exchange
-    if (headLength > 0) client.wire.send(headLength)
-    const out = traffic.outputs.ensure(end - at + bodyOverhead)
-    const length = body.isDone ? 0 : body.pass(bytes, at, end, out, 0)
+    const { attempt, responseBody: body } = exchange
+    const dataEnd = body.pass(bytes, at, end, out, headLength)
+    this.#tap?.onBody(out, headLength, dataEnd)
     if (body.refusal !== null || this.#isTooLarge()) {
       exchange.cut()
       return
     }
-    encoded.write(out.subarray(0, length))
-    this.#tap?.onBody(out, 0, length)
+    const data = out.subarray(headLength, dataEnd)
     if (body.isDone) {
       this.#tap?.onEnd()
       if (body.consumed !== end) this.keepsUpstream = false
-      encoded.end()
-    } else if (encoded.isFull) {
-      attempt.upstream?.wire.pause()
+      encoded.end(data, headLength, null)
+      return
     }
+    encoded.write(data, headLength)
+    if (encoded.isFull) attempt.upstream?.wire.pause()
   }
 
   #isTooLarge(): boolean {

@@ -20,14 +20,16 @@ export function startResponse(exchange: Exchange, parser: Head, bytes: Uint8Arra
     return
   }
   if (routing.admission !== null && isAnsweredInstead(exchange, parser, incoming, end - at)) return
-  const encoder = encoding === null || incoming === noBody || isFramed ? null : response.beginEncoding(encoding, parser)
+  const encoder =
+    encoding === null || incoming === noBody || call.isCall ? null : response.beginEncoding(encoding, parser)
   const isEncoded = encoder !== null
   const hasUnknownLength = isEncoded || isOfUnknownLength(parser, incoming)
   beginBody(exchange, parser, incoming, hasUnknownLength && !isEncoded)
   decideConnections(exchange, parser, incoming, hasUnknownLength)
 
   let edit = routing.responseEdit()
-  if (encoding !== null) edit = mergeEdits(edit, encoder === null ? encoding.plainEdit(parser) : encoder.edit)
+  if (encoding !== null)
+    edit = mergeEdits(edit, encoder === null ? encoding.plainEdit(routing.coding, parser) : encoder.edit)
   const { shape } = traffic
   shape.edit = edit
   // HEAD is told what GET would have been told (RFC 9112 section 6.1).

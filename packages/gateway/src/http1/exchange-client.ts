@@ -47,8 +47,8 @@ export interface ExchangeClient {
   readonly isFramed: boolean
   /** Writes the head at the start of `out`, to be sent with the first of the body, and returns its length; or sends it by itself and returns 0. */
   writeHead(parser: Head, shape: ResponseShape, out: Buffer): number
-  /** The last byte of the answer has been given to `wire`; only asked of framed ones. `trailers` is a head of lines without a first one, or null. */
-  endBody(trailers: Head | null): void
+  /** The last byte of the answer has been given to `wire`; only asked of framed ones. `trailers`: `name: value\r\n` each, or null. */
+  endBody(trailers: Uint8Array | null): void
   /** Sends an answer of the gateway's own, whole. */
   sendAnswer(answer: OwnAnswer, answered: Answered): void
   /** `Exchange.onTimer` is to be called in so many milliseconds. */

@@ -9,8 +9,8 @@ export interface ResponseEncoder {
   readonly isFull: boolean
   /** Takes a copy. */
   write(bytes: Uint8Array): void
-  /** That was all. */
-  end(): void
+  /** `bytes` are the last. Where they are all, or nearly so, the owner is given the encoded body during the call. */
+  end(bytes: Uint8Array): void
   /** The client does not take more, and takes more again. */
   pause(): void
   resume(): void
@@ -22,13 +22,18 @@ export interface EncoderOwner {
   /** Bytes that nobody changes any more. */
   onEncoded(bytes: Buffer): void
   onEncodedEnd(): void
+  /** All of it, in place of `onEncoded` and `onEncodedEnd`; `bytes` are changed after the call. */
+  onEncodedWhole(bytes: Uint8Array): void
   onEncoderDrain(): void
   onEncoderFailed(cause: Error): void
 }
 
-/** How many encoders of a worker are at work. */
-export interface EncodingCount {
+/** What the encoders of a worker share. */
+export interface SharedEncoders {
+  /** How many are at work. */
   inUse: number
+  /** A whole body, encoded at once; valid until the next call. */
+  whole(coding: string, bytes: Uint8Array): Uint8Array
 }
 
 /** What a route has to say to the bodies of answers. */
@@ -36,7 +41,7 @@ export interface ResponseEncoding {
   /** What the client of this request takes; empty: nothing that could be given. */
   codingFor(request: Head): string
   /** Null: the body goes as it is. `edit`, which says what the answer depends on, may be needed even then. */
-  begin(coding: string, response: Head, owner: EncoderOwner, count: EncodingCount): ResponseEncoder | null
+  begin(coding: string, response: Head, owner: EncoderOwner, shared: SharedEncoders): ResponseEncoder | null
   /** Of an answer that goes as it is. */
-  plainEdit(response: Head): CompiledEdit | null
+  plainEdit(coding: string, response: Head): CompiledEdit | null
 }

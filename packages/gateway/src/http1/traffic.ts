@@ -1,6 +1,7 @@
 import type { EjectedEndpoint, GatewayLimits } from '@pando/model'
 import type { AccessLog } from '../access-log.js'
 import { AccessRecord } from '../access-record.js'
+import { Encoders } from '../compression/encoders.js'
 import { Http2UpstreamConnections } from '../http2/upstream/upstream-connections.js'
 import { IdSource } from '../ids.js'
 import type { GatewayMetrics } from '../metrics/gateway-metrics.js'
@@ -17,7 +18,7 @@ import { Outcomes } from './outcomes.js'
 import { Outputs, readBytes } from './outputs.js'
 import { Exchanges } from '../exchange/exchanges.js'
 import { PendingRequests } from '../exchange/pending-requests.js'
-import type { EncodingCount } from './response-encoder.js'
+import type { SharedEncoders } from './response-encoder.js'
 import { ResponseShape } from './response-writer.js'
 import type { ServedConnection } from './served-connection.js'
 import { Shedding } from './shedding.js'
@@ -58,7 +59,7 @@ export class Traffic {
   readonly endpoints = new Set<UpstreamEndpoint>()
   readonly pending: PendingRequests
   readonly mirrors: Mirrors
-  readonly encodings: EncodingCount = { inUse: 0 }
+  readonly encoders: SharedEncoders = new Encoders()
   readonly shedding: Shedding
   requestParsers: Parsers
   /** Reads heads for every client that has not sent a part of one. */

@@ -9,7 +9,7 @@ import type { Traffic } from '../http1/traffic.js'
 import { WheelTimer } from '../timer-wheel.js'
 import type { Relay } from '../tunnel/relay.js'
 import { code } from './error-codes.js'
-import { linesOf, SendQueue } from './send-queue.js'
+import { SendQueue } from './send-queue.js'
 import type { StreamOwner } from './stream-owner.js'
 import { accepts } from './web-socket-handshake.js'
 
@@ -178,8 +178,8 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
     this.#write(bytes, bytes.length)
   }
 
-  endBody(trailers: Head | null): void {
-    this.#end(trailers !== null && trailers.headerCount > 0 ? linesOf(trailers) : null)
+  endBody(trailers: Uint8Array | null): void {
+    this.#end(trailers)
   }
 
   sendAnswer(answer: OwnAnswer, answered: Answered): void {
