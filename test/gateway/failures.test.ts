@@ -256,7 +256,29 @@ describe('an endpoint that does not listen', () => {
     const text = await exchange(port, request('GET'))
     expect(text).toMatch(/^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n/)
     expect(problemOf(text)).toMatchObject({ reason: 'connect_failed', route: 'web/0', service: 'web' })
-    expect(text).toContain(`127.0.0.1:${closed}: ECONNREFUSED`)
+    expect(text).toContain('the last try: ECONNREFUSED')
+  })
+})
+
+describe('what clients are told of a failure', () => {
+  it.each([
+    ['upstream_closed', '', 502],
+    ['upstream_closed', 'HTTP/1.1 200 OK\r\nContent-', 502],
+    ['upstream_invalid', 'SSH-2.0-OpenSSH\r\n\r\n', 502],
+  ])('does not tell where services are: %s after %j', async (reason, start, status) => {
+    const upstream = await rawServer((socket) => void socket.once('data', () => socket.end(start)))
+    const { port } = await serve({ endpoints: [endpoint('web', upstream.port)] })
+    const text = await exchange(port, request('POST', 'Content-Length: 0\r\n'))
+    expect(problemOf(text)).toMatchObject({ reason, status, service: 'web' })
+    expect(text).not.toContain(String(upstream.port))
+  })
+
+  it('does not tell where services are: connect_failed', async () => {
+    const closed = await freePort()
+    const { port } = await serve({ endpoints: [endpoint('web', closed)], limits: { pendingTimeoutMs: 200 } })
+    const text = await exchange(port, request('GET'))
+    expect(problemOf(text)).toMatchObject({ reason: 'connect_failed' })
+    expect(text).not.toContain(String(closed))
   })
 })
 

@@ -93,7 +93,7 @@ export const reasons = {
     status: 502,
     code: 'unavailable',
     title: 'The service closed the connection before its answer was whole',
-    hint: 'Run "pando logs SERVICE" to see why; a request that may have been processed is not sent again.',
+    hint: 'Run "pando logs SERVICE" to see why, or "pando why REQUEST-ID" for the instance; a request that may have been processed is not sent again.',
   },
   response_too_large: {
     status: 502,

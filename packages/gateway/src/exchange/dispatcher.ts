@@ -89,7 +89,7 @@ export class Dispatcher implements WaitingRequest {
     if (endpoint.suspectUntil <= wheel.now) endpoint.noteConnectFailure(wheel.now)
     table.serviceMetrics(routing.service as UpstreamService).connectFailures.inc()
     attempt.note(endpoint, isTimeout ? 'connect_timeout' : 'connect_failed')
-    this.#failure = `${endpoint.address}: ${failure}`
+    this.#failure = failure
     this.#hadConnectTimeout = isTimeout
     this.#tried ??= []
     this.#tried.push(endpoint)

@@ -144,11 +144,11 @@ export class ExchangeResponse implements EncodedBodyOwner {
   }
 
   /** The upstream has gone since the head was passed on. */
-  onUpstreamLost(endpoint: UpstreamEndpoint, failure: string): void {
+  onUpstreamLost(failure: string): void {
     const exchange = this.#exchange
     const { requestBody, responseBody, traits } = exchange
     if (!responseBody.isDone) {
-      exchange.refuse('upstream_closed', `${endpoint.address}, in the middle of its answer: ${failure}.`)
+      exchange.refuse('upstream_closed', `The connection to it ended in the middle of its answer: ${failure}.`)
     } else if (this.#encoded !== null) {
       // What the client still has to get is in the encoder.
       if (!requestBody.isDone) traits.keepsClient = false

@@ -226,7 +226,7 @@ export class Exchange implements UpstreamUser {
   refuseInvalid(detail: string): void {
     const { endpoint } = this.attempt
     if (endpoint !== null) this.attempt.note(endpoint, 'invalid')
-    this.refuse('upstream_invalid', `${endpoint === null ? '' : endpoint.address}: ${detail}`)
+    this.refuse('upstream_invalid', detail)
   }
 
   /** As `refuse`, with any answer. */
@@ -289,7 +289,7 @@ export class Exchange implements UpstreamUser {
     // Something accepts there and nobody answers, as an engine's proxy does before a container that has gone: others shall not find out.
     if (!upstream.hasAnswered && endpoint.suspectUntil <= wheel.now) endpoint.noteConnectFailure(wheel.now)
     if (!this.response.hasHead || !this.responseBody.isDone) this.attempt.note(endpoint, 'closed')
-    if (this.response.hasHead) this.response.onUpstreamLost(endpoint, failure)
+    if (this.response.hasHead) this.response.onUpstreamLost(failure)
     else this.further.onLost(upstream, failure)
   }
 

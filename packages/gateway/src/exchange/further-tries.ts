@@ -48,7 +48,7 @@ export class FurtherTries implements HedgedExchange {
       return
     }
     const state = attempt.hasAnswerBytes ? 'in the middle of its answer' : 'before it answered'
-    this.#exchange.refuse('upstream_closed', `${upstream.endpoint.address}, ${state}: ${failure}.`)
+    this.#exchange.refuse('upstream_closed', `The connection to it ended ${state}: ${failure}.`)
   }
 
   /** The service says that it has done nothing with the request, so that its method does not matter. True when it is being tried further. */

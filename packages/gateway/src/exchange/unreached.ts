@@ -18,7 +18,7 @@ export function unreached(waited: Waited): OwnAnswer {
   const { service, failure, hadConnectTimeout } = waited
   const answer = { kind: 'problem', retryAfterSeconds: 1 } as const
   if (failure !== '') {
-    const detail = `No connection to ${service} could be opened; the last try, ${failure}.`
+    const detail = `No connection to ${service} could be opened; the last try: ${failure}.`
     return hadConnectTimeout
       ? { ...answer, reason: 'upstream_timeout', detail }
       : { ...answer, reason: 'connect_failed', detail }
