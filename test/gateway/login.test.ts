@@ -9,6 +9,7 @@ import { answering, cleanUp, endpoint, rawServer, route, serve } from './plane.j
 
 interface Answer {
   readonly status: number
+  readonly challenge: string
   readonly location: string
   readonly body: string
 }
@@ -42,7 +43,12 @@ class Browser {
           let body = ''
           response.setEncoding('utf8').on('data', (text: string) => (body += text))
           response.on('end', () =>
-            resolve({ status: response.statusCode ?? 0, location: response.headers.location ?? '', body }),
+            resolve({
+              status: response.statusCode ?? 0,
+              location: response.headers.location ?? '',
+              challenge: response.headers['www-authenticate'] ?? '',
+              body,
+            }),
           )
         },
       )
@@ -139,10 +145,11 @@ describe('login', () => {
     expect(heads[0]).not.toContain('pando-web')
   })
 
-  it('is nothing for programs: they get 401', async () => {
+  it('is nothing for programs: they get 401, with a challenge as every 401 (RFC 9110 section 15.5.2)', async () => {
     const { browser } = await start()
     for (const headers of [{ accept: 'application/json' }, {}, { accept: 'text/html', 'sec-fetch-mode': 'cors' }]) {
-      expect((await browser.get('/', headers as Record<string, string>)).status).toBe(401)
+      const { status, challenge } = await browser.get('/', headers as Record<string, string>)
+      expect([status, challenge]).toEqual([401, 'Cookie realm="test"'])
     }
     expect(browser.set).toEqual([])
   })

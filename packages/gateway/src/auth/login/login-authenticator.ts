@@ -9,7 +9,7 @@ import {
   type Identified,
   type Outcome,
 } from '../authenticator.js'
-import { cookieLineWithout, cookiesOf, pairsOf } from '../credentials.js'
+import { cookieLineWithout, cookiesOf, pairsOf, quoted } from '../credentials.js'
 import { identityLines, strippingEdit } from '../identity-edit.js'
 import { claimAt, type Claims, scopesOf } from '../jwt/claims.js'
 import { WatchedFile } from '../keys/watched-file.js'
@@ -57,7 +57,7 @@ interface Session {
  */
 export class LoginAuthenticator implements Authenticator {
   readonly name: string
-  readonly challenge = null
+  readonly challenge: string
   readonly #spec: LoginAuthenticatorSpec
   readonly #context: AuthenticatorContext
   readonly #provider: Provider
@@ -68,6 +68,7 @@ export class LoginAuthenticator implements Authenticator {
 
   constructor(spec: LoginAuthenticatorSpec, context: AuthenticatorContext) {
     this.name = spec.name
+    this.challenge = `Cookie realm=${quoted(context.realm)}`
     this.#spec = spec
     this.#context = context
     const files = [
