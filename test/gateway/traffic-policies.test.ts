@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CorsSpec, RouteSpec, SecurityHeaders } from '@pando/model'
@@ -138,16 +139,35 @@ describe('client addresses', () => {
 })
 
 describe('security headers', () => {
+  const securityHeaders: SecurityHeaders = {
+    hsts: { maxAgeSeconds: 60, includeSubdomains: false },
+    nosniff: true,
+    frames: 'none',
+    referrerPolicy: null,
+    contentSecurityPolicy: null,
+    permissionsPolicy: null,
+    openerPolicy: null,
+  }
+
+  it.each([
+    ['no route takes', 404, 'GET /elsewhere HTTP/1.1\r\nHost: shop.example\r\n'],
+    ['no route takes with this method', 405, 'PUT /only HTTP/1.1\r\nHost: shop.example\r\n'],
+    ['cannot be read', 400, 'GET /only HTTP/1.1\r\nHost: a\r\nHost: b\r\n'],
+  ])('of the gateway are on the answer to what %s', async (_, status, head) => {
+    const only = [{ path: { type: 'exact', value: '/only' }, method: 'GET', headers: [], query: [] }] as const
+    const routes = [route('web/0', 'web', '/', { matches: only })]
+    const { port } = await serveWith({}, { config: { securityHeaders }, routes })
+    const text = await exchange(port, `${head}Connection: close\r\n\r\n`)
+    expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(headerLines(text, 'x-content-type-options')).toEqual(['nosniff'])
+    expect(headerLines(text, 'strict-transport-security')).toEqual([])
+    const session = connect(`http://127.0.0.1:${port}`)
+    cleanUp(() => session.destroy())
+    const request = session.request({ ':path': '/elsewhere' })
+    expect((await once(request, 'response'))[0]).toMatchObject({ ':status': 404, 'x-content-type-options': 'nosniff' })
+  })
+
   it('are on answers of the service and on refusals, once', async () => {
-    const securityHeaders: SecurityHeaders = {
-      hsts: { maxAgeSeconds: 60, includeSubdomains: false },
-      nosniff: true,
-      frames: 'none',
-      referrerPolicy: null,
-      contentSecurityPolicy: null,
-      permissionsPolicy: null,
-      openerPolicy: null,
-    }
     const { port } = await serveWith({ ip: { allow: [], deny: ['10.0.0.0/8'] } }, { config: { securityHeaders } })
     const text = await ask(port)
     expect(headerLines(text, 'x-frame-options')).toEqual(['DENY'])

@@ -261,10 +261,12 @@ export class HttpDataPlane implements DataPlane {
         const reason = 'client_certificate'
         const refusal = { kind: 'problem', reason, detail } as const
         if (socket.alpnProtocol === 'h2') void new Http2Connection(socket, info, traffic, { refusal })
-        else refuseConnection(socket, reason, detail, traffic)
+        else refuseConnection(socket, { reason, detail, listener: info, traffic })
       },
       onPlainHttp: (raw) => {
-        refuseConnection(raw, 'plain_http', `Plain HTTP came to port ${info.port}, which is encrypted.`, traffic)
+        const listener = { isMesh: info.isMesh, isSecure: false }
+        const detail = `Plain HTTP came to port ${info.port}, which is encrypted.`
+        refuseConnection(raw, { reason: 'plain_http', detail, listener, traffic })
       },
     })
   }
@@ -304,7 +306,10 @@ export class HttpDataPlane implements DataPlane {
     const isFull = this.connections >= maxConnections
     if (isFull && !traffic.closeIdle()) {
       if (isTunnel || info.isSecure) socket.destroy()
-      else refuseConnection(socket, 'too_many_connections', `${maxConnections} connections are open.`, traffic)
+      else {
+        const detail = `${maxConnections} connections are open.`
+        refuseConnection(socket, { reason: 'too_many_connections', detail, listener: info, traffic })
+      }
     } else if (isTunnel) {
       const tunnel = new TunnelConnection(socket, service, traffic, () => this.#tunnels.delete(tunnel))
       this.#tunnels.add(tunnel)

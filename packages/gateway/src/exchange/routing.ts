@@ -114,6 +114,8 @@ export class Routing implements AdmissionOwner {
 
   /** What the policies add to an answer. */
   policyEdit(): CompiledEdit | null {
+    const { client, traffic } = this.#exchange
+    if (this.route === null) return traffic.table.strayEdit(client.listener)
     return this.admission?.verdict?.response ?? null
   }
 

@@ -33,6 +33,8 @@ const closed = 5
 /** It turned out to speak HTTP/2. */
 const handedOver = 6
 
+const noBytes = Buffer.alloc(0)
+
 const lingerMs = 2_000
 const farewellMs = 500
 /** Connections too many that are told so at the same time; further ones are just closed. */
@@ -291,11 +293,13 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
 
   /** Answers a request that could not be read: nothing after it can be either. */
   #refuse(reason: Reason, detail: string, status: number): void {
-    const { metrics, ids } = this.#traffic
+    const { metrics, ids, table } = this.#traffic
     const id = Buffer.allocUnsafe(32)
     ids.writeRequestId(id, 0)
     metrics.refused[reason].inc()
-    this.wire.sendOwned(problemResponse({ reason, detail, status, keepAlive: false, requestId: id.toString('latin1') }))
+    const requestId = id.toString('latin1')
+    const lines = table.strayEdit(this.listener)?.lines ?? noBytes
+    this.wire.sendOwned(problemResponse({ reason, detail, status, keepAlive: false, requestId, lines }))
     this.close()
   }
 
@@ -336,7 +340,17 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
 }
 
 /** For a connection too many: what it gets instead of being served. */
-export function refuseConnection(accepted: Socket, reason: Reason, detail: string, traffic: Traffic): void {
+export function refuseConnection(
+  accepted: Socket,
+  why: {
+    readonly reason: Reason
+    readonly detail: string
+    /** As the client sees it: what came unencrypted to an encrypted port is answered in the same way. */
+    readonly listener: Pick<ListenerInfo, 'isMesh' | 'isSecure'>
+    readonly traffic: Traffic
+  },
+): void {
+  const { reason, detail, listener, traffic } = why
   traffic.metrics.refused[reason].inc()
   accepted.on('error', () => {})
   if (traffic.refusing >= mostRefusing) {
@@ -349,7 +363,8 @@ export function refuseConnection(accepted: Socket, reason: Reason, detail: strin
   const { status } = reasons[reason]
   // What is refused for good is not to be asked again.
   const again = status === 503 ? { retryAfterSeconds: 1 } : {}
-  accepted.end(problemResponse({ reason, detail, status, keepAlive: false, ...again }))
+  const lines = traffic.table.strayEdit(listener)?.lines ?? noBytes
+  accepted.end(problemResponse({ reason, detail, status, keepAlive: false, lines, ...again }))
   // Enough for the answer to get through; no more is read for its sake.
   accepted.setTimeout(lingerMs, () => accepted.destroy())
 }

@@ -198,12 +198,13 @@ export class Http2Stream implements ExchangeClient, ExchangeWire {
 
   /** Answers a request whose head cannot be served. */
   refuse(refusal: Pick<Refusal, 'status' | 'detail'> | ProblemAnswer): void {
-    const { metrics, ids } = this.#traffic
+    const { metrics, ids, table } = this.#traffic
     const answer = 'reason' in refusal ? refusal : refusalAnswer(refusal)
     const id = Buffer.allocUnsafe(32)
     ids.writeRequestId(id, 0)
     metrics.refused[answer.reason].inc()
-    this.sendAnswer(answer, { requestId: id.toString('latin1'), keepAlive: true, isHead: false })
+    const lines = table.strayEdit(this.listener)?.lines ?? noBytes
+    this.sendAnswer(answer, { requestId: id.toString('latin1'), keepAlive: true, isHead: false, lines })
     this.onExchangeOver()
   }
 

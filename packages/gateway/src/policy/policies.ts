@@ -1,5 +1,5 @@
 import type { GatewayConfig, RouteSpec } from '@pando/model'
-import type { PolicyKind } from './policy-kind.js'
+import type { PolicyKind, StrayEdit } from './policy-kind.js'
 import { phases, type RoutePolicy } from './route-policy.js'
 
 /** All policies of a worker, by route. */
@@ -27,6 +27,11 @@ export class Policies {
       }
     }
     return policies.toSorted((a, b) => phases.indexOf(a.phase) - phases.indexOf(b.phase))
+  }
+
+  /** Of the kinds one at most has any. */
+  strayEdit(): StrayEdit {
+    return this.#kinds.find((kind) => kind.strayEdit !== undefined)?.strayEdit?.() ?? (() => null)
   }
 
   warnings(): Readonly<Record<string, readonly string[]>> {

@@ -1,5 +1,10 @@
 import type { GatewayConfig, RouteSpec } from '@pando/model'
+import type { ListenerInfo } from '../http1/exchange-client.js'
+import type { CompiledEdit } from '../route-table/header-edit.js'
 import type { RoutePolicy } from './route-policy.js'
+
+/** What is added to an answer of the gateway's own on that listener when no route took the request; null: nothing. */
+export type StrayEdit = (listener: Pick<ListenerInfo, 'isMesh' | 'isSecure'>) => CompiledEdit | null
 
 /** One kind of policy of a worker: it makes the policies of routes and keeps what outlives a table (caches, counts). */
 export interface PolicyKind {
@@ -9,5 +14,7 @@ export interface PolicyKind {
   of(route: RouteSpec): readonly RoutePolicy[]
   /** What should be seen to, by what it is about (an authenticator's name); absent: nothing ever is. */
   warnings?(): Readonly<Record<string, readonly string[]>>
+  /** By the configuration of now; absent: nothing is added. */
+  strayEdit?(): StrayEdit
   close(): void
 }

@@ -4,6 +4,7 @@ import type { RequestView } from '../http1/request-view.js'
 import { compileMirror } from '../mirror/compiled-mirror.js'
 import { GatewayMetrics, type ServiceMetrics } from '../metrics/gateway-metrics.js'
 import { Policies } from '../policy/policies.js'
+import type { StrayEdit } from '../policy/policy-kind.js'
 import { HedgeRule } from '../resilience/hedge-rule.js'
 import { RetryRules } from '../resilience/retry-rules.js'
 import { UpstreamEndpoint, UpstreamService } from '../upstream.js'
@@ -37,6 +38,8 @@ export interface CompiledTable {
   /** The one route of a mesh listener, null when there is no such listener. */
   mesh(listenerName: string): CompiledRoute | null
   serviceMetrics(service: UpstreamService): ServiceMetrics
+  /** What policies of the gateway add to its answers to what no route takes. */
+  readonly strayEdit: StrayEdit
 }
 
 /**
@@ -76,6 +79,7 @@ export function compileTable(
     },
     mesh: (listenerName) => mesh.get(listenerName) ?? null,
     serviceMetrics: (service) => ofService.get(service) ?? metrics.service(service.name),
+    strayEdit: policies.strayEdit(),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { GatewayConfig, RouteSpec, SecurityHeaders as Spec } from '@pando/model'
-import type { PolicyKind } from '../policy/policy-kind.js'
+import type { PolicyKind, StrayEdit } from '../policy/policy-kind.js'
 import type { PolicyRequest, RoutePolicy, Verdict } from '../policy/route-policy.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
 
@@ -13,6 +13,14 @@ export class SecurityHeaders implements PolicyKind {
 
   of({ securityHeaders = this.#ofGateway }: RouteSpec): readonly RoutePolicy[] {
     return securityHeaders === null ? [] : [new SecurityHeadersPolicy(securityHeaders)]
+  }
+
+  strayEdit(): StrayEdit {
+    const spec = this.#ofGateway
+    if (spec === null) return () => null
+    const plain = editOf(linesOf(spec, false))
+    const secure = editOf(linesOf(spec, true))
+    return ({ isMesh, isSecure }) => (isMesh ? null : isSecure ? secure : plain)
   }
 
   close(): void {
