@@ -227,6 +227,7 @@ describe.skipIf(!hasRedis)('a limit in a store that several gateways share', () 
     expect(plane.storeWarnings()).toEqual({})
     await redis.stop()
     await waitUntil(() => 'rate_limit_store' in plane.storeWarnings())
+    expect(plane.authenticatorWarnings()).toEqual({})
     expect(plane.storeWarnings()['rate_limit_store']?.join()).toMatch(
       /does not answer \(.+\); meanwhile requests are refused/,
     )

@@ -151,7 +151,7 @@ export class HttpDataPlane implements DataPlane {
   }
 
   storeWarnings(): Readonly<Record<string, readonly string[]>> {
-    return this.#rateLimits.warnings()
+    return this.#rateLimits.storeWarnings()
   }
 
   openCircuits(): readonly string[] {

@@ -56,7 +56,7 @@ export class RateLimits implements PolicyKind {
   }
 
   /** What is amiss with the store, if anything is. */
-  warnings(): Readonly<Record<string, readonly string[]>> {
+  storeWarnings(): Readonly<Record<string, readonly string[]>> {
     const warning = this.#store?.warning ?? null
     return warning === null ? {} : { rate_limit_store: [warning] }
   }
