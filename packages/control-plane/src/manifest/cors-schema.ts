@@ -16,7 +16,7 @@ export const corsField = {
           ),
           methods: names('a method')
             .optional()
-            .describe('Of preflighted requests; * is any. Default: GET, HEAD, POST.'),
+            .describe('Of preflighted requests; * is any. Default: GET, HEAD, POST, and the method of the route.'),
           headers: names('a header').optional().describe('That requests may have; * is any. Default: Content-Type.'),
           expose_headers: names('a header')
             .optional()

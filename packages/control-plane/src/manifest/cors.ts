@@ -7,8 +7,10 @@ type Report = (path: Path, message: string, hint?: string) => void
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
-/** CORS of a route. Mistakes are reported at paths below the route. */
-export function readCors(written: NonNullable<CorsInput>, report: Report): CorsSpec {
+const usualMethods = ['GET', 'HEAD', 'POST']
+
+/** CORS of a route that takes `ownMethods` alone, if it names any. Mistakes are reported at paths below the route. */
+export function readCors(written: NonNullable<CorsInput>, ownMethods: readonly string[], report: Report): CorsSpec {
   const input = typeof written === 'string' || Array.isArray(written) ? { origins: written } : written
   const isShort = input !== written
   const at = (key: string, index: number, isList: boolean): Path => {
@@ -38,7 +40,7 @@ export function readCors(written: NonNullable<CorsInput>, report: Report): CorsS
   const maxAge = parseDuration(input.max_age ?? '10m')
   return {
     origins,
-    methods: listOf('methods', ['GET', 'HEAD', 'POST']).map((method) => method.toUpperCase()),
+    methods: listOf('methods', [...new Set([...usualMethods, ...ownMethods])]).map((method) => method.toUpperCase()),
     headers: listOf('headers', ['content-type']).map((name) => name.toLowerCase()),
     exposeHeaders: listOf('expose_headers', []).map((name) => name.toLowerCase()),
     maxAgeSeconds: isMistake(maxAge) ? 600 : Math.floor(maxAge / 1000),

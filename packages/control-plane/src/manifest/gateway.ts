@@ -6,7 +6,7 @@ import type { ApiInput, GatewayInput } from './schema.js'
 import { readGatewayTraffic } from './route-traffic.js'
 import type { Path } from './source.js'
 import { readTls } from './tls.js'
-import { isMistake, parseDuration, parseSize, quote } from './units.js'
+import { formatSize, isMistake, parseDuration, parseSize, quote } from './units.js'
 
 export type Check = (path: Path, message: string, hint?: string) => void
 
@@ -19,7 +19,7 @@ export function readGateway(input: Partial<GatewayInput>, check: Check, folder: 
     accessLog: input.access_log === undefined ? defaultGateway.accessLog : String(input.access_log) === 'true',
     ...readTls(input.tls, folder),
     ...(input.route_files === undefined ? {} : { routeFiles: input.route_files.map((file) => resolve(folder, file)) }),
-    limits: readLimits(input.limits ?? {}),
+    limits: readLimits(input.limits ?? {}, (path, ...rest) => check(['limits', ...path], ...rest)),
     ...(input.shed_above === undefined ? {} : { shedAboveMs: ms(input.shed_above, 0) }),
     ...readGatewayTraffic(input, folder, check),
     ...readAuthentication(input, check, folder),
@@ -58,10 +58,9 @@ function readListenHost(host: string, check: Check): string {
   return host
 }
 
-function readLimits(input: NonNullable<GatewayInput['limits']>): GatewayLimits {
+function readLimits(input: NonNullable<GatewayInput['limits']>, check: Check): GatewayLimits {
   return {
-    maxTargetBytes: bytes(input.max_target, defaultLimits.maxTargetBytes),
-    maxHeadBytes: bytes(input.max_head, defaultLimits.maxHeadBytes),
+    ...readHeadLimits(input, check),
     maxHeaders: count(input.max_headers, defaultLimits.maxHeaders),
     maxBodyBytes: bytes(input.max_body, defaultLimits.maxBodyBytes),
     headTimeoutMs: ms(input.head_timeout, defaultLimits.headTimeoutMs),
@@ -75,6 +74,28 @@ function readLimits(input: NonNullable<GatewayInput['limits']>): GatewayLimits {
     pendingTimeoutMs: ms(input.pending_timeout, defaultLimits.pendingTimeoutMs),
     maxRetries: count(input.max_retries, defaultLimits.maxRetries),
   }
+}
+
+/** Every connection may keep a head of that size in memory. */
+const largestHead = 1024 * 1024
+const smallestHead = 1024
+
+function readHeadLimits(
+  input: NonNullable<GatewayInput['limits']>,
+  check: Check,
+): Pick<GatewayLimits, 'maxTargetBytes' | 'maxHeadBytes'> {
+  const maxTargetBytes = bytes(input.max_target, defaultLimits.maxTargetBytes)
+  const maxHeadBytes = bytes(input.max_head, defaultLimits.maxHeadBytes)
+  if (maxHeadBytes < smallestHead) check(['max_head'], 'every request would be refused', 'write 1K or more')
+  if (maxHeadBytes > largestHead) {
+    check(['max_head'], 'whoever opens connections could fill the memory with heads', 'write at most 1M')
+  }
+  if (maxTargetBytes === 0) check(['max_target'], 'every request would be refused', 'write the longest that you expect')
+  if (input.max_target !== undefined && maxTargetBytes > maxHeadBytes) {
+    const message = `the target is a part of the head, which may have ${formatSize(maxHeadBytes)}`
+    check(['max_target'], message, 'lower max_target or raise max_head')
+  }
+  return { maxTargetBytes, maxHeadBytes }
 }
 
 type Amount = string | number | undefined

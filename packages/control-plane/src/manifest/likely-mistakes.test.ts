@@ -48,3 +48,16 @@ it('warns of an authenticator that lets everybody in when it is away, beside oth
   )
   expect(warningsOf(service(`    routes:\n      - { path: /a, auth: door }\n${gateway}`))).toEqual([])
 })
+
+const routeWith = (text: string): string => service(`    routes:\n      - { path: /a, ${text} }\n`)
+
+it.each([
+  ['timeouts: { request: 1s, backend_request: 2s }', 'timeouts.backend_request'],
+  ['timeouts: { request: 1s }, retry: { per_try_timeout: 2s }', 'retry.per_try_timeout'],
+])('warns of one try that may take longer than the request: %s', (written, place) => {
+  const [warning, ...others] = warningsOf(routeWith(written))
+  expect(warning).toContain(`6 services.web.routes[0].${place}: one try may take 2s, but the request is over after 1s`)
+  expect(others).toEqual([])
+  expect(warningsOf(routeWith(written.replace('request: 1s', 'request: 0')))).toEqual([])
+  expect(warningsOf(routeWith(written.replace('request: 1s', 'request: 3s')))).toEqual([])
+})

@@ -2,7 +2,7 @@ import type { Diagnostic } from '@pando/model'
 import type { AppParts, PlacedService } from './app-checks.js'
 import { servicePath } from './service-context.js'
 import type { Path, Source } from './source.js'
-import { isMistake, parseDuration, quote } from './units.js'
+import { formatDuration, isMistake, parseDuration, quote } from './units.js'
 
 type Warn = (diagnostic: Diagnostic) => void
 
@@ -18,6 +18,7 @@ export function warnOfLikelyMistakes({ services, gateway, gatewaySource, servedB
   }
   for (const service of services) {
     warnOfEjection(service, warn)
+    warnOfTimeouts(service, warn)
     warnOfRoutes(service, openAuthenticators(servedBy ?? gateway), warn)
   }
 }
@@ -31,6 +32,20 @@ function warnOfEjection({ name, source, spec }: PlacedService, warn: Warn): void
   if (isMistake(maxMs) || maxMs >= ejection.baseMs) return
   const message = `max_time ${written} is shorter than time, so each ejection lasts as long as time says`
   warn(source.mistake(path, 'value', message, 'make max_time at least as long as time'))
+}
+
+function warnOfTimeouts({ name, source, spec }: PlacedService, warn: Warn): void {
+  for (const [index, { timeouts }] of (spec?.routes ?? []).entries()) {
+    const { requestMs, backendRequestMs } = timeouts
+    if (requestMs === null || requestMs === 0 || backendRequestMs === null || backendRequestMs <= requestMs) continue
+    const path = servicePath(name, ['routes', index])
+    const isOfRetry = source.written([...path, 'retry', 'per_try_timeout']) !== undefined
+    const place = isOfRetry ? ['retry', 'per_try_timeout'] : ['timeouts', 'backend_request']
+    const message = `one try may take ${formatDuration(backendRequestMs)}, but the request is over after ${formatDuration(requestMs)}`
+    warn(
+      source.mistake([...path, ...place], 'value', message, 'make it shorter than timeouts.request, or leave it out'),
+    )
+  }
 }
 
 function warnOfRoutes({ name, source, spec }: PlacedService, open: ReadonlySet<string>, warn: Warn): void {

@@ -485,6 +485,7 @@ gateway:
     ['{ host: "a.org:80" }', 'has a port'],
     ['{ host: "a..org" }', 'is not a host name'],
     ['{ host: "a.*.org" }', 'is not a host name'],
+    ['{ host: "*.쇼핑.example" }', 'write it as browsers send it: *.xn--hp4bo76a.example'],
     ['{ host: a, hosts: [b] }', 'write either "host" or "hosts"'],
     ['{ path: /a, matches: [{ path: /b }] }', '"matches" stands instead of'],
     ['{ method: "GE T" }', 'is not an HTTP method'],
@@ -511,6 +512,16 @@ gateway:
     ['/a, { path: /a/ }', 'the same requests are routed'],
   ])('in the route %s', (written, expected) => {
     expect(listed(`${short}    routes: [${written}]\n`).join('\n')).toContain(expected)
+  })
+
+  it.each([
+    ['{ max_head: 0 }', 'gateway.limits.max_head: every request would be refused'],
+    ['{ max_head: 10G }', 'gateway.limits.max_head: whoever opens connections could fill the memory with heads'],
+    ['{ max_target: 0 }', 'gateway.limits.max_target: every request would be refused'],
+    ['{ max_target: 64K }', 'gateway.limits.max_target: the target is a part of the head, which may have 32K'],
+    ['{ max_target: 8K, max_head: 4K }', 'the target is a part of the head, which may have 4K'],
+  ])('in the limits %s', (written, expected) => {
+    expect(listed(`${short}gateway: { limits: ${written} }\n`).join('\n')).toContain(expected)
   })
 
   it('of routes that no HTTP can take', () => {

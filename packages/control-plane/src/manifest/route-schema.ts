@@ -51,7 +51,9 @@ const path = () =>
 
 const match = {
   path: path().optional().describe('Text is a prefix of whole segments. Default: / (every path).'),
-  method: filled('a method such as GET').optional().describe('One HTTP method; every method when absent.'),
+  method: filled('a method such as GET')
+    .optional()
+    .describe('One HTTP method, and just that: GET leaves HEAD out. Default: every method.'),
   headers: z
     .record(z.string(), valueMatch(), { error: 'expected a map of header names' })
     .optional()

@@ -68,6 +68,17 @@ describe('cors', () => {
   })
 })
 
+describe('cors of a route for some methods', () => {
+  it.each([
+    ['method: PUT, cors: https://shop.example', ['GET', 'HEAD', 'POST', 'PUT']],
+    ['matches: [{ path: /, method: patch }, { path: /b }], cors: "*"', ['GET', 'HEAD', 'POST', 'PATCH']],
+    ['method: PUT, cors: { origins: "*", methods: [DELETE] }', ['DELETE']],
+  ])('lets pages use those, unless it names its own: %s', (written, methods) => {
+    const app = appOf(`services:\n  a: { build: ./a, command: x, routes: [{ ${written} }] }\n`)
+    expect(app.services.a?.routes[0]?.cors?.methods).toEqual(methods)
+  })
+})
+
 describe('the other options of a route', () => {
   it.each<[string, object]>([
     [

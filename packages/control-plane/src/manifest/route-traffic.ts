@@ -23,7 +23,7 @@ export function readRouteTraffic(route: RouteInput, report: Report): RouteTraffi
   const compression = compress === undefined ? null : readCompression(compress, report)
   return {
     ...(rate_limit === undefined ? {} : { rateLimit: readRateLimit(rate_limit, report) }),
-    ...(cors === undefined ? {} : { cors: readCors(cors, report) }),
+    ...(cors === undefined ? {} : { cors: readCors(cors, methodsOf(route), report) }),
     ...(ip === undefined ? {} : { ip: readIp(ip, report) }),
     ...(fault === undefined ? {} : { fault: readFault(fault, report) }),
     ...(mirror === undefined ? {} : { mirror: readMirror(mirror) }),
@@ -32,6 +32,10 @@ export function readRouteTraffic(route: RouteInput, report: Report): RouteTraffi
     ...(compression === null ? {} : { compress: compression }),
     ...(cache === null ? {} : { cache }),
   }
+}
+
+function methodsOf(route: RouteInput): string[] {
+  return (route.matches ?? [route]).flatMap(({ method }) => (method === undefined ? [] : [method.toUpperCase()]))
 }
 
 /** `folder`: what paths are seen from. */

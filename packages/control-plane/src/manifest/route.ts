@@ -1,3 +1,4 @@
+import { domainToASCII } from 'node:url'
 import type {
   Diagnostic,
   HeaderEdit,
@@ -182,7 +183,12 @@ function readHost(host: string, wildcard: string, report: (message: string, hint
     name.length > 253 ||
     !/^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/.test(name)
   ) {
-    report(`${quote(host)} is not a host name`, 'write for example example.org, *.example.org, or /path for every host')
+    const sent = domainToASCII(name)
+    const isInternational = /[^\0-\x7f]/.test(name) && sent !== ''
+    const hint = isInternational
+      ? `write it as browsers send it: ${lower.slice(0, lower.length - name.length)}${sent}`
+      : 'write for example example.org, *.example.org, or /path for every host'
+    report(`${quote(host)} is not a host name`, hint)
   }
   return lower
 }

@@ -255,8 +255,11 @@ const withDefault = <T extends z.ZodType>({ schema, shown }: { schema: T; shown:
   schema.describe(`${text} Default: ${shown}.`)
 
 export const limitsSchema = z.strictObject({
-  max_target: withDefault(bytes('maxTargetBytes'), 'The target of a request (path and query); 414 above.'),
-  max_head: withDefault(bytes('maxHeadBytes'), 'The whole head of a request; 431 above.'),
+  max_target: withDefault(
+    bytes('maxTargetBytes'),
+    'The target of a request (path and query); 414 above. Not more than max_head.',
+  ),
+  max_head: withDefault(bytes('maxHeadBytes'), 'The whole head of a request, 1K to 1M; 431 above.'),
   max_headers: withDefault(count('maxHeaders', 1000), 'Headers of a request; 431 above.'),
   max_body: withDefault(bytes('maxBodyBytes'), 'The body of a request; 413 above. 0: no limit.'),
   head_timeout: withDefault(
