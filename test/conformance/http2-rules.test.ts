@@ -309,7 +309,7 @@ describe('what is right although it is odd', () => {
     expect(heads[0]).toContain(line)
   })
 
-  it('trailers, which no service of HTTP/1.1 gets', async () => {
+  it('trailers', async () => {
     const { port } = await gateway()
     const client = new FrameClient(port)
     client.request(1, requestFields('POST', '/'), false)

@@ -4,6 +4,7 @@ import type { Field } from '../gateway/http2-client.js'
 export interface Http2Case {
   readonly fields: readonly Field[]
   readonly data: string | null
+  readonly trailers: readonly Field[] | null
 }
 
 const inner = 'GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n'
@@ -13,14 +14,16 @@ function request(
   changed: Readonly<Record<string, string | null>>,
   more: readonly Field[],
   data: string | null,
+  trailers: readonly Field[] | null = null,
 ): Http2Case {
   const fields = Object.entries({ ...pseudo, ...changed }).filter(
     (field): field is [string, string] => field[1] !== null,
   )
-  return { fields: [...fields, ...more], data }
+  return { fields: [...fields, ...more], data, trailers }
 }
 
 const headers = (more: readonly Field[], data: string | null = inner): Http2Case => request({}, more, data)
+const trailing = (trailers: readonly Field[], data: string | null = null): Http2Case => request({}, [], data, trailers)
 
 export const http2Cases: readonly Http2Case[] = [
   // H2.CL: a length other than that of the data.
@@ -55,6 +58,17 @@ export const http2Cases: readonly Http2Case[] = [
   headers([['', 'z']], null),
   headers([['x', ' y ']], null),
   headers([['cookie', `a=b\r\nx: y`]], null),
+  // Trailers.
+  trailing([['x', 'y']]),
+  trailing([['x', 'y']], inner),
+  trailing([['content-length', String(inner.length)]], inner),
+  trailing([['transfer-encoding', 'chunked']], `0\r\n\r\n${inner}`),
+  trailing([['transfer_encoding', 'chunked']], `0\r\n\r\n${inner}`),
+  trailing([['x', `y\r\n\r\n${inner}`]]),
+  trailing([['x: y\r\n\r\nGET /smuggled HTTP/1.1\r\nhost', 'h']]),
+  trailing([['xxget', '/smuggled HTTP/1.1']]),
+  trailing([['x', 'y'.repeat(16_000)]]),
+  trailing([[':path', '/smuggled']]),
   // Pseudo-header fields.
   request({ ':path': `/ HTTP/1.1\r\nHost: h\r\n\r\n${inner}` }, [], null),
   request({ ':path': '/a b' }, [], null),

@@ -12,6 +12,7 @@ interface Seen {
   readonly line: string
   readonly headers: readonly string[]
   readonly body: string
+  readonly trailers: readonly string[]
 }
 
 /** What Node's own parser, in its strict mode and independent of ours, has made of what came upstream. */
@@ -27,7 +28,12 @@ beforeAll(async () => {
     request.setEncoding('latin1')
     request.on('data', (text: string) => (body += text))
     request.on('end', () => {
-      seen.push({ line: `${request.method} ${request.url}`, headers: request.rawHeaders, body })
+      seen.push({
+        line: `${request.method} ${request.url}`,
+        headers: request.rawHeaders,
+        body,
+        trailers: request.rawTrailers,
+      })
       response.end('served')
     })
   })
@@ -51,7 +57,9 @@ beforeAll(async () => {
   await once(upstream, 'listening')
   plane = new HttpDataPlane()
   const limits = { ...headLimits, maxRetries: 0, pendingTimeoutMs: 200 }
-  await plane.apply(table({ endpoints: [endpoint('web', (upstream.address() as AddressInfo).port)], limits }))
+  const web = { name: 'web', protocol: 'http', balancer: 'round_robin', requestTrailers: true } as const
+  const endpoints = [endpoint('web', (upstream.address() as AddressInfo).port)]
+  await plane.apply(table({ endpoints, services: [web], limits }))
   port = plane.address('edge')?.port ?? 0
 })
 
@@ -148,6 +156,7 @@ describe('what goes upstream', () => {
     '"bc',
     '3\r\nabc\r\n0\r\n\r\n',
     '3;x=y\r\nabc\r\n0\r\nX: y\r\n\r\n',
+    '0\r\nX:\r\nContent-Length: 9\r\nTransfer_Encoding: chunked\r\n\r\n',
     '0\r\n\r\n',
     '-1\r\n',
     'GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n',
@@ -167,14 +176,16 @@ describe('what goes upstream', () => {
         const asked = seen.slice(before)
         // Never more than the client can have meant: as many as there are request lines in it.
         expect(asked.length).toBeLessThanOrEqual((text.match(/HTTP\/1\.[01]\r\n/g) ?? []).length)
-        for (const { headers } of asked) {
+        for (const { headers, trailers } of asked) {
+          expect(trailers.filter((_, index) => index % 2 === 0 && trailers[index] !== 'X')).toEqual([])
           const names = headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
           expect(names.filter((name) => name === 'content-length' || name === 'transfer-encoding').length).toBeLessThan(
             2,
           )
           expect(names.filter((name) => name === 'host')).toHaveLength(1)
           expect(names.filter((name) => name === 'x-forwarded-for')).toHaveLength(1)
-          expect(names).not.toContain('trailer')
+          // Trailers come in chunks only.
+          expect(!names.includes('trailer') || names.includes('transfer-encoding')).toBe(true)
           expect(names).not.toContain('content_length')
         }
         // Whatever the client sent, it got an answer unless it sent nothing whole.
@@ -185,6 +196,7 @@ describe('what goes upstream', () => {
     )
     // Enough of it was served for this to have said something.
     expect(seen.length).toBeGreaterThan(40)
+    expect(seen.some(({ trailers }) => trailers.includes('X'))).toBe(true)
   })
 
   it('is the body that the client sent, however it was cut and chunked', async () => {

@@ -110,6 +110,13 @@ const bodies: readonly (readonly [string, string])[] = [
   ['Transfer-Encoding: chunked\r\n', `0\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`],
   ['Transfer-Encoding: chunked\r\n', `0\r\nTransfer-Encoding: chunked\r\n\r\n${chunkOf(inner)}0\r\n\r\n`],
   ['Transfer-Encoding: chunked\r\n', `0\r\nX: y\n\r\n${inner}`],
+  // Trailers that go on.
+  ['Transfer-Encoding: chunked\r\n', `${chunkOf(inner)}0\r\nX: y\r\n\r\n${inner}`],
+  ['Transfer-Encoding: chunked\r\n', `0\r\nX:\r\nGET: /smuggled HTTP/1.1\r\nY:\r\n\r\n${inner}`],
+  ['Transfer-Encoding: chunked\r\n', `0\r\nXXGET:/smuggled HTTP/1.1\r\nX: h\r\n\r\n`],
+  ['Transfer-Encoding: chunked\r\n', `0\r\n0: y\r\nFFFF: y\r\n\r\n`],
+  ['Transfer-Encoding: chunked\r\nTrailer: X, Content-Length\r\n', `0\r\nX: ${'y'.repeat(8_000)}\r\n\r\n${inner}`],
+  ['Transfer-Encoding: chunked\r\nTE: trailers\r\nConnection: TE\r\n', `0\r\n${'X: y\r\n'.repeat(100)}\r\n${inner}`],
   ['Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n', `0\r\n\r\n${inner}`],
   ['Transfer-Encoding: chunked, identity\r\n', `0\r\n\r\n${inner}`],
   ['Transfer-Encoding: identity, chunked\r\n', `0\r\n\r\n${inner}`],
@@ -170,7 +177,8 @@ describe.each(backends)('behind the gateway, $name', ({ lacks, start }) => {
     plane = new HttpDataPlane()
     // It is there when the first request gets its answer: the gateway waits for it.
     const limits = { pendingTimeoutMs: 60_000, idleTimeoutMs: 5_000, maxRetries: 0, maxConnectionsPerEndpoint: 1 }
-    await plane.apply(table({ endpoints: [endpoint('web', upstream)], limits }))
+    const web = { name: 'web', protocol: 'http', balancer: 'round_robin', requestTrailers: true } as const
+    await plane.apply(table({ endpoints: [endpoint('web', upstream)], services: [web], limits }))
     port = plane.address('edge')?.port ?? 0
   }, 120_000)
 
@@ -203,15 +211,16 @@ describe.each(backends)('behind the gateway, $name', ({ lacks, start }) => {
     async () => {
       let mark = 10_000
       let answered = 0
-      for (const { fields, data } of http2Cases) {
+      for (const { fields, data, trailers } of http2Cases) {
         const client = new FrameClient(port)
-        client.request(1, fields, data === null)
-        if (data !== null) client.data(1, data, true)
+        client.request(1, fields, data === null && trailers === null)
+        if (data !== null) client.data(1, data, trailers === null)
+        if (trailers !== null) client.headers(1, trailers)
         const end = await client.find(({ type, stream, flags }) => {
           if (type === goawayFrame || (stream === 1 && type === resetFrame)) return true
           return stream === 1 && type <= headersFrame && (flags & endStreamFlag) !== 0
         })
-        const name = JSON.stringify({ fields, data })
+        const name = JSON.stringify({ fields, data, trailers })
         expect(end, name).toBeDefined()
         const head = client.sections.find(({ stream }) => stream === 1)?.fields ?? []
         expect(head, name).not.toContain(':status: 504')

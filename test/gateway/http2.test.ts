@@ -38,7 +38,7 @@ describe('HTTP/2 with prior knowledge', () => {
       'x-forwarded-for': '127.0.0.1',
       'x-forwarded-proto': 'http',
     })
-    expect(seen.headers.te).toBe(undefined)
+    expect(seen.headers.te).toBe('trailers')
     expect(seen.headers['transfer-encoding']).toBe(undefined)
   })
 

@@ -51,6 +51,8 @@ export class UpstreamService {
   attachment: object | null = null
   /** Milliseconds that a request waits for the first endpoint of a service that sleeps while nobody asks; null for one that never does. */
   holdMs: number | null = null
+  /** It is sent the trailers of requests, be it over HTTP/1.1. */
+  takesTrailers = false
   /** Told of every try; null when nobody learns from them. */
   observer: OutcomeObserver | null = null
   /** Tunnels that wait for an endpoint. */
@@ -79,6 +81,7 @@ export class UpstreamService {
   update(spec: GatewayService, endpoints: readonly UpstreamEndpoint[]): void {
     this.protocol = spec.protocol
     this.holdMs = spec.onDemand?.holdMs ?? null
+    this.takesTrailers = this.isFramed || spec.requestTrailers === true
     this.#balancer = spec.balancer
     this.#policy = policies[spec.balancer]
     this.#resilience = spec.resilience ?? undemanding

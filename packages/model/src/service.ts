@@ -120,6 +120,8 @@ export interface ServiceSpec {
   /** Absent: `defaultResilience`. No part of the revision. */
   readonly resilience?: ResilienceSpec
   readonly routes: readonly RouteSpec[]
+  /** It reads the trailers of requests over HTTP/1.1; absent: it gets none. No part of the revision. */
+  readonly requestTrailers?: true
   /** Further addresses of the gateway, each of which leads to this service alone. No part of the revision. */
   readonly listen?: readonly Address[]
   /** What `pando up --watch` goes by. Absent: the default; empty: nothing is watched. */

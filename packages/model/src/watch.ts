@@ -63,6 +63,8 @@ export interface GatewayService {
   readonly balancer: BalancerPolicy
   /** Absent: no endpoint is ejected, and else what `defaultResilience` says. */
   readonly resilience?: ResilienceSpec
+  /** It reads the trailers of requests over HTTP/1.1; absent: it gets none. Over HTTP/2 it gets them. */
+  readonly requestTrailers?: true
   /** It may have no instance and gets one when a request comes: that is held for so long. Absent: it has some, or is down. */
   readonly onDemand?: { readonly holdMs: number }
 }

@@ -104,6 +104,7 @@ const gatewayConfig = wholeSchema<model.GatewayConfig>()(
           protocol: z.enum(['http', 'grpc', 'h2c', 'tcp', 'none']),
           balancer: z.enum(['round_robin', 'random', 'least_request', 'consistent_hash', 'sticky']),
           resilience: resilience.optional(),
+          requestTrailers: z.literal(true).optional(),
           onDemand: z.object({ holdMs: milliseconds() }).optional(),
         }),
       ),

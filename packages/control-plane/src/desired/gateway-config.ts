@@ -53,11 +53,12 @@ export function gatewayConfigOf(
     listeners: [...edgeListenersOf(app, files.localCertificate), ...listeners],
     routes: [...routes, ...loginRoutes(app.gateway.authenticators ?? {}, routes)],
     ...(app.gateway.authenticators === undefined ? {} : { authenticators: app.gateway.authenticators }),
-    services: services.map(({ name, revision, balancer, resilience, autoscale }) => ({
+    services: services.map(({ name, revision, balancer, resilience, requestTrailers, autoscale }) => ({
       name,
       protocol: revision.protocol,
       balancer,
       resilience: resilience ?? defaultResilience,
+      ...(requestTrailers === true ? { requestTrailers } : {}),
       ...(autoscale?.min === 0 && !stopped.has(name) ? { onDemand: { holdMs: autoscale.holdMs } } : {}),
     })),
     ...trafficOf(app.gateway),

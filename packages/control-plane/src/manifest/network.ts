@@ -1,4 +1,4 @@
-import type { Address, ContainerNetworking, PublishedPort } from '@pando/model'
+import type { Address, ContainerNetworking, Protocol, PublishedPort } from '@pando/model'
 import type { ServiceInput } from './schema.js'
 import { mistake, type ServiceContext } from './service-context.js'
 import { quote } from './units.js'
@@ -57,6 +57,15 @@ export function readListen(input: ServiceInput, context: ServiceContext): Addres
     mistake(context, ['listen', index], 'value', message, 'write 5432, 127.0.0.1:5432 or 0.0.0.0:5432')
     return []
   })
+}
+
+export function readRequestTrailers(input: ServiceInput, protocol: Protocol, context: ServiceContext): boolean {
+  if (input.request_trailers !== undefined && protocol !== 'http') {
+    const hint =
+      protocol === 'h2c' || protocol === 'grpc' ? 'take it out: over HTTP/2 they are always sent' : 'take it out'
+    mistake(context, ['request_trailers'], 'key', 'request_trailers is for a service of protocol http', hint)
+  }
+  return String(input.request_trailers) === 'true'
 }
 
 /** As `listen` is written. */

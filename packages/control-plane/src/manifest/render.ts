@@ -122,6 +122,7 @@ function renderService(service: ServiceSpec, showSecrets: boolean): object {
     protocol: revision.protocol,
     ...(revision.port === null ? {} : { port: revision.port }),
     routes: service.routes.map(renderRoute),
+    ...(service.requestTrailers === true ? { request_trailers: true } : {}),
     ...(service.listen === undefined ? {} : { listen: service.listen.map(renderListen) }),
     depends_on: mapValues(service.dependsOn, (condition) => ({ condition })),
     healthcheck: renderHealthCheck(revision.healthcheck),

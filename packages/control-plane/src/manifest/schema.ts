@@ -185,6 +185,9 @@ export const serviceSchema = z
       .enum(['http', 'grpc', 'h2c', 'tcp', 'none'])
       .optional()
       .describe('What it speaks on its port; none: it listens on nothing. Default: http.'),
+    request_trailers: flag()
+      .optional()
+      .describe('Whether it is sent the trailers of requests over HTTP/1.1; over HTTP/2 it always is. Default: false.'),
     port: port().optional().describe('A port that the program insists on. Default: a free one, given as $PORT.'),
     routes: z
       .array(routeSchema, { error: 'expected a list of routes' })

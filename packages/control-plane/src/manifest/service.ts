@@ -7,7 +7,7 @@ import { chooseDriver, containerFolder } from './driver.js'
 import { readDevelop } from './develop.js'
 import { readHealthCheck } from './healthcheck.js'
 import { checkProgram, commandReader, readBuild, readCommand } from './program.js'
-import { readListen } from './network.js'
+import { readListen, readRequestTrailers } from './network.js'
 import { readServiceResilience } from './resilience.js'
 import { readRollout } from './rollout.js'
 import { readRoute } from './route.js'
@@ -87,6 +87,7 @@ export function readService(input: ServiceInput, context: ServiceContext): Servi
     rollout: readRollout(input, context),
     ...readServiceResilience(input, protocol, context),
     routes: readRoutes(input, context),
+    ...(readRequestTrailers(input, protocol, context) ? { requestTrailers: true } : {}),
     ...(listen === undefined ? {} : { listen }),
     ...(watch === undefined ? {} : { watch }),
   }

@@ -110,9 +110,10 @@ export class Attempt {
 
   /** Leaves an upstream whose answer is not wanted: it serves again when nothing of that answer can still come. */
   letGo(parser: Head, hasAll: boolean): void {
-    const { requestBody, routing } = this.#exchange
+    const { intake, requestBody, routing } = this.#exchange
     const upstream = this.detach() as ExchangeUpstream
-    const isClean = hasAll && parser.minorVersion === 1 && !parser.hasClose && requestBody.isDone
+    const isAsked = requestBody.isDone && !intake.hasTrailers
+    const isClean = hasAll && parser.minorVersion === 1 && !parser.hasClose && isAsked
     // A stream knows by itself what its service still has to be told.
     if (routing.isFramed || (isClean && !upstream.wire.isBlocked)) upstream.rest()
     else upstream.destroy()

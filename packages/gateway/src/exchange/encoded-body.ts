@@ -3,6 +3,7 @@ import type { ExchangeClient } from '../http1/exchange-client.js'
 import type { Outputs } from '../http1/outputs.js'
 import type { EncoderOwner, ResponseEncoder } from '../http1/response-encoder.js'
 import { hexLength, lastChunk, put, putChunkSize } from '../http1/text.js'
+import { endOfChunks } from '../http1/trailer-fields.js'
 
 /** Whom a body that goes through an encoder tells. */
 export interface EncodedBodyOwner {
@@ -78,22 +79,29 @@ export class EncodedBody implements EncoderOwner {
 
   onEncodedWhole(bytes: Uint8Array): void {
     const { isFramed, wire } = this.#client
-    if (this.#outputs.current.length < this.#headLength + bytes.length + bodyOverhead) this.#sendHead()
-    const out = this.#outputs.ensure(bytes.length + bodyOverhead)
-    const length = isFramed ? put(out, this.#headLength, bytes) : putOnlyChunk(out, this.#headLength, bytes)
+    const room = bytes.length + bodyOverhead + (this.#trailers?.length ?? 0)
+    if (this.#outputs.current.length < this.#headLength + room) this.#sendHead()
+    const out = this.#outputs.ensure(room)
+    const length = isFramed
+      ? put(out, this.#headLength, bytes)
+      : putOnlyChunk(out, this.#headLength, bytes, this.#endOfChunks())
     this.#headLength = 0
     wire.send(length)
     this.#end()
   }
 
   onEncodedEnd(): void {
-    if (!this.#client.isFramed) this.#client.wire.sendOwned(lastChunk)
+    if (!this.#client.isFramed) this.#client.wire.sendOwned(this.#endOfChunks())
     this.#end()
   }
 
   onEncoderFailed(cause: Error): void {
     this.#encoder = null
     this.#owner.onEncodedFailed(cause)
+  }
+
+  #endOfChunks(): Uint8Array {
+    return this.#trailers === null ? lastChunk : endOfChunks(this.#trailers)
   }
 
   #sendHead(): void {
@@ -108,13 +116,13 @@ export class EncodedBody implements EncoderOwner {
   }
 }
 
-function putOnlyChunk(out: Buffer, at: number, bytes: Uint8Array): number {
+function putOnlyChunk(out: Buffer, at: number, bytes: Uint8Array, behind: Uint8Array): number {
   const digits = hexLength(bytes.length)
   putChunkSize(out, at, digits, bytes.length)
   const end = put(out, at + digits + 2, bytes)
   out[end] = 0x0d
   out[end + 1] = 0x0a
-  return put(out, end + 2, lastChunk)
+  return put(out, end + 2, behind)
 }
 
 function chunkOf(bytes: Buffer): Buffer {

@@ -7,13 +7,14 @@ import type { OwnAnswer } from '../http1/own-answer.js'
 import type { ResponseEncoder, ResponseEncoding } from '../http1/response-encoder.js'
 import type { ResponseTap } from '../http1/response-tap.js'
 import { lastChunk } from '../http1/text.js'
-import { linesOf } from '../http1/trailer-lines.js'
+import { endOfChunks, fieldsOf, linesOf } from '../http1/trailer-fields.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import { EncodedBody, type EncodedBodyOwner } from './encoded-body.js'
 import type { Exchange } from './exchange.js'
 import { passInterim, switchProtocols } from './informational.js'
 import { startResponse } from './response-head.js'
+import { responseTrailers } from './trailers.js'
 
 const mostInterim = 32
 const noBytes = new Uint8Array(0)
@@ -117,9 +118,9 @@ export class ExchangeResponse implements EncodedBodyOwner {
     } else if (body.isDone) {
       if (consumed !== end) this.keepsUpstream = false
       this.#tap?.onEnd()
-      this.judge(exchange.call.onEnd(null))
-      if (client.isFramed) client.endBody(null)
-      this.#afterBody()
+      const { trailers } = body
+      this.judge(exchange.call.onEnd(trailers === null ? null : fieldsOf(trailers)))
+      this.#endBody(trailers)
     } else if (wire.isBlocked) {
       attempt.upstream?.wire.pause()
     }
@@ -127,19 +128,18 @@ export class ExchangeResponse implements EncodedBodyOwner {
 
   /** The upstream has ended its sending, as the body does that has no other end. False when there is none such. */
   onUpstreamEnd(trailers: Head | null): boolean {
-    const { call, client, responseBody: body, routing } = this.#exchange
+    const exchange = this.#exchange
+    const { call, responseBody: body, routing } = exchange
     if (!this.hasHead || body.incoming !== byClose || body.isDone) return false
     body.isDone = true
     if (routing.isFramed) this.#tap?.onEnd()
-    const lines = trailers !== null && trailers.headerCount > 0 && client.isFramed ? linesOf(trailers) : null
+    const lines = trailers === null ? null : linesOf(trailers)
     if (this.#encoded !== null) {
-      this.#encoded.end(noBytes, 0, lines)
+      this.#encoded.end(noBytes, 0, lines === null ? null : responseTrailers(exchange, lines, true))
       return true
     }
-    if (body.isOutChunked) client.wire.sendOwned(lastChunk)
     this.judge(call.onEnd(trailers))
-    if (client.isFramed) client.endBody(lines)
-    this.#afterBody()
+    this.#endBody(lines)
     return true
   }
 
@@ -248,7 +248,7 @@ export class ExchangeResponse implements EncodedBodyOwner {
     if (body.isDone) {
       this.#tap?.onEnd()
       if (body.consumed !== end) this.keepsUpstream = false
-      encoded.end(data, headLength, null)
+      encoded.end(data, headLength, body.trailers === null ? null : responseTrailers(exchange, body.trailers, true))
       return
     }
     encoded.write(data, headLength)
@@ -258,6 +258,19 @@ export class ExchangeResponse implements EncodedBodyOwner {
   #isTooLarge(): boolean {
     const { responseBody, routing } = this.#exchange
     return responseBody.passed > (routing.route as CompiledRoute).sizes.responseBody
+  }
+
+  /** The client has been given all of the body, and gets what it is to have of the `lines` that came behind it. */
+  #endBody(lines: Uint8Array | null): void {
+    const exchange = this.#exchange
+    const { client, responseBody: body } = exchange
+    const trailers = lines === null ? null : responseTrailers(exchange, lines, false)
+    // The end of chunks that came without trailers is written with them.
+    if (body.isOutChunked && (lines !== null || body.incoming === byClose)) {
+      client.wire.sendOwned(trailers === null ? lastChunk : endOfChunks(trailers))
+    }
+    if (client.isFramed) client.endBody(trailers)
+    this.#afterBody()
   }
 
   /** The client has the whole answer. An upstream may answer before the request has ended: then the rest still goes its way. */

@@ -22,6 +22,7 @@ import { RequestTraits } from './request-traits.js'
 import { Routing } from './routing.js'
 import { SecondTry } from './second-try.js'
 import { Timeouts } from './timeouts.js'
+import { requestTrailers } from './trailers.js'
 import { Tries } from './tries.js'
 
 const noBytes = Buffer.alloc(0)
@@ -113,9 +114,11 @@ export class Exchange implements UpstreamUser {
   }
 
   get requestTrailers(): Uint8Array | null {
-    const { trailers } = this.requestBody
-    const edit = trailers === null ? null : this.routing.requestEdit()
-    return trailers === null || edit === null ? trailers : edit.leave(trailers)
+    return this.requestBody.trailers === null ? null : requestTrailers(this)
+  }
+
+  get takesTrailers(): boolean {
+    return this.client.isFramed || this.traits.takesTrailers
   }
 
   /** Sends the request, lets it wait, or answers it. */
@@ -271,9 +274,10 @@ export class Exchange implements UpstreamUser {
 
   /** The client has its answer, whole. */
   finish(): void {
-    const { requestBody, response, routing, traits } = this
+    const { intake, requestBody, response, routing, traits } = this
     const upstream = this.attempt.detach()
-    const isClean = upstream !== null && response.keepsUpstream && requestBody.isDone && !upstream.wire.isBlocked
+    const keepsUpstream = response.keepsUpstream && requestBody.isDone && !intake.hasTrailers
+    const isClean = upstream !== null && keepsUpstream && !upstream.wire.isBlocked
     if (isClean) upstream.rest()
     else upstream?.destroy()
     this.#close()

@@ -2,6 +2,7 @@ import type { ExchangeUpstream, UpstreamUser } from '../http1/exchange-upstream.
 import type { Head } from '../http1/head.js'
 import type { UpstreamService } from '../upstream.js'
 import type { Exchange } from './exchange.js'
+import type { SentRead } from './hedge.js'
 import { type AskedPause, noPause, pauseAskedFor } from './retriable-answer.js'
 import type { HedgedExchange } from './second-try.js'
 import type { RetryCause } from './tries.js'
@@ -24,8 +25,9 @@ export class FurtherTries implements HedgedExchange {
   }
 
   /** The head, which is all of a request that may be tried a second time. */
-  get sentHead(): Uint8Array {
-    return Buffer.from(this.#exchange.outgoing.whole())
+  get sent(): SentRead {
+    const { outgoing, takesTrailers } = this.#exchange
+    return { bytes: Buffer.from(outgoing.whole()), takesTrailers }
   }
 
   onSecondAnswer(upstream: ExchangeUpstream): UpstreamUser {

@@ -3,6 +3,12 @@ import type { ExchangeUpstream, ExchangeUpstreams, UpstreamUser } from '../http1
 import type { SecondTry } from './second-try.js'
 import type { Traffic } from '../http1/traffic.js'
 
+/** A read as it was sent; its bytes do not change. */
+export interface SentRead {
+  readonly bytes: Uint8Array
+  readonly takesTrailers: boolean
+}
+
 /**
  * A second try of a read whose first one is slow, at another endpoint. Whichever answers first is the request's, the other one is ended. It has no body,
  * and bytes of its own to send, as the exchange's may change.
@@ -12,15 +18,17 @@ import type { Traffic } from '../http1/traffic.js'
 export class Hedge implements UpstreamUser {
   readonly requestBody = { isDone: true }
   readonly requestTrailers = null
+  readonly takesTrailers: boolean
   readonly #owner: SecondTry
   readonly #traffic: Traffic
   readonly #bytes: Uint8Array
   #upstream: ExchangeUpstream | null = null
 
-  constructor(owner: SecondTry, traffic: Traffic, bytes: Uint8Array) {
+  constructor(owner: SecondTry, traffic: Traffic, { bytes, takesTrailers }: SentRead) {
     this.#owner = owner
     this.#traffic = traffic
     this.#bytes = bytes
+    this.takesTrailers = takesTrailers
   }
 
   /** False when the endpoint has no connection to give. */

@@ -2,9 +2,12 @@ import { bodyOverhead, byChunks, byClose, byLength, noBody } from '../http1/body
 import { ChunkDecoder } from '../http1/chunk-decoder.js'
 import type { Head } from '../http1/head.js'
 import { lastChunk } from '../http1/text.js'
+import { endOfChunks, nominatedNames } from '../http1/trailer-fields.js'
 import type { CompiledMirror } from '../mirror/compiled-mirror.js'
 import type { RequestCopy } from '../mirror/request-copy.js'
+import type { UpstreamService } from '../upstream.js'
 import type { Exchange } from './exchange.js'
+import { requestTrailers } from './trailers.js'
 
 /** A body of up to this many bytes is kept until the answer begins, so that an idempotent request can be sent again. */
 const mostKeptBytes = 16 * 1024
@@ -16,11 +19,15 @@ const mostWaitingBytes = 64 * 1024
  * else straight to the service; and to the request's copy, where it has one.
  */
 export class RequestIntake {
+  /** Trailers go to the service in chunks. */
+  hasTrailers = false
   readonly #exchange: Exchange
   /** Most requests have no chunks. */
   #decoder: ChunkDecoder | null = null
   /** Of a request that another service gets too; null when none does, or when it has been sent. */
   #copy: RequestCopy | null = null
+  /** The body is whole but for the end of its chunks, as policies that are not decided on yet may have a say in its trailers. */
+  #isEndDue = false
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -28,6 +35,8 @@ export class RequestIntake {
 
   begin(parser: Head): void {
     this.#copy = null
+    this.hasTrailers = false
+    this.#isEndDue = false
     const { requestBody, client } = this.#exchange
     const length = parser.contentLength
     if (parser.isChunked && client.isFramed) {
@@ -35,6 +44,7 @@ export class RequestIntake {
     } else if (parser.isChunked) {
       this.#decoder ??= new ChunkDecoder()
       requestBody.begin(byChunks, 0, true, this.#decoder)
+      if (parser.hasOtherOption) requestBody.nominated = nominatedNames(parser)
     } else if (length > 0) {
       requestBody.begin(byLength, length, false, null)
     } else {
@@ -51,32 +61,27 @@ export class RequestIntake {
     // What came behind a body that cannot be served is dropped.
     if (!isTaken) return end
     const { consumed } = body
-    if (body.isDone) this.#onDone()
-    else if (attempt.upstream !== null && attempt.upstream.wire.isBlocked) client.wire.pause()
+    if (body.isDone) {
+      if (body.trailers !== null && body.isOutChunked) this.#endChunks()
+      this.#onDone()
+    } else if (attempt.upstream !== null && attempt.upstream.wire.isBlocked) client.wire.pause()
     return consumed
   }
 
   /** A framed client has sent all of the body, whose length its head did not say. */
   end(): void {
-    const { requestBody: body, outgoing, attempt } = this.#exchange
+    const { requestBody: body } = this.#exchange
     if (body.isDone) return
     body.isDone = true
-    if (body.isOutChunked) {
-      this.#copy?.add(lastChunk, 0, lastChunk.length)
-      if (!this.#isKept(lastChunk.length)) {
-        attempt.upstream?.wire.sendOwned(lastChunk)
-      } else {
-        outgoing.append(lastChunk)
-        if (attempt.isSent) attempt.upstream?.wire.sendOwned(lastChunk)
-      }
-    }
+    if (body.isOutChunked) this.#endChunks()
     this.#onDone()
   }
 
   /** Puts what had come of the body before the head was written behind it. */
   restore(gathered: Uint8Array): void {
     this.#copy?.add(gathered, 0, gathered.length)
-    this.#exchange.outgoing.append(gathered)
+    if (gathered.length > 0) this.#exchange.outgoing.append(gathered)
+    if (this.#isEndDue) this.#endChunks()
   }
 
   /** What is framed otherwise than its head says, as for HTTP/2, is not copied; an upgrade is no request to be made twice. */
@@ -127,6 +132,22 @@ export class RequestIntake {
     return true
   }
 
+  #endChunks(): void {
+    const { requestBody: body, outgoing, attempt, routing } = this.#exchange
+    const copy = this.#copy
+    if (routing.ownAnswer !== null) return
+    this.#isEndDue = body.trailers !== null && routing.isBeingDecided
+    if (this.#isEndDue) return
+    const trailers = body.trailers === null ? null : requestTrailers(this.#exchange)
+    const end = endFor(routing.service, trailers)
+    if (end !== lastChunk) this.hasTrailers = true
+    const copyEnd = endFor(copy?.mirror.service, trailers)
+    copy?.add(copyEnd, 0, copyEnd.length)
+    if (this.#isKept(end.length)) outgoing.append(end)
+    else outgoing.isReplayable = false
+    if (attempt.isSent) attempt.upstream?.wire.sendOwned(end)
+  }
+
   /**
    * False when the body that has just been looked at cannot be served; then the client has its answer, and the last one on its connection:
    * what comes next may begin in the middle of a request.
@@ -151,4 +172,9 @@ export class RequestIntake {
     this.sendCopy()
     if (response.hasHead && response.isSent) exchange.finish()
   }
+}
+
+/** How the chunks end that a service gets: many servers of HTTP/1.1 fail on trailers, so only who says that it reads them has some. */
+function endFor(service: UpstreamService | null | undefined, trailers: Uint8Array | null): Uint8Array {
+  return trailers !== null && service?.takesTrailers === true ? endOfChunks(trailers) : lastChunk
 }

@@ -1,5 +1,6 @@
 import type { Head } from '../http1/head.js'
 import { isHead, isIdempotent } from '../http1/methods.js'
+import { takesTrailers } from '../http1/trailer-fields.js'
 import { wantsUpgrade } from '../http1/upgrade.js'
 
 /** What matters of a request's head until its answer is whole. An exchange has one and uses it for one request after the other. */
@@ -13,6 +14,8 @@ export class RequestTraits {
   wantsUpgrade = false
   /** The client may hold the body back until it is told to go on. */
   expectsContinue = false
+  /** The client has said that it takes trailers. One of HTTP/2 gets them also when it has not. */
+  takesTrailers = false
   /** The client connection can serve another request after this one. */
   keepsClient = true
 
@@ -22,6 +25,7 @@ export class RequestTraits {
     this.isOldClient = parser.minorVersion === 0
     this.keepsClient = this.isOldClient ? parser.hasKeepAlive && !parser.hasClose : !parser.hasClose
     this.expectsContinue = parser.expectsContinue && hasBody
+    this.takesTrailers = parser.teIndex !== -1 && !this.isOldClient && takesTrailers(parser)
     this.wantsUpgrade = !hasBody && wantsUpgrade(parser)
   }
 }

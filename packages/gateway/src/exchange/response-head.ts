@@ -2,11 +2,13 @@ import { bodyOverhead, byChunks, byClose, byLength, noBody } from '../http1/body
 import type { ExchangeUpstream } from '../http1/exchange-upstream.js'
 import type { Head } from '../http1/head.js'
 import { responseHeadSize } from '../http1/response-writer.js'
+import { nominatedNames } from '../http1/trailer-fields.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { mergeEdits } from '../route-table/header-edit.js'
 import { responseExcess } from '../route-table/sizes.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { Exchange } from './exchange.js'
+import { responseTrailerEdit } from './trailers.js'
 
 /** Passes the head of an answer on as its client is to get it, and with it what `bytes[at, end)` holds of the body; or answers in its stead. */
 export function startResponse(exchange: Exchange, parser: Head, bytes: Uint8Array, at: number, end: number): void {
@@ -30,6 +32,9 @@ export function startResponse(exchange: Exchange, parser: Head, bytes: Uint8Arra
   let edit = routing.responseEdit()
   if (encoding !== null)
     edit = mergeEdits(edit, encoder === null ? encoding.plainEdit(routing.coding, parser) : encoder.edit)
+  if (parser.trailerIndex !== -1) {
+    edit = mergeEdits(edit, responseTrailerEdit(exchange, parser, { incoming, hasUnknownLength, isEncoded }))
+  }
   const { shape } = traffic
   shape.edit = edit
   // HEAD is told what GET would have been told (RFC 9112 section 6.1).
@@ -83,6 +88,7 @@ function beginBody(exchange: Exchange, parser: Head, incoming: number, needsChun
   const isOutChunked = needsChunks && !traits.isOldClient && !client.isFramed
   const decoder = incoming === byChunks ? (attempt.upstream as ExchangeUpstream).decoder : null
   responseBody.begin(incoming, parser.contentLength, isOutChunked, decoder)
+  if (decoder !== null && parser.hasOtherOption) responseBody.nominated = nominatedNames(parser)
 }
 
 /** Whether the two connections can serve again after this answer. */

@@ -10,6 +10,7 @@ import { type AdmissionOwner, RequestAdmission } from './admission.js'
 import { deadlineEdit, deadlineOf, isOver } from './deadline-line.js'
 import type { Exchange } from './exchange.js'
 import { hasIdempotencyKey } from './retriable-answer.js'
+import { requestTrailerEdit } from './trailers.js'
 
 const shed: OwnAnswer = {
   kind: 'problem',
@@ -90,7 +91,7 @@ export class Routing implements AdmissionOwner {
     const gathered = Buffer.from(outgoing.whole())
     timeouts.lastActivity = traffic.wheel.now
     this.#prepare(parser, this.route as CompiledRoute)
-    if (this.ownAnswer === null && gathered.length > 0) intake.restore(gathered)
+    if (this.ownAnswer === null) intake.restore(gathered)
     this.#exchange.dispatch()
   }
 
@@ -174,6 +175,7 @@ export class Routing implements AdmissionOwner {
     const verdict = admission === null ? null : admission.verdict
     let edit = this.requestEdit()
     if (this.#deadlineAt > 0) edit = mergeEdits(edit, deadlineEdit(this.#deadlineAt))
+    edit = mergeEdits(edit, requestTrailerEdit(this.#exchange, parser))
     outgoing.writeHead(parser, route, edit, client, traits.wantsUpgrade)
     this.ownAnswer = verdict?.answer ?? this.#answerTo(parser, route)
     if (route.encoding !== null && !traits.isOldClient) this.coding = route.encoding.codingFor(parser)

@@ -14,7 +14,7 @@ it('a request has one second try, also when that takes the place of the first be
   let opened = 0
   const connections = { obtain: () => (opened++, upstream) }
   const traffic = { wheel: { now: 0 }, connectionsOf: () => connections, release: () => {} } as never
-  const exchange = { upstream, sentHead: Buffer.alloc(0) } as never
+  const exchange = { upstream, sent: { bytes: Buffer.alloc(0), takesTrailers: false } } as never
   const tries = { retries: 0, affinity: null, takeHedge: () => true } as never
   const service = { pick: () => endpoint } as never
   const second = new SecondTry(exchange, tries, traffic)

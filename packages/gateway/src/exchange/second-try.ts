@@ -1,7 +1,7 @@
 import type { HedgeRule } from '../resilience/hedge-rule.js'
 import type { UpstreamService } from '../upstream.js'
 import type { ExchangeUpstream, UpstreamUser } from '../http1/exchange-upstream.js'
-import { Hedge } from './hedge.js'
+import { Hedge, type SentRead } from './hedge.js'
 import type { Traffic } from '../http1/traffic.js'
 import type { Tries } from './tries.js'
 
@@ -10,7 +10,7 @@ export interface HedgedExchange {
   /** Who is asked first; null when that has failed already. */
   readonly upstream: ExchangeUpstream | null
   /** What was sent there, in bytes of its own. */
-  readonly sentHead: Uint8Array
+  readonly sent: SentRead
   /** The second try has the first bytes of an answer: the exchange takes its upstream over, and gets them next. */
   onSecondAnswer(upstream: ExchangeUpstream): UpstreamUser
 }
@@ -89,7 +89,7 @@ export class SecondTry {
     const endpoint = service.pick([first.endpoint], wheel.now, Math.random, affinity)
     if (endpoint === null || endpoint.suspectUntil > wheel.now || !this.#tries.takeHedge()) return
     this.#hasBegun = true
-    this.#hedge = new Hedge(this, this.#traffic, this.#exchange.sentHead)
+    this.#hedge = new Hedge(this, this.#traffic, this.#exchange.sent)
     if (!this.#hedge.start(endpoint, this.#traffic.connectionsOf(endpoint, isFramed))) this.#hedge = null
   }
 }

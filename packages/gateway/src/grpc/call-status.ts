@@ -1,4 +1,5 @@
 import type { Head } from '../http1/head.js'
+import type { FieldsView } from '../http1/request-view.js'
 import { type GrpcStatus, readGrpcStatus, statusFromHttp, unknownStatus } from './grpc-status.js'
 
 /**
@@ -28,7 +29,7 @@ export class CallStatus {
   }
 
   /** The answer is whole: what it is judged by; null when that has been done by its head. */
-  onEnd(trailers: Head | null): GrpcStatus | null {
+  onEnd(trailers: FieldsView | null): GrpcStatus | null {
     if (!this.isCall || this.status !== null) return null
     this.status = (trailers === null ? null : readGrpcStatus(trailers)) ?? unknownStatus
     return this.status

@@ -1,5 +1,5 @@
 import { ascii } from '../http1/chars.js'
-import type { RequestView } from '../http1/request-view.js'
+import type { FieldsView } from '../http1/request-view.js'
 import { headerText } from './grpc-header.js'
 
 /** How a call of gRPC ended (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md). */
@@ -53,7 +53,7 @@ const statusName = ascii('grpc-status')
 const pushbackName = ascii('grpc-retry-pushback-ms')
 
 /** The status that a head or trailers say; null when they say none. One beyond those that are known is UNKNOWN to every client. */
-export function readGrpcStatus(head: RequestView): GrpcStatus | null {
+export function readGrpcStatus(head: FieldsView): GrpcStatus | null {
   const text = headerText(head, statusName)
   if (text === null) return null
   return (/^\d{1,9}$/.test(text) ? grpcStatuses[Number(text)] : undefined) ?? unknownStatus
@@ -84,7 +84,7 @@ export function statusFromHttp(status: number): GrpcStatus {
  * When the service wants a call to be tried again, milliseconds from now; null when it does not say, `never` when it does not want it: a number below
  * zero, or what is no number (https://github.com/grpc/proposal/blob/master/A6-client-retries.md, "Pushback").
  */
-export function pushbackMs(head: RequestView): number | 'never' | null {
+export function pushbackMs(head: FieldsView): number | 'never' | null {
   const text = headerText(head, pushbackName)
   if (text === null) return null
   return /^\d{1,9}$/.test(text) ? Number(text) : 'never'

@@ -24,8 +24,10 @@ export class Body {
   /** Data bytes so far. */
   passed = 0
   isDone = true
-  /** Fields that came behind the body and go on, `name: value\r\n` each; null when there are none. */
+  /** Fields that came behind the body, `name: value\r\n` each; null when there are none. Not all of them may go on. */
   trailers: Uint8Array | null = null
+  /** Names, as `fieldName` gives them, that are not to go on as the head says that they belong to its connection. */
+  nominated: ReadonlySet<string> | null = null
   /** Set when the incoming framing is wrong. */
   refusal: Refusal | null = null
   /** Offset behind what the last `pass` took of its input. */
@@ -41,6 +43,7 @@ export class Body {
     this.isOutChunked = isOutChunked
     this.passed = 0
     this.trailers = null
+    this.nominated = null
     this.refusal = null
     this.isDone = incoming === noBody || (incoming === byLength && length === 0)
     this.#decoder = decoder
@@ -53,7 +56,10 @@ export class Body {
     if (this.incoming === byLength && !this.isDone) this.incoming = byClose
   }
 
-  /** Writes what `bytes[at, end)` holds of the body to `out` at `to`, framed; returns the offset behind it. */
+  /**
+   * Writes what `bytes[at, end)` holds of the body to `out` at `to`, framed; returns the offset behind it. Where the body is done and `trailers` have
+   * come in chunks, the end of the chunks that go out is left to the caller.
+   */
   pass(bytes: Uint8Array, at: number, end: number, out: Uint8Array, to: number): number {
     if (this.incoming === byLength) {
       const length = Math.min(this.remaining, end - at)
@@ -81,6 +87,7 @@ export class Body {
       this.consumed = decoder.consumed
       this.isDone = decoder.isDone
       this.refusal = decoder.refusal
+      if (this.isDone && decoder.trailers !== null) this.trailers = decoder.trailers.whole()
     } else {
       dataEnd = copy(bytes, at, end, out, dataStart)
       this.consumed = end
@@ -96,6 +103,6 @@ export class Body {
       out[dataEnd + 1] = 0x0a
       to = dataEnd + 2
     }
-    return this.isDone ? put(out, to, lastChunk) : to
+    return this.isDone && this.trailers === null ? put(out, to, lastChunk) : to
   }
 }

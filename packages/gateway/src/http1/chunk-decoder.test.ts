@@ -2,11 +2,11 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ChunkDecoder } from './chunk-decoder.js'
 
-/** Decodes a body given in the pieces that `cuts` make; `rest` is what is left behind the body. */
+/** Decodes a body given in the pieces that `cuts` make; `rest` is what is left behind the body, `trailers` what it ends with. */
 function decode(
   text: string,
   cuts: readonly number[] = [],
-): { data: string; code: string; isDone: boolean; rest: string } {
+): { data: string; code: string; isDone: boolean; rest: string; trailers?: string } {
   const bytes = Buffer.from(text, 'latin1')
   const decoder = new ChunkDecoder()
   decoder.begin()
@@ -24,6 +24,9 @@ function decode(
         code: decoder.refusal?.code ?? '',
         isDone: decoder.isDone,
         rest,
+        ...(decoder.isDone && decoder.trailers !== null
+          ? { trailers: Buffer.from(decoder.trailers.whole()).toString('latin1') }
+          : {}),
       }
     }
     expect(consumed).toBe(to)
@@ -32,7 +35,7 @@ function decode(
   return { data: out.toString('latin1', 0, length), code: '', isDone: false, rest: '' }
 }
 
-const served: readonly (readonly [string, string, string])[] = [
+const served: readonly (readonly [string, string, string, string?])[] = [
   ['nothing', '0\r\n\r\n', ''],
   ['one chunk', '5\r\nhello\r\n0\r\n\r\n', 'hello'],
   ['more chunks', '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n', 'hello world'],
@@ -40,7 +43,10 @@ const served: readonly (readonly [string, string, string])[] = [
   ['leading zeros', '0005\r\nhello\r\n000\r\n\r\n', 'hello'],
   ['an extension', '5;a=b;c="d e"\r\nhello\r\n0;e\r\n\r\n', 'hello'],
   ['white space before an extension', '5 \t;a\r\nhello\r\n0\r\n\r\n', 'hello'],
-  ['trailers', '5\r\nhello\r\n0\r\nA: b\r\nC:\r\n\r\n', 'hello'],
+  ['trailers', '5\r\nhello\r\n0\r\nA: b\r\nC:\r\n\r\n', 'hello', 'A: b\r\nC: \r\n'],
+  ['white space around trailers', '0\r\nA: \tb c\t \r\nC: \t \r\n\r\n', '', 'A: b c\r\nC: \r\n'],
+  ['as many trailers as may be', `0\r\n${'A:b\r\n'.repeat(100)}\r\n`, '', 'A: b\r\n'.repeat(100)],
+  ['trailers as long as may be', `0\r\nA:${'b'.repeat(8189)}\r\n\r\n`, '', `A: ${'b'.repeat(8189)}\r\n`],
   ['data that looks like framing', '7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n', '\r\n0\r\n\r\n'],
 ]
 
@@ -76,19 +82,22 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['a trailer without a colon', '0\r\nA\r\n\r\n', 'bad_trailer'],
   ['a space before the colon of a trailer', '0\r\nA : b\r\n\r\n', 'bad_trailer'],
   ['a control character in a trailer', '0\r\nA: \x01\r\n\r\n', 'bad_trailer'],
+  ['too many trailers', `0\r\n${'A:b\r\n'.repeat(101)}\r\n`, 'trailers_too_large'],
+  ['a trailer that is too long', `0\r\nA:${'b'.repeat(8190)}\r\n`, 'trailers_too_large'],
   ['trailers without end', `0\r\n${'A: b\r\n'.repeat(3000)}`, 'trailers_too_large'],
 ]
 
 describe('ChunkDecoder', () => {
-  it.each(served)('takes %s', (_, body, data) => {
-    expect(decode(`${body}NEXT`)).toEqual({ data, code: '', isDone: true, rest: 'NEXT' })
+  it.each(served)('takes %s', (_, body, data, trailers) => {
+    const ends = trailers === undefined ? {} : { trailers }
+    expect(decode(`${body}NEXT`)).toEqual({ data, code: '', isDone: true, rest: 'NEXT', ...ends })
   })
 
   it.each(refused)('refuses %s', (_, body, code) => {
     expect(decode(body)).toMatchObject({ code, isDone: false })
   })
 
-  it.each([...served, ...refused.filter(([, body]) => body.length < 200)])(
+  it.each([...served, ...refused].flatMap(([name, body]) => (body.length < 200 ? [[name, body] as const] : [])))(
     'judges %s the same wherever it is cut',
     (_, body) => {
       const whole = decode(body)

@@ -1,5 +1,6 @@
 import { hexValues, tokenChars, valueChars } from './chars.js'
 import { refusals, type Refusal } from './refusal.js'
+import { TrailerLines } from './trailer-lines.js'
 import { copy } from './words.js'
 
 // The places in a chunked body between two bytes (RFC 9112 section 7.1).
@@ -13,11 +14,12 @@ const afterData = 6
 const afterDataReturn = 7
 const atTrailer = 8
 const inTrailerName = 9
-const inTrailerValue = 10
-const afterTrailerReturn = 11
-const afterLastReturn = 12
-const done = 13
-const failed = 14
+const beforeTrailerValue = 10
+const inTrailerValue = 11
+const afterTrailerReturn = 12
+const afterLastReturn = 13
+const done = 14
+const failed = 15
 
 const mostSizeDigits = 16
 /** Larger sizes are refused: 2^44 bytes is 16 TiB, and stays exact in a double whatever the digits before it were. */
@@ -25,20 +27,24 @@ const mostChunkBytes = 2 ** 44
 /** Extension bytes of one body in all; they carry nothing for us and would make a body that is nearly all overhead. */
 const mostExtensionBytes = 16 * 1024
 const mostTrailerBytes = 8 * 1024
+const mostTrailers = 100
 
 /**
  * Takes the data out of a chunked body, given in any pieces. Sizes, extensions and trailers are checked as strictly as a head;
- * extensions and trailers are then dropped. Reused for body after body by `begin`.
+ * extensions are then dropped, trailers kept. Reused for body after body by `begin`.
  */
 export class ChunkDecoder {
   /** Offset behind what the last `decode` took; less than its `end` only when the body is done or refused. */
   consumed = 0
   refusal: Refusal | null = null
+  /** Fields behind the body (RFC 9112 section 7.1.2); null when there are none, or not yet any. */
+  trailers: TrailerLines | null = null
   #phase = atSize
   #remaining = 0
   #digits = 0
   #extensionBytes = 0
   #trailerBytes = 0
+  #trailerCount = 0
 
   begin(): void {
     this.refusal = null
@@ -47,6 +53,8 @@ export class ChunkDecoder {
     this.#digits = 0
     this.#extensionBytes = 0
     this.#trailerBytes = 0
+    this.#trailerCount = 0
+    this.trailers = null
   }
 
   get isDone(): boolean {
@@ -125,18 +133,34 @@ export class ChunkDecoder {
           }
           // The first byte is not taken here: an empty name fails as one that begins with a colon.
           if (tokenChars[byte] !== 1) return this.#fail(refusals.badTrailer, at, to)
+          if (++this.#trailerCount > mostTrailers) return this.#fail(refusals.longTrailers, at, to)
+          this.trailers ??= new TrailerLines()
           phase = inTrailerName
           break
         case inTrailerName:
           if (++this.#trailerBytes > mostTrailerBytes) return this.#fail(refusals.longTrailers, at, to)
-          if (byte === 0x3a) phase = inTrailerValue
-          else if (tokenChars[byte] !== 1) return this.#fail(refusals.badTrailer, at, to)
+          if (byte === 0x3a) {
+            this.trailers?.beginValue()
+            phase = beforeTrailerValue
+          } else if (tokenChars[byte] === 1) this.trailers?.add(byte)
+          else return this.#fail(refusals.badTrailer, at, to)
+          at++
+          break
+        case beforeTrailerValue:
+          if (byte !== 0x20 && byte !== 0x09) {
+            phase = inTrailerValue
+            break
+          }
+          if (++this.#trailerBytes > mostTrailerBytes) return this.#fail(refusals.longTrailers, at, to)
           at++
           break
         case inTrailerValue:
           if (++this.#trailerBytes > mostTrailerBytes) return this.#fail(refusals.longTrailers, at, to)
-          if (byte === 0x0d) phase = afterTrailerReturn
-          else if (valueChars[byte] !== 1) return this.#fail(refusals.badTrailer, at, to)
+          if (byte === 0x0d) {
+            this.trailers?.endValue()
+            phase = afterTrailerReturn
+          } else if (valueChars[byte] === 1) this.trailers?.add(byte)
+          else return this.#fail(refusals.badTrailer, at, to)
           at++
           break
         case afterTrailerReturn:

@@ -47,7 +47,7 @@ export interface ExchangeClient {
   readonly isFramed: boolean
   /** Writes the head at the start of `out`, to be sent with the first of the body, and returns its length; or sends it by itself and returns 0. */
   writeHead(parser: Head, shape: ResponseShape, out: Buffer): number
-  /** The last byte of the answer has been given to `wire`; only asked of framed ones. `trailers`: `name: value\r\n` each, or null. */
+  /** The last byte of the answer has been given to `wire`; only asked of framed ones. `trailers` go behind it, `name: value\r\n` each; null is none. */
   endBody(trailers: Uint8Array | null): void
   /** Sends an answer of the gateway's own, whole. */
   sendAnswer(answer: OwnAnswer, answered: Answered): void

@@ -10,6 +10,8 @@ export interface UpstreamUser {
   readonly requestBody: { readonly isDone: boolean }
   /** What goes behind the request's body, once that is done, to a service that takes it: `name: value\r\n` each; null is nothing. */
   readonly requestTrailers: Uint8Array | null
+  /** Trailers of the answer go on to whoever asked. */
+  readonly takesTrailers: boolean
   onConnected(): void
   /** Nothing has been sent. */
   onConnectFailure(upstream: ExchangeUpstream, failure: string, isTimeout: boolean): void

@@ -10,7 +10,7 @@ export const connection = 2
 export const contentLength = 3
 export const transferEncoding = 4
 export const upgrade = 5
-/** Concerns one connection only, or speaks of trailers, which the gateway does not promise: never forwarded. */
+/** Concerns one connection only: never forwarded. */
 export const hop = 6
 export const expect = 7
 export const requestId = 8
@@ -21,6 +21,9 @@ export const keepAlive = 11
 export const date = 12
 /** When the caller stops waiting (`X-Request-Deadline`): the gateway says it anew, and from outside it is nobody's to say. */
 export const deadline = 13
+/** Speak of trailers: never forwarded as they are, but said anew where trailers go on (`trailer-fields.ts`). */
+export const te = 14
+export const trailer = 15
 
 /** The names that mean anything to the gateway, but for those that begin with `x-forwarded-`. */
 export const knownKinds: ReadonlyMap<string, number> = new Map([
@@ -29,8 +32,8 @@ export const knownKinds: ReadonlyMap<string, number> = new Map([
   ['content-length', contentLength],
   ['transfer-encoding', transferEncoding],
   ['upgrade', upgrade],
-  ['te', hop],
-  ['trailer', hop],
+  ['te', te],
+  ['trailer', trailer],
   ['proxy-connection', hop],
   ['http2-settings', hop],
   ['expect', expect],

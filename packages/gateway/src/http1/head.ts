@@ -73,6 +73,8 @@ export class Head implements RequestView {
   requestIdIndex = -1
   traceparentIndex = -1
   dateIndex = -1
+  teIndex = -1
+  trailerIndex = -1
   expectsContinue = false
   /** The response's `Keep-Alive: timeout=`, seconds; -1 when it has none. */
   keepAliveSeconds = -1
@@ -107,6 +109,8 @@ export class Head implements RequestView {
     this.requestIdIndex = -1
     this.traceparentIndex = -1
     this.dateIndex = -1
+    this.teIndex = -1
+    this.trailerIndex = -1
     this.expectsContinue = false
     this.keepAliveSeconds = -1
     this.queryStart = 0
@@ -187,6 +191,12 @@ export class Head implements RequestView {
         return true
       case kind.date:
         this.dateIndex = index
+        return true
+      case kind.te:
+        this.teIndex = index
+        return true
+      case kind.trailer:
+        this.trailerIndex = index
         return true
       case kind.keepAlive:
         if (!this.isRequest) this.#addKeepAlive(valueStart, valueEnd)

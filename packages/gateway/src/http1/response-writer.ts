@@ -74,6 +74,8 @@ function isKept(fieldKind: number, keepsLength: boolean): boolean {
     case kind.upgrade:
     case kind.hop:
     case kind.keepAlive:
+    case kind.te:
+    case kind.trailer:
       return false
     case kind.contentLength:
       return keepsLength

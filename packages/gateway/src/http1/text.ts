@@ -14,6 +14,8 @@ export const upgradeName = ascii('Connection: Upgrade\r\nUpgrade: ')
 export const closeLine = ascii('Connection: close\r\n')
 export const keepAliveLine = ascii('Connection: keep-alive\r\n')
 export const chunkedLine = ascii('Transfer-Encoding: chunked\r\n')
+/** The last chunk with its CR LF; trailers and an empty line follow. */
+export const lastChunkLine = ascii('0\r\n')
 export const lastChunk = ascii('0\r\n\r\n')
 
 export function put(out: Uint8Array, at: number, bytes: Uint8Array): number {

@@ -1,15 +1,37 @@
-import type { Head } from './head.js'
+const firstSize = 256
 
-/** The fields of a head as lines, none of which may be its first one. */
-export function linesOf({ bytes, headers, headerCount }: Head): Buffer {
-  const lines: Buffer[] = []
-  for (let index = 0; index < headerCount * 4; index += 4) {
-    lines.push(
-      Buffer.from(bytes.subarray(headers[index], headers[index + 1])),
-      Buffer.from(': '),
-      Buffer.from(bytes.subarray(headers[index + 2], headers[index + 3])),
-      Buffer.from('\r\n'),
-    )
+/** Trailers as they come, byte by byte: `name: value\r\n` each, without other white space around the value. Whoever adds to it bounds it. */
+export class TrailerLines {
+  #bytes = Buffer.allocUnsafe(firstSize)
+  #length = 0
+  #valueStart = 0
+
+  add(byte: number): void {
+    if (this.#length === this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(this.#length * 2)
+      larger.set(this.#bytes)
+      this.#bytes = larger
+    }
+    this.#bytes[this.#length++] = byte
   }
-  return Buffer.concat(lines)
+
+  beginValue(): void {
+    this.add(0x3a)
+    this.add(0x20)
+    this.#valueStart = this.#length
+  }
+
+  endValue(): void {
+    while (this.#length > this.#valueStart && isSpace(this.#bytes[this.#length - 1])) this.#length--
+    this.add(0x0d)
+    this.add(0x0a)
+  }
+
+  whole(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+}
+
+function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09
 }

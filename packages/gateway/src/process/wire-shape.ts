@@ -114,6 +114,7 @@ function isService(value: unknown): boolean {
     typeof value['protocol'] === 'string' &&
     isBalancer(value['balancer']) &&
     (value['resilience'] === undefined || isResilience(value['resilience'])) &&
+    (value['requestTrailers'] === undefined || value['requestTrailers'] === true) &&
     (value['onDemand'] === undefined ||
       (isObject(value['onDemand']) && typeof value['onDemand']['holdMs'] === 'number'))
   )

@@ -21,7 +21,7 @@ export function sectionSize(headLength: number): number {
 
 /**
  * Encodes the head of a request, `bytes[0, length)` as the gateway writes it for HTTP/1.1, as a field section of HTTP/2 (RFC 9113 section 8.3.1).
- * `takesTrailers` adds `te: trailers`, which gRPC asks for. Returns the offset behind it in `out`, which has `sectionSize` bytes.
+ * `takesTrailers` adds `te: trailers`. Returns the offset behind it in `out`, which has `sectionSize` bytes.
  */
 export function encodeRequest(
   encoder: HpackEncoder,

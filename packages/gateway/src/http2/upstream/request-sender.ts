@@ -12,6 +12,12 @@ export interface SendingStream {
   sendWindow: number
 }
 
+/** One whose request is about to be sent. */
+interface RequestingStream extends SendingStream {
+  /** Trailers of its answer go on. */
+  readonly takesTrailers: boolean
+}
+
 /** Writes requests as frames, within what the service allows. */
 export class RequestSender {
   /** Bytes that the service still allows on the connection as a whole. */
@@ -28,9 +34,9 @@ export class RequestSender {
     this.#encoder.limitTable(bytes)
   }
 
-  sendHead({ id }: SendingStream, bytes: Uint8Array, headLength: number, isEnd: boolean): void {
+  sendHead({ id, takesTrailers }: RequestingStream, bytes: Uint8Array, headLength: number, isEnd: boolean): void {
     this.#reserve(headLength)
-    this.#sendSection(id, encodeRequest(this.#encoder, bytes, headLength, true, this.#section), isEnd)
+    this.#sendSection(id, encodeRequest(this.#encoder, bytes, headLength, takesTrailers, this.#section), isEnd)
   }
 
   /** `lines`: `name: value\r\n` each. They end the stream, and no window holds them up. */

@@ -61,6 +61,10 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
     return false
   }
 
+  get takesTrailers(): boolean {
+    return this.exchange?.takesTrailers === true
+  }
+
   get hasWaiting(): boolean {
     return this.#waiting.length > 0
   }
