@@ -224,4 +224,28 @@ describe('what goes upstream', () => {
     )
     expect(faults).toEqual([])
   })
+
+  it('ends with the trailers that the client sent, however they were cut and spaced', async () => {
+    const space = fc.constantFrom('', ' ', '\t', ' \t ')
+    const name = fc.stringMatching(/^[A-Za-z0-9!#$%&'*+.^`|~-]{1,12}$/).map((text) => `Z-${text}`)
+    const value = fc.stringMatching(/^[!-~\x80-\xff]([\t -~\x80-\xff]{0,40}[!-~\x80-\xff])?$|^$/)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(name, space, value, space), { maxLength: 8 }),
+        fc.array(fc.nat(2000), { maxLength: 5 }),
+        async (trailers, points) => {
+          const lines = trailers.map(([field, before, text, behind]) => `${field}:${before}${text}${behind}\r\n`)
+          const text = `POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n${lines.join('')}\r\n`
+          const cuts = [0, ...points.map((point) => point % text.length).sort((a, b) => a - b), text.length]
+          const before = seen.length
+          const answer = await ask(cuts.slice(1).map((cut, index) => text.slice(cuts[index], cut)))
+          expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+          const expected = trailers.flatMap(([field, , content]) => [field, content])
+          expect(seen.slice(before).map(({ body, trailers: received }) => [body, received])).toEqual([['a', expected]])
+        },
+      ),
+      { numRuns: 150 },
+    )
+    expect(faults).toEqual([])
+  })
 })

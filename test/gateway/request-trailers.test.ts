@@ -200,6 +200,11 @@ describe('trailers of a request reach a service of HTTP/1.1', () => {
     await exchange(port, `${head(`Connection: close, TE\r\nTE: trailers\r\n`)}${chunk}${behind}`)
     expect(await post(port, sum)).toBe(':status: 200')
     await eventually(() => shadow.seen.length === 2)
+    // Nobody takes the answer to a copy.
+    expect(main.seen[0]?.head).toMatchObject({ te: 'trailers', connection: 'TE' })
+    expect(shadow.seen.map(({ head: { te, connection } }) => [te, connection])).toEqual(
+      Array.from({ length: 2 }, () => [undefined, 'close']),
+    )
     for (const [{ seen }, isReading] of [
       [main, reads.main],
       [shadow, reads.shadow],

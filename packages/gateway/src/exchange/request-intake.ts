@@ -7,7 +7,7 @@ import type { CompiledMirror } from '../mirror/compiled-mirror.js'
 import type { RequestCopy } from '../mirror/request-copy.js'
 import type { UpstreamService } from '../upstream.js'
 import type { Exchange } from './exchange.js'
-import { requestTrailers } from './trailers.js'
+import { requestTrailers, untakingHead } from './trailers.js'
 
 /** A body of up to this many bytes is kept until the answer begins, so that an idempotent request can be sent again. */
 const mostKeptBytes = 16 * 1024
@@ -88,7 +88,7 @@ export class RequestIntake {
   beginCopy(mirror: CompiledMirror, parser: Head): void {
     const { requestBody, traits, traffic, outgoing } = this.#exchange
     if (traits.wantsUpgrade || (parser.isChunked && !requestBody.isOutChunked)) return
-    this.#copy = traffic.mirrors.begin(mirror, outgoing.bytes.subarray(0, outgoing.headLength))
+    this.#copy = traffic.mirrors.begin(mirror, untakingHead(outgoing.bytes.subarray(0, outgoing.headLength)))
   }
 
   /** The request is whole. */

@@ -1,11 +1,13 @@
 import { byChunks, byClose } from '../http1/body.js'
 import type { Head } from '../http1/head.js'
 import { isOfBytes, keptTrailers, namesOf, trailerLine } from '../http1/trailer-fields.js'
+import { crlf } from '../http1/text.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
 import type { Exchange } from './exchange.js'
 
 const taking = 'TE: trailers\r\nConnection: TE\r\n'
 const takingEdit = new CompiledEdit([], Buffer.from(taking))
+const takingEnd = Buffer.from(`${taking}\r\n`)
 
 /** How the head that goes to the service speaks of trailers (RFC 9110 sections 6.6.2 and 10.1.4); null where it does not. */
 export function requestTrailerEdit(exchange: Exchange, parser: Head): CompiledEdit | null {
@@ -18,6 +20,12 @@ export function requestTrailerEdit(exchange: Exchange, parser: Head): CompiledEd
   const line = mayCome ? trailerLine(parser, wantedOfRequest(exchange, null)) : ''
   if (line === '') return te === '' ? null : takingEdit
   return new CompiledEdit([], Buffer.from(line + te, 'latin1'))
+}
+
+/** A head, with its empty line, without what `requestTrailerEdit` says of the answer, for whoever drops that. */
+export function untakingHead(head: Buffer): Buffer {
+  const end = head.length - takingEnd.length
+  return end > 0 && takingEnd.equals(head.subarray(end)) ? Buffer.concat([head.subarray(0, end), crlf]) : head
 }
 
 /** What goes on of the fields behind a request's body, once its route's policies have been decided on; null when nothing does. */
