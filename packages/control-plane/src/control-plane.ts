@@ -15,7 +15,7 @@ import { changesBetween, describeChanges } from './desired/desired-state.js'
 import type { InstanceReport } from './drivers/driver.js'
 import { Events } from './events/events.js'
 import { readServiceFigures } from './gateway-process/service-figures.js'
-import { GatewaySide } from './gateway-side.js'
+import { accessLogPolicy, GatewaySide } from './gateway-side.js'
 import { InstanceSide } from './instance-side.js'
 import { JobSide } from './job-side.js'
 import { LocalProber } from './health/local-prober.js'
@@ -145,7 +145,8 @@ export class ControlPlane {
       ...(await this.#jobs.driver.list()),
       ...(await this.#gateway.instances()),
     ]
-    this.#rotation = new LogRotation({ driver: { list }, clock })
+    const plain = [{ logFile: this.#gateway.accessLog, logs: accessLogPolicy }]
+    this.#rotation = new LogRotation({ driver: { list }, plain, clock })
     const builder = new BuilderRouter({ stateDir, clock, environment, appName: () => this.#app?.name ?? '' })
     this.#reconciler = new Reconciler({
       driver,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import type { Address, AppSpec, GatewayReport, GatewayStatus, Withheld } from '@pando/model'
+import type { Address, AppSpec, GatewayReport, GatewayStatus, LogPolicy, Withheld } from '@pando/model'
 import { socketAddressOf } from './api/socket-path.js'
 import { ApiKeys } from './api-keys/api-keys.js'
 import { CertificateKeeper } from './certificates/certificate-keeper.js'
@@ -46,6 +46,8 @@ export interface GatewaySideOptions {
 
 /** What the gateway calls itself when it watches and reports. */
 const gatewayName = 'gateway'
+/** As much as `pando why` searches is in one file. */
+export const accessLogPolicy: LogPolicy = { maxBytes: 64 * 1_048_576, maxFiles: 5 }
 /** What a gateway may take to finish what is in flight when everything goes down. */
 const graceMs = 10_000
 const nowhere: Address = { host: '127.0.0.1', port: 0 }

@@ -20,6 +20,9 @@ const chunkBytes = 262_144
 const lastStepBytes = 1_048_576
 const maxCopyRounds = 8
 
+/** A log that is no instance's: the gateway's access log. Lines in it say their time, so it has no index. */
+export type PlainLog = Pick<InstanceReport, 'logFile' | 'logs'>
+
 /**
  * Keeps every running instance's log within its policy and its time index up to date, by looking once a second.
  *
@@ -30,6 +33,7 @@ const maxCopyRounds = 8
  */
 export class LogRotation {
   readonly #driver: Pick<Driver, 'list'>
+  readonly #plain: readonly PlainLog[]
   readonly #clock: Clock
   readonly #intervalMs: number
   /** Size of each log when it was last looked at; dropped once its instance has been seen ended. */
@@ -38,8 +42,15 @@ export class LogRotation {
   #cancel: (() => void) | null = null
   #look: Promise<void> | null = null
 
-  constructor(options: { readonly driver: Pick<Driver, 'list'>; readonly clock: Clock; readonly intervalMs?: number }) {
+  constructor(options: {
+    readonly driver: Pick<Driver, 'list'>
+    /** Written by appending, by however many processes. */
+    readonly plain?: readonly PlainLog[]
+    readonly clock: Clock
+    readonly intervalMs?: number
+  }) {
     this.#driver = options.driver
+    this.#plain = options.plain ?? []
     this.#clock = options.clock
     this.#intervalMs = options.intervalMs ?? 1000
   }
@@ -62,6 +73,7 @@ export class LogRotation {
 
   /** One look at all logs. */
   async check(): Promise<void> {
+    for (const log of this.#plain) await this.#checkPlain(log).catch(leaveIt)
     const reports = await this.#driver.list()
     const ids = new Set(reports.map(({ id }) => id))
     for (const id of this.#ended) if (!ids.has(id)) this.#ended.delete(id)
@@ -78,6 +90,13 @@ export class LogRotation {
     }
   }
 
+  async #checkPlain(log: PlainLog): Promise<void> {
+    const size = statSync(log.logFile, { throwIfNoEntry: false })?.size ?? 0
+    if (size <= log.logs.maxBytes) return
+    this.#sizes.set(log.logFile, Infinity)
+    await this.#rotate(log)
+  }
+
   /** Writes down how long the log is now, if it has grown. */
   #mark(logFile: string): void {
     const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0
@@ -88,7 +107,7 @@ export class LogRotation {
     this.#sizes.set(logFile, size)
   }
 
-  async #rotate({ logFile, logs }: InstanceReport): Promise<void> {
+  async #rotate({ logFile, logs }: PlainLog): Promise<void> {
     const from = openSync(logFile, 'r+')
     try {
       if (logs.maxFiles > 1) await this.#moveAway(from, logFile, logs.maxFiles)

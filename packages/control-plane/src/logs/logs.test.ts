@@ -1,7 +1,9 @@
 import {
   appendFileSync,
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   readdirSync,
   rmSync,
@@ -9,6 +11,7 @@ import {
   truncateSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { spawn } from 'node:child_process'
 import { tmpdir } from 'node:os'
@@ -64,6 +67,23 @@ async function texts(query: Partial<InstanceLogQuery> = {}): Promise<string[]> {
 }
 
 describe('LogRotation', () => {
+  it('keeps a log that is no instance’s within its policy, and loses no line of whoever appends to it', async () => {
+    const logFile = join(stateDir, 'access.log')
+    const plain = [{ logFile, logs: { maxBytes: 10, maxFiles: 3 } }]
+    const rotating = new LogRotation({ driver: { list: async () => [] }, plain, clock })
+    await rotating.check()
+    const writer = openSync(logFile, 'a')
+    for (const text of ['first line\n', 'second line\n', 'third line\n', 'fourth line\n', 'tiny\n']) {
+      writeSync(writer, text)
+      await rotating.check()
+    }
+    closeSync(writer)
+    const names = readdirSync(stateDir).filter((name) => name.startsWith('access.log'))
+    expect(names.sort()).toEqual(['access.log', 'access.log.1', 'access.log.2'])
+    const texts = names.map((name) => readFileSync(join(stateDir, name), 'utf8'))
+    expect(texts).toEqual(['tiny\n', 'fourth line\n', 'third line\n'])
+  })
+
   it('cuts a log that is over its size, and keeps as many files as the policy says', async () => {
     const a = report('a-0', { maxBytes: 10, maxFiles: 3 })
     const rotating = rotation(a)
