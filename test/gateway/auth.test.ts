@@ -457,7 +457,11 @@ describe('a password', () => {
 
   it('is not read from a file with hashes that would cost too much', async () => {
     const path = passwords(`ann:$scrypt$ln=30,r=8,p=1$AAAAAAAAAAA$${'A'.repeat(43)}\nbob:secret\n`)
-    const { troubles } = await start([basic(path)], open)
+    const { plane, troubles } = await start([basic(path)], open)
+    expect(Object.values(plane.authenticatorWarnings()).flat()).toEqual([
+      expect.stringContaining('line 1 is not name:hash'),
+      expect.stringContaining('line 2 is not name:hash'),
+    ])
     expect(troubles.join()).toContain('line 1 is not name:hash')
     expect(troubles.join()).toContain('line 2 is not name:hash')
     expect(troubles.join()).not.toContain('secret')

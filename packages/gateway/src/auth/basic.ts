@@ -20,6 +20,8 @@ const rememberedWrong = 256
 /** Each takes a thread and 32 MB for a quarter of a second. */
 const mostAtOnce = 2
 const mostWaiting = 32
+/** Said of one file. */
+const mostBadLines = 5
 
 /**
  * Names and passwords from a file: RFC 7617. A password is hashed slowly once; from then on it is known again by a fast hash whose key is this
@@ -38,6 +40,8 @@ export class BasicAuthenticator implements Authenticator {
   readonly #waiting: (() => void)[] = []
   #users: ReadonlyMap<string, PasswordHash> | null = null
   #busy = 0
+  /** Sentences about lines of the file that let nobody in. */
+  #badLines: string[] = []
 
   constructor(spec: BasicAuthenticatorSpec, context: AuthenticatorContext) {
     this.name = spec.name
@@ -47,7 +51,12 @@ export class BasicAuthenticator implements Authenticator {
     this.#file = new WatchedFile(
       spec.path,
       (bytes) => {
-        this.#users = readUsers(bytes, (line) => context.onTrouble(`${spec.path}: line ${line} is not name:hash`))
+        this.#badLines = []
+        this.#users = readUsers(bytes, (line) => {
+          const what = `${spec.path}: line ${line} is not name:hash, as pando key hash-password writes it`
+          if (this.#badLines.length < mostBadLines) this.#badLines.push(what)
+          context.onTrouble(what)
+        })
         this.#right.clear()
         this.#wrong.clear()
       },
@@ -72,7 +81,7 @@ export class BasicAuthenticator implements Authenticator {
   }
 
   get warnings(): readonly string[] {
-    return this.#file.trouble === null ? [] : [this.#file.trouble]
+    return this.#file.trouble === null ? this.#badLines : [this.#file.trouble]
   }
 
   close(): void {

@@ -38,6 +38,12 @@ describe('keys of a file', () => {
     expect(keys?.find('HS256', null).map((key) => key.export().toString())).toEqual([secret, 't'.repeat(40)])
   })
 
+  it('are missed in secrets that are short, which is said', () => {
+    const { source } = open('short\n', 'secret')
+    expect(source.trouble).toMatch(/no key of use in it; a secret has fewer than 32 bytes$/)
+    expect(open(`${'s'.repeat(40)}\nshort\n`, 'secret').source.warning).toMatch(/: a secret has fewer than 32 bytes$/)
+  })
+
   it.each([
     ['', 'neither'],
     ['{"keys":[]}', 'no key of use'],

@@ -5,16 +5,18 @@ import { WatchedFile } from './watched-file.js'
 /** Keys of a file: a JSON Web Key Set, one JSON Web Key, PEM; or, when it is a `secret`, secrets that both sides have, a line each. */
 export class FileKeySource implements KeySource {
   readonly #file: WatchedFile
+  readonly #isSecret: boolean
   #keys: KeySet | null = null
 
   constructor(path: string, kind: 'file' | 'secret', onTrouble: (message: string) => void) {
+    this.#isSecret = kind === 'secret'
     const read = kind === 'secret' ? readSecrets : readKeys
     this.#file = new WatchedFile(
       path,
       (bytes) => {
         const keys = read(bytes)
+        if (keys.size === 0) throw new Error(['there is no key of use in it', ...keys.problems].join('; '))
         for (const problem of keys.problems) onTrouble(`${path}: ${problem}`)
-        if (keys.size === 0) throw new Error('there is no key of use in it')
         this.#keys = keys
       },
       onTrouble,
@@ -26,7 +28,9 @@ export class FileKeySource implements KeySource {
   }
 
   get warning(): string | null {
-    return this.#file.trouble
+    // A key set may well hold keys for something else; a secret that is left out is a mistake.
+    const [problem] = this.#isSecret ? (this.#keys?.problems ?? []) : []
+    return this.#file.trouble ?? (problem === undefined ? null : `${this.#file.path}: ${problem}`)
   }
 
   current(): KeySet | null {
