@@ -139,6 +139,9 @@ test('an API key is shown once, lets in, and is taken back', async () => {
   expect(listed).toMatchObject([{ name: 'ci', prefix: made.key.slice(0, 12), scopes: ['write'] }])
   expect(listed[0]?.lastUsedAt).toBeGreaterThanOrEqual(listed[0]?.createdAt ?? Number.NaN)
   expect((await app.run('key', 'create', 'ci')).stderr).toContain('there is a key ci already')
+  const typo = await app.run('key', 'create', 'typo', '--service', 'bakc', 'back')
+  expect([typo.code, typo.stderr.match(/there is no service \w+/g)]).toEqual([0, ['there is no service bakc']])
+  await app.run('key', 'revoke', 'typo')
   // Nowhere on the disk, not even in what the gateway keeps of its table.
   for (const file of ['state.db', 'state.db-wal', 'pandod.log']) {
     expect(readFileSync(join(app.stateDir, file)).includes(made.key)).toBe(false)

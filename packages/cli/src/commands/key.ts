@@ -41,7 +41,15 @@ function createCommand(attach: Attach): Command {
       services: options.service ?? [],
       expiresInMs: options.expires === undefined ? null : parseLifetime(options.expires),
     }
-    const made = await withRunning(daemonOf(invocation), (control) => control.createKey(wish))
+    const { made, unknown } = await withRunning(daemonOf(invocation), async (control) => {
+      const present = (await control.status()).services.map(({ name }) => name)
+      const unknown = wish.services.filter((name) => !present.includes(name))
+      return { made: await control.createKey(wish), unknown }
+    })
+    for (const name of unknown) {
+      const message = `there is no service ${name} here: that name lets in nowhere until there is`
+      context.stderr.write(`${context.paint.yellow(`${message} (pando key revoke ${wish.name} takes it back)`)}\n`)
+    }
     if (options.json === true) printJson(context, made)
     else {
       print(context, made.key)
