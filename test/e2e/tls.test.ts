@@ -94,7 +94,7 @@ test('the plain port sends to the encrypted one, with path and query; only there
 
 test('pando cert trust says how, and changes nothing; ps and status name both addresses', async () => {
   const { stdout } = await app.run('cert', 'trust')
-  expect(stdout).toContain(`curl --cacert ${ca()} https://localhost`)
+  expect(stdout).toContain(`curl --cacert ${ca()} https://localhost:${port}/`)
   expect(stdout).toContain('update-ca-certificates')
   const status = await app.status()
   expect(status.gateway.tls).toEqual({ host: '127.0.0.1', port })

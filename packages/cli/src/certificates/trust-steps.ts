@@ -1,11 +1,11 @@
 /** What makes one program or system trust the authority: whose it is, and what to type. */
 export type TrustStep = readonly [who: string, what: string]
 
-/** `ca`: the path of the authority's certificate, quoted for a shell where that needs it. */
-export function trustSteps(path: string): readonly TrustStep[] {
+/** `path`: of the authority's certificate; it is quoted for a shell where that needs it. `port`: where the app encrypts. */
+export function trustSteps(path: string, port: number): readonly TrustStep[] {
   const ca = /^[A-Za-z0-9_./~-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`
   return [
-    ['curl', `curl --cacert ${ca} https://localhost:8443/`],
+    ['curl', `curl --cacert ${ca} https://localhost:${port}/`],
     ['Node', `NODE_EXTRA_CA_CERTS=${ca} node …`],
     ['Python', `SSL_CERT_FILE=${ca} python …   (requests: REQUESTS_CA_BUNDLE)`],
     ['Go, Ruby', `SSL_CERT_FILE=${ca} …`],

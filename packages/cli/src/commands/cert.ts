@@ -59,7 +59,8 @@ function row(shown: ShownCertificate | null, files: CertificateFiles | undefined
   return [cert, names.join(' '), daysLeft < 0 ? paint.red(until) : until, issuer]
 }
 
-async function trust({ context, options }: Invocation<CertOptions>): Promise<void> {
+async function trust(invocation: Invocation<CertOptions>): Promise<void> {
+  const { context, options } = invocation
   const { authorityFolder, LocalAuthority } = await certificatesRoom()
   const { certificate: path } = await LocalAuthority.open(authorityFolder(context.env), context.now())
   const shown = await showCertificate({ cert: path, key: '' }, context.now())
@@ -69,7 +70,12 @@ async function trust({ context, options }: Invocation<CertOptions>): Promise<voi
     return
   }
   const { paint } = context
-  const steps = trustSteps(path)
+  // Where there is no manifest yet, or it encrypts nothing: the port that `tls: true` would have.
+  const port = await tlsOf(invocation).then(
+    ({ tls }) => tls.port,
+    () => 8443,
+  )
+  const steps = trustSteps(path, port)
   const width = Math.max(...steps.map(([who]) => who.length))
   print(context, `${paint.bold(path)}\n${paint.dim(`SHA-256 ${sha256}`)}\n`)
   print(
