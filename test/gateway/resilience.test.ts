@@ -251,6 +251,33 @@ describe('an endpoint that answers with errors', () => {
     while (sick.heads.length === before) expect(await exchange(port, request())).toMatch(/ok$/)
   })
 
+  it.each([
+    ['the request', { requestMs: 150, backendRequestMs: null }],
+    ['one try', { requestMs: null, backendRequestMs: 150 }],
+  ])(
+    'is not one whose clients are slow: a body that does not come in the time of %s is theirs',
+    async (_, timeouts) => {
+      const hung = [0, 1].map(() => rawServer((socket) => void socket.on('data', () => {})))
+      const ports = (await Promise.all(hung)).map((server) => server.port)
+      const { port, plane } = await serve({
+        ...options(ports, { resilience: { ejection: defaultResilience.ejection } }),
+        routes: [route('web/0', 'web', '/', { timeouts })],
+      })
+      for (const method of ['POST', 'PUT']) {
+        const clients = Array.from({ length: 12 }, () => {
+          const client = new Client(port)
+          client.send(`${method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhell`)
+          return client
+        })
+        for (const client of clients)
+          expect(await client.ended()).toMatch(/^HTTP\/1\.1 408 [^]*"reason":"request_timeout"/)
+      }
+      expect(metric(plane, 'pando_gateway_ejections_total')).toBe(0)
+      expect(plane.inFlight().size).toBe(0)
+      expect(await exchange(port, request())).toMatch(/^HTTP\/1\.1 504 /)
+    },
+  )
+
   it('is used on where it is the only one', async () => {
     const only = await scripted(() => answer(503))
     const { port } = await serve(options([only.port], { resilience: { ejection: defaultResilience.ejection } }))

@@ -26,6 +26,7 @@ import { requestTrailers } from './trailers.js'
 import { Tries } from './tries.js'
 
 const noBytes = Buffer.alloc(0)
+const lateBody = 'The body did not come in the time that the route gives the request.'
 const brokenOff: OwnAnswer = { kind: 'problem', reason: 'upstream_invalid', detail: 'The body of its answer.' }
 
 /**
@@ -200,10 +201,12 @@ export class Exchange implements UpstreamUser {
         this.dispatcher.giveUp()
         return
       case 'exchange':
-        this.#timeOut('The request took longer than its timeout as a whole.')
+        if (this.#isKeptWaiting) this.refuse('request_timeout', lateBody)
+        else this.#timeOut('The request took longer than its timeout as a whole.')
         return
       case 'attempt':
-        this.further.onTimeout()
+        if (this.#isKeptWaiting) this.refuse('request_timeout', lateBody)
+        else this.further.onTimeout()
         return
       case 'idle':
         this.#onIdle()
@@ -295,6 +298,11 @@ export class Exchange implements UpstreamUser {
     if (!this.response.hasHead || !this.responseBody.isDone) this.attempt.note(endpoint, 'closed')
     if (this.response.hasHead) this.response.onUpstreamLost(failure)
     else this.further.onLost(upstream, failure)
+  }
+
+  /** By the client, for the rest of a body that somebody would take: the service is not to blame. A call of gRPC may well be answered before its end. */
+  get #isKeptWaiting(): boolean {
+    return !this.requestBody.isDone && !this.client.wire.isPaused && !this.call.isCall && !this.response.hasHead
   }
 
   #onIdle(): void {
