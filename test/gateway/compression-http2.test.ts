@@ -15,8 +15,9 @@ const compress: CompressionSpec = {
 const routes = [route('web/0', 'web', '/', { compress })]
 const textOf = (count: number): string =>
   JSON.stringify(Array.from({ length: count }, (_, id) => ({ id, name: `name ${id % 7}` })))
-/** What is compressed at once, and what goes through zlib's threads. */
-const bodies = { small: textOf(300), large: textOf(30_000) }
+/** What is compressed at once, read by read, and in zlib's threads. */
+const bodies = { small: textOf(300), medium: textOf(3_000), large: textOf(30_000) }
+const bodyFor = (path: string): string => bodies[/small|medium|large/.exec(path)?.[0] as keyof typeof bodies]
 const decompress = { br: brotliDecompressSync, gzip: gunzipSync }
 const json = { ':status': 200, 'content-type': 'application/json', etag: '"v1"' }
 
@@ -30,7 +31,7 @@ async function serveHttp2(
 }
 
 function respondWithTrailers(stream: ServerHttp2Stream, path: string): void {
-  const body = path.startsWith('/large') ? bodies.large : bodies.small
+  const body = bodyFor(path)
   const length = path.endsWith('length') ? { 'content-length': body.length } : {}
   stream.respond({ ...json, ...length }, { waitForTrailers: true })
   stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '1' }))
@@ -52,7 +53,7 @@ async function bodyOf(response: AsyncIterable<unknown>): Promise<Buffer> {
 }
 
 const nothing = (): void => {}
-const paths = ['/small', '/small-length', '/large', '/large-length'] as const
+const paths = ['/small', '/small-length', '/medium', '/medium-length', '/large', '/large-length'] as const
 const cases = paths.flatMap((path) => (['br', 'gzip'] as const).map((coding) => [path, coding] as const))
 
 describe('an answer of a service that speaks HTTP/2', () => {
@@ -60,7 +61,7 @@ describe('an answer of a service that speaks HTTP/2', () => {
     '%s is given in %s to clients of either protocol, its trailers where they are known',
     async (path, coding) => {
       const { port } = await serveHttp2(respondWithTrailers)
-      const wanted = path.startsWith('/large') ? bodies.large : bodies.small
+      const wanted = bodyFor(path)
       const head = { 'content-encoding': coding, etag: 'W/"v1"', vary: 'Accept-Encoding' }
 
       const over2: Answer = await ask(session(port), { ':path': path, 'accept-encoding': coding })
@@ -136,7 +137,7 @@ describe('an answer of a service that speaks HTTP/2', () => {
     await eventually(() => isClosed)
   })
 
-  it.each(['/small-length', '/large'])(
+  it.each(['/small-length', '/medium', '/large'])(
     'is seen to be cut where the connection of the service breaks: %s',
     async (path) => {
       const { port, plane } = await serveHttp2((stream) => {
@@ -184,18 +185,15 @@ describe('a call of gRPC', () => {
   })
 })
 
-it('clients of HTTP/2 get what services of HTTP/1.1 answer compressed, small and large', async () => {
+it('clients of HTTP/2 get what services of HTTP/1.1 answer compressed, of any size', async () => {
   const service = await httpServer((asked, response) => {
-    const body = asked.url === '/large' ? bodies.large : bodies.small
+    const body = bodyFor(asked.url ?? '')
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
   })
   const { port } = await serve({ endpoints: [endpoint('web', service.port)], routes })
   const client = session(port)
-  for (const [path, body] of [
-    ['/small', bodies.small],
-    ['/large', bodies.large],
-  ] as const) {
-    const answer = await ask(client, { ':path': path, 'accept-encoding': 'gzip' })
+  for (const [name, body] of Object.entries(bodies)) {
+    const answer = await ask(client, { ':path': `/${name}`, 'accept-encoding': 'gzip' })
     expect(answer.head['content-encoding']).toBe('gzip')
     expect(gunzipSync(answer.body).toString()).toBe(body)
   }

@@ -1,11 +1,12 @@
 import type { CompressionSpec } from '@pando/model'
 import type { Head } from '../http1/head.js'
 import { headerValue } from '../http1/head-values.js'
-import type { EncoderOwner, ResponseEncoder, ResponseEncoding, SharedEncoders } from '../http1/response-encoder.js'
+import type { EncoderOwner, ResponseEncoder, ResponseEncoding } from '../http1/response-encoder.js'
 import { Recent } from '../recent.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
 import { type AnswerFacts, chooseCoding, forbidsTransforming, isCompressible, weakened } from './content-coding.js'
 import { Compressor } from './compressor.js'
+import type { Encoders } from './encoders.js'
 
 /** Bodies being compressed in one worker, 0.3 to 1 MB of memory each; beyond, answers go as they are. */
 export const mostContexts = 64
@@ -49,12 +50,12 @@ export class Compression implements ResponseEncoding {
     return coding
   }
 
-  begin(coding: string, response: Head, owner: EncoderOwner, shared: SharedEncoders): ResponseEncoder | null {
+  begin(coding: string, response: Head, owner: EncoderOwner, encoders: Encoders): ResponseEncoder | null {
     const { contentLength } = response
     if (coding === '' || (contentLength !== -1 && contentLength < Math.max(1, this.#spec.minBytes))) return null
-    if (shared.inUse >= mostContexts || !isCompressible(this.#spec, factsOf(response))) return null
+    if (encoders.inUse >= mostContexts || !isCompressible(this.#spec, factsOf(response))) return null
     const edit = this.#editOf(coding, response)
-    return new Compressor({ coding, sizeHint: contentLength, edit, shared }, owner)
+    return new Compressor({ coding, sizeHint: contentLength, edit, encoders }, owner)
   }
 
   plainEdit(coding: string, response: Head): CompiledEdit | null {

@@ -1,30 +1,43 @@
 import { EventEmitter, once } from 'node:events'
-import { brotliDecompressSync, gunzipSync } from 'node:zlib'
+import { brotliDecompressSync, createGzip, gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { EncoderOwner } from '../http1/response-encoder.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
-import { Compressor, mostAtOnce } from './compressor.js'
+import { Compressor, mostAtOnce, mostOnLoop } from './compressor.js'
 import { Encoders } from './encoders.js'
 
 class Owner extends EventEmitter implements EncoderOwner {
-  whole: Buffer | null = null
-  readonly pieces: Buffer[] = []
+  /** What came from the loop, and from threads. */
+  readonly now: Buffer[] = []
+  readonly later: Buffer[] = []
+  isEnded = false
+  drains = 0
   failure: Error | null = null
 
+  get encoded(): Buffer {
+    return Buffer.concat([...this.now, ...this.later])
+  }
+
+  onEncodedNow(bytes: Uint8Array, isLast: boolean): void {
+    this.now.push(Buffer.from(bytes))
+    this.emit('piece')
+    if (isLast) this.onEncodedEnd()
+  }
+
   onEncoded(bytes: Buffer): void {
-    this.pieces.push(bytes)
+    this.later.push(bytes)
     this.emit('piece')
   }
 
-  onEncodedWhole(bytes: Uint8Array): void {
-    this.whole = Buffer.from(bytes)
-  }
-
   onEncodedEnd(): void {
+    this.isEnded = true
     this.emit('end')
   }
 
-  onEncoderDrain(): void {}
+  onEncoderDrain(): void {
+    this.drains++
+    this.emit('drain')
+  }
 
   onEncoderFailed(cause: Error): void {
     this.failure = cause
@@ -32,12 +45,23 @@ class Owner extends EventEmitter implements EncoderOwner {
 }
 
 const edit = new CompiledEdit([], Buffer.alloc(0))
-const text = Buffer.from('to be or not to be '.repeat(4_000))
+const text = Buffer.from(Array.from({ length: 120_000 }, (_, id) => `line ${id} `).join(''))
 const noBytes = Buffer.alloc(0)
 
-function begin(sizeHint: number, coding = 'gzip', shared = new Encoders()) {
+function begin(sizeHint: number, coding = 'gzip', encoders = new Encoders()) {
   const owner = new Owner()
-  return { owner, shared, compressor: new Compressor({ coding, sizeHint, edit, shared }, owner) }
+  return { owner, encoders, compressor: new Compressor({ coding, sizeHint, edit, encoders }, owner) }
+}
+
+/** Gives a body as its service would that is stopped in time. */
+async function giveAll({ compressor, owner }: ReturnType<typeof begin>, body: Buffer): Promise<void> {
+  for (let at = 0; at < body.length; at += 30_000) {
+    compressor.write(body.subarray(at, at + 30_000))
+    if (compressor.isFull) await once(owner, 'drain')
+  }
+  const ended = once(owner, 'end')
+  compressor.end(noBytes)
+  await ended
 }
 
 describe('a body of up to 32 KiB', () => {
@@ -46,11 +70,11 @@ describe('a body of up to 32 KiB', () => {
     ['gzip', gunzipSync],
   ] as const)('is compressed by %s in the very call that brings its end', (coding, decompress) => {
     const body = text.subarray(0, mostAtOnce)
-    const { compressor, owner, shared } = begin(body.length, coding)
-    expect(shared.inUse).toBe(1)
+    const { compressor, owner, encoders } = begin(body.length, coding)
+    expect(encoders.inUse).toBe(1)
     compressor.end(body)
-    expect(decompress(owner.whole as Buffer).equals(body)).toBe(true)
-    expect([owner.pieces.length, shared.inUse]).toEqual([0, 0])
+    expect(decompress(owner.encoded).equals(body)).toBe(true)
+    expect([owner.isEnded, owner.now.length, encoders.inUse]).toEqual([true, 1, 0])
   })
 
   it('waits for its end where its length is known, without changing with what it came in', async () => {
@@ -61,66 +85,104 @@ describe('a body of up to 32 KiB', () => {
     await new Promise(setImmediate)
     compressor.write(Buffer.from('and ten more'.slice(0, 10)))
     compressor.end(Buffer.from('and the last'.slice(0, 10)))
-    expect(gunzipSync(owner.whole as Buffer).toString()).toBe('the first and ten moand the la')
+    expect(owner.now).toHaveLength(1)
+    expect(gunzipSync(owner.encoded).toString()).toBe('the first and ten moand the la')
   })
 
   it('waits no longer than the read that brought it where its length is not known', async () => {
     const together = begin(-1)
     for (let at = 0; at < 3_000; at += 1_000) together.compressor.write(text.subarray(at, at + 1_000))
     together.compressor.end(noBytes)
-    expect(gunzipSync(together.owner.whole as Buffer).equals(text.subarray(0, 3_000))).toBe(true)
+    expect(together.owner.now).toHaveLength(1)
+    expect(gunzipSync(together.owner.encoded).equals(text.subarray(0, 3_000))).toBe(true)
 
     const apart = begin(-1)
     apart.compressor.write(text.subarray(0, 1_000))
     await once(apart.owner, 'piece')
+    expect(gunzipSync(apart.owner.encoded, { finishFlush: 2 }).equals(text.subarray(0, 1_000))).toBe(true)
     apart.compressor.end(text.subarray(1_000, 2_000))
-    await once(apart.owner, 'end')
-    expect(apart.owner.whole).toBeNull()
-    expect(gunzipSync(Buffer.concat(apart.owner.pieces)).equals(text.subarray(0, 2_000))).toBe(true)
+    expect(gunzipSync(apart.owner.encoded).equals(text.subarray(0, 2_000))).toBe(true)
   })
 })
 
 describe('a larger body', () => {
-  it.each([text.length, -1])('is never compressed at once, of a length of %d', async (sizeHint) => {
-    const { compressor, owner, shared } = begin(sizeHint)
-    // All in one turn: the length tells, or the size.
-    for (let at = 0; at < text.length; at += 20_000) compressor.write(text.subarray(at, at + 20_000))
-    compressor.end(noBytes)
-    expect(owner.pieces).toHaveLength(0)
-    await once(owner, 'end')
-    expect(owner.whole).toBeNull()
-    expect(gunzipSync(Buffer.concat(owner.pieces)).equals(text)).toBe(true)
-    expect(shared.inUse).toBe(0)
+  const codings = [
+    ['br', brotliDecompressSync],
+    ['gzip', gunzipSync],
+  ] as const
+  const medium = text.subarray(0, mostOnLoop)
+
+  it.each(
+    codings.flatMap(([coding, decompress]) => [medium.length, -1].map((size) => [coding, size, decompress] as const)),
+  )('of up to 128 KiB is compressed on the loop, with its other work between: %s, length %d', async (...each) => {
+    const [coding, sizeHint, decompress] = each
+    const begun = begin(sizeHint, coding)
+    await giveAll(begun, medium)
+    const { owner, encoders } = begun
+    expect(decompress(owner.encoded).equals(medium)).toBe(true)
+    expect(owner.later).toHaveLength(0)
+    expect(owner.drains).toBeGreaterThanOrEqual(3)
+    expect(encoders.inUse).toBe(0)
   })
 
-  it('that comes in one piece is not either', async () => {
-    const { compressor, owner } = begin(-1)
-    compressor.end(text)
-    expect(owner.whole).toBeNull()
+  it.each(codings)('goes on in threads when it is more than it may be: %s', async (coding, decompress) => {
+    const begun = begin(-1, coding)
+    await giveAll(begun, text)
+    const { owner } = begun
+    expect(text.length).toBeGreaterThan(mostOnLoop)
+    expect(decompress(owner.encoded).equals(text)).toBe(true)
+    expect([owner.now.length, owner.later.length > 10]).toEqual([4, true])
+  })
+
+  it('that says to be more is never on the loop', async () => {
+    const begun = begin(text.length)
+    await giveAll(begun, text)
+    expect(gunzipSync(begun.owner.encoded).equals(text)).toBe(true)
+    expect(begun.owner.now).toHaveLength(0)
+  })
+
+  it('that cannot be stopped leaves the loop after 64 KiB in one turn', async () => {
+    const { compressor, owner } = begin(medium.length)
+    for (let at = 0; at < medium.length; at += 20_000) compressor.write(medium.subarray(at, at + 20_000))
+    compressor.end(noBytes)
+    expect(owner.now).toHaveLength(3)
     await once(owner, 'end')
-    expect(gunzipSync(Buffer.concat(owner.pieces)).equals(text)).toBe(true)
+    expect(gunzipSync(owner.encoded).equals(medium)).toBe(true)
+  })
+
+  it('is compressed in threads where streams cannot be written to at once', async () => {
+    const encoders = new Encoders((level) => {
+      const stream = createGzip({ level })
+      Object.assign((stream as unknown as { _handle: object })._handle, { writeSync: null })
+      return stream
+    })
+    const begun = begin(-1, 'gzip', encoders)
+    expect(encoders.canEncodeNow).toBe(false)
+    await giveAll(begun, medium)
+    expect(begun.owner.now).toHaveLength(0)
+    expect(gunzipSync(begun.owner.encoded).equals(medium)).toBe(true)
   })
 })
 
 describe('an encoder that is not wanted any more', () => {
-  it.each([1_000, -1, text.length])('tells nobody of what it had, of a length of %d', async (sizeHint) => {
-    const { compressor, owner, shared } = begin(sizeHint)
+  it.each([1_000, -1, 100_000, text.length])('tells nobody of what it had, of a length of %d', async (sizeHint) => {
+    const { compressor, owner, encoders } = begin(sizeHint)
     compressor.write(text.subarray(0, 500))
+    const before = owner.now.length
     compressor.destroy()
     compressor.destroy()
     await new Promise(setImmediate)
-    expect([owner.whole, owner.pieces.length, owner.failure, shared.inUse]).toEqual([null, 0, null, 0])
+    expect([owner.now.length, owner.later.length, owner.failure, encoders.inUse]).toEqual([before, 0, null, 0])
   })
 
   it('tells of a failure once, and counts no longer', () => {
-    const shared = {
-      inUse: 0,
-      whole(): Uint8Array {
-        throw new Error('no memory')
-      },
+    const { compressor, encoders, owner } = begin(100_000)
+    encoders.encodeNow = () => {
+      throw new Error('no memory')
     }
-    const owner = new Owner()
-    new Compressor({ coding: 'br', sizeHint: 3, edit, shared }, owner).end(Buffer.from('abc'))
-    expect([owner.failure?.message, shared.inUse]).toEqual(['no memory', 0])
+    compressor.write(text.subarray(0, 500))
+    compressor.write(text.subarray(0, 500))
+    compressor.end(noBytes)
+    expect([owner.failure?.message, encoders.inUse]).toEqual(['no memory', 0])
   })
 })

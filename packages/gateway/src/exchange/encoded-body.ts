@@ -5,6 +5,8 @@ import type { EncoderOwner, ResponseEncoder } from '../http1/response-encoder.js
 import { hexLength, lastChunk, put, putChunkSize } from '../http1/text.js'
 import { endOfChunks } from '../http1/trailer-fields.js'
 
+const noBytes = new Uint8Array(0)
+
 /** Whom a body that goes through an encoder tells. */
 export interface EncodedBodyOwner {
   /** Some of it has gone to the client. */
@@ -39,7 +41,7 @@ export class EncodedBody implements EncoderOwner {
 
   /** The service should not be read before `onEncodedDrain`. */
   get isFull(): boolean {
-    return this.#encoder?.isFull === true
+    return this.#encoder?.isFull === true || this.#client.wire.isBlocked
   }
 
   /** Sends the head, the first `headLength` bytes of the output buffer, and `bytes` when they are encoded. */
@@ -58,6 +60,7 @@ export class EncodedBody implements EncoderOwner {
 
   onClientDrain(): void {
     this.#encoder?.resume()
+    if (!this.isFull) this.#owner.onEncodedDrain()
   }
 
   destroy(): void {
@@ -74,20 +77,21 @@ export class EncodedBody implements EncoderOwner {
   }
 
   onEncoderDrain(): void {
-    this.#owner.onEncodedDrain()
+    if (!this.#client.wire.isBlocked) this.#owner.onEncodedDrain()
   }
 
-  onEncodedWhole(bytes: Uint8Array): void {
+  onEncodedNow(bytes: Uint8Array, isLast: boolean): void {
     const { isFramed, wire } = this.#client
-    const room = bytes.length + bodyOverhead + (this.#trailers?.length ?? 0)
+    const behind = isLast && !isFramed ? this.#endOfChunks() : noBytes
+    const room = bytes.length + bodyOverhead + behind.length
+    this.#owner.onEncodedProgress()
     if (this.#outputs.current.length < this.#headLength + room) this.#sendHead()
     const out = this.#outputs.ensure(room)
-    const length = isFramed
-      ? put(out, this.#headLength, bytes)
-      : putOnlyChunk(out, this.#headLength, bytes, this.#endOfChunks())
+    const at = this.#headLength
+    const length = isFramed ? put(out, at, bytes) : put(out, putChunk(out, at, bytes), behind)
     this.#headLength = 0
-    wire.send(length)
-    this.#end()
+    if (length > 0) wire.send(length)
+    if (isLast) this.#end()
   }
 
   onEncodedEnd(): void {
@@ -116,13 +120,14 @@ export class EncodedBody implements EncoderOwner {
   }
 }
 
-function putOnlyChunk(out: Buffer, at: number, bytes: Uint8Array, behind: Uint8Array): number {
+function putChunk(out: Buffer, at: number, bytes: Uint8Array): number {
+  if (bytes.length === 0) return at
   const digits = hexLength(bytes.length)
   putChunkSize(out, at, digits, bytes.length)
   const end = put(out, at + digits + 2, bytes)
   out[end] = 0x0d
   out[end + 1] = 0x0a
-  return put(out, end + 2, behind)
+  return end + 2
 }
 
 function chunkOf(bytes: Buffer): Buffer {

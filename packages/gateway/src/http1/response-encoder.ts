@@ -1,3 +1,4 @@
+import type { Encoders } from '../compression/encoders.js'
 import type { CompiledEdit } from '../route-table/header-edit.js'
 import type { Head } from './head.js'
 
@@ -7,9 +8,9 @@ export interface ResponseEncoder {
   readonly edit: CompiledEdit
   /** Enough waits in it: the service should not be read until it drains. */
   readonly isFull: boolean
-  /** Takes a copy. */
+  /** Takes a copy. The owner may be called during the call. */
   write(bytes: Uint8Array): void
-  /** `bytes` are the last. Where they are all, or nearly so, the owner is given the encoded body during the call. */
+  /** `bytes` are the last. */
   end(bytes: Uint8Array): void
   /** The client does not take more, and takes more again. */
   pause(): void
@@ -22,18 +23,10 @@ export interface EncoderOwner {
   /** Bytes that nobody changes any more. */
   onEncoded(bytes: Buffer): void
   onEncodedEnd(): void
-  /** All of it, in place of `onEncoded` and `onEncodedEnd`; `bytes` are changed after the call. */
-  onEncodedWhole(bytes: Uint8Array): void
+  /** As both of them, with bytes that are changed after the call. */
+  onEncodedNow(bytes: Uint8Array, isLast: boolean): void
   onEncoderDrain(): void
   onEncoderFailed(cause: Error): void
-}
-
-/** What the encoders of a worker share. */
-export interface SharedEncoders {
-  /** How many are at work. */
-  inUse: number
-  /** A whole body, encoded at once; valid until the next call. */
-  whole(coding: string, bytes: Uint8Array): Uint8Array
 }
 
 /** What a route has to say to the bodies of answers. */
@@ -41,7 +34,7 @@ export interface ResponseEncoding {
   /** What the client of this request takes; empty: nothing that could be given. */
   codingFor(request: Head): string
   /** Null: the body goes as it is. `edit`, which says what the answer depends on, may be needed even then. */
-  begin(coding: string, response: Head, owner: EncoderOwner, shared: SharedEncoders): ResponseEncoder | null
+  begin(coding: string, response: Head, owner: EncoderOwner, encoders: Encoders): ResponseEncoder | null
   /** Of an answer that goes as it is. */
   plainEdit(coding: string, response: Head): CompiledEdit | null
 }

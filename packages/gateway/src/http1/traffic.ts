@@ -18,7 +18,6 @@ import { Outcomes } from './outcomes.js'
 import { Outputs, readBytes } from './outputs.js'
 import { Exchanges } from '../exchange/exchanges.js'
 import { PendingRequests } from '../exchange/pending-requests.js'
-import type { SharedEncoders } from './response-encoder.js'
 import { ResponseShape } from './response-writer.js'
 import type { ServedConnection } from './served-connection.js'
 import { Shedding } from './shedding.js'
@@ -59,7 +58,7 @@ export class Traffic {
   readonly endpoints = new Set<UpstreamEndpoint>()
   readonly pending: PendingRequests
   readonly mirrors: Mirrors
-  readonly encoders: SharedEncoders = new Encoders()
+  readonly encoders = new Encoders()
   readonly shedding: Shedding
   requestParsers: Parsers
   /** Reads heads for every client that has not sent a part of one. */
