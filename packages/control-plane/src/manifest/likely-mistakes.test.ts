@@ -61,3 +61,24 @@ it.each([
   expect(warningsOf(routeWith(written.replace('request: 1s', 'request: 0')))).toEqual([])
   expect(warningsOf(routeWith(written.replace('request: 1s', 'request: 3s')))).toEqual([])
 })
+
+const openTo = (host: string, rest = ''): string =>
+  `${service('')}gateway:\n  host: ${host}\n  authenticators: { keys: { api_keys: {} } }\n${rest}`
+
+it('warns of credentials that travel unencrypted', () => {
+  const [warning, ...others] = warningsOf(openTo('0.0.0.0'))
+  expect(warning).toMatch(
+    /^7 gateway\.authenticators: whoever is between sees the credentials of all \(write gateway\.tls/,
+  )
+  expect(others).toEqual([])
+  const plainToo = warningsOf(openTo('"::"', '  tls: { port: 8443 }\n'))
+  expect(plainToo).toEqual([expect.stringContaining('by the plain port (write redirect: true under gateway.tls)')])
+})
+
+it.each([
+  ['on this machine', openTo('127.0.0.1')],
+  ['with a redirect', openTo('0.0.0.0', '  tls: { redirect: true }\n')],
+  ['behind a proxy that is named', openTo('0.0.0.0', '  trusted_proxies: [10.0.0.1]\n')],
+])('does not warn of credentials %s', (_, manifest) => {
+  expect(warningsOf(manifest)).toEqual([])
+})

@@ -9,6 +9,7 @@ type Warn = (diagnostic: Diagnostic) => void
 /** What may be written, does what it says, and is hardly what somebody wants: said, with what comes of it, and not refused. */
 export function warnOfLikelyMistakes({ services, gateway, gatewaySource, servedBy }: AppParts, warn: Warn): void {
   if (gatewaySource !== null) {
+    warnOfOpenCredentials(gateway, gatewaySource, warn)
     for (const [index, network] of (gateway.trustedProxies ?? []).entries()) {
       if (!isEverywhere(network)) continue
       const message = `${network} trusts everybody: any client may say which address it comes from`
@@ -21,6 +22,20 @@ export function warnOfLikelyMistakes({ services, gateway, gatewaySource, servedB
     warnOfTimeouts(service, warn)
     warnOfRoutes(service, openAuthenticators(servedBy ?? gateway), warn)
   }
+}
+
+/** A proxy that is named may end TLS before the gateway does. */
+function warnOfOpenCredentials(gateway: AppParts['gateway'], source: Source, warn: Warn): void {
+  const { host, tls, authenticators = {}, trustedProxies = [] } = gateway
+  const isOfThisMachine = /^(127\.|localhost$|::1$)/.test(host)
+  const isEncrypted = tls !== undefined && tls.redirectPort !== null
+  if (isOfThisMachine || isEncrypted || trustedProxies.length > 0 || Object.keys(authenticators).length === 0) return
+  const message = `whoever is between sees the credentials of ${tls === undefined ? 'all' : 'those who come by the plain port'}`
+  const hint =
+    tls === undefined
+      ? 'write gateway.tls, with redirect: true; or name the proxy that ends TLS before it in trusted_proxies'
+      : 'write redirect: true under gateway.tls'
+  warn(source.mistake(['gateway', 'authenticators'], 'key', message, hint))
 }
 
 function warnOfEjection({ name, source, spec }: PlacedService, warn: Warn): void {
