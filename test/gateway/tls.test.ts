@@ -326,6 +326,7 @@ describe('certificates that change', () => {
 
   it.each([
     ['has expired', () => folder.put('old', ['shop.test'], days(-20, -1)), /has expired on \d{4}-\d\d-\d\d/],
+    ['is for no host', () => folder.put('nameless', []), /is for no host: its subjectAltName has none/],
     ['is for later', () => folder.put('new', ['shop.test'], days(2, 20)), /is not valid before/],
     [
       'ends soon',

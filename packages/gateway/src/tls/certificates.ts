@@ -100,6 +100,8 @@ export class Certificates {
         const after = pair === null ? '' : '; the one that was read before stays'
         warnings.push(`the certificate in ${files.cert} is not used: ${trouble}${after}`)
       }
+      if (pair?.isNamed === false)
+        warnings.push(`the certificate in ${files.cert} is for no host: its subjectAltName has none`)
       const days = pair === null ? null : daysWarning(pair, now)
       if (days !== null) warnings.push(`the certificate in ${files.cert} ${days}`)
     }

@@ -6,6 +6,8 @@ export interface Pair {
   readonly key: string
   /** Names that it stands for, as server names are: no addresses. */
   readonly names: readonly string[]
+  /** It has a name or an address of the kind that clients look at (RFC 9525 section 2: no common name). */
+  readonly isNamed: boolean
   /** Unix time, milliseconds. */
   readonly notBefore: number
   readonly notAfter: number
@@ -32,6 +34,7 @@ export function readPair(cert: string, key: string): Pair | string {
     cert,
     key,
     names: namesOf(certificate.subjectAltName),
+    isNamed: /(^|, )(DNS|IP Address):/.test(certificate.subjectAltName ?? ''),
     notBefore: Date.parse(certificate.validFrom),
     notAfter: Date.parse(certificate.validTo),
   }
