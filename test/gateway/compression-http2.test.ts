@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:http'
 import type { ServerHttp2Stream } from 'node:http2'
@@ -196,5 +197,24 @@ it('clients of HTTP/2 get what services of HTTP/1.1 answer compressed, of any si
     const answer = await ask(client, { ':path': `/${name}`, 'accept-encoding': 'gzip' })
     expect(answer.head['content-encoding']).toBe('gzip')
     expect(gunzipSync(answer.body).toString()).toBe(body)
+  }
+})
+
+it('a client of HTTP/2 that lets its windows be filled gets the rest when it opens them', async () => {
+  // Larger than its windows also when it is compressed, and smaller than what is compressed in threads.
+  const noise = randomBytes(120_000).toString('latin1')
+  const service = await httpServer((asked, response) => {
+    const length = asked.url === '/length' ? { 'content-length': noise.length } : {}
+    response.writeHead(200, { 'content-type': 'text/plain', ...length })
+    for (let at = 0; at < noise.length; at += 30_000) response.write(noise.slice(at, at + 30_000), 'latin1')
+    response.end()
+  })
+  const { port } = await serve({ endpoints: [endpoint('web', service.port)], routes })
+  for (const path of ['/length', '/chunks']) {
+    const stream = session(port).request({ ':path': path, 'accept-encoding': 'gzip' })
+    stream.once('readable', () => {})
+    await eventually(() => stream.readableLength >= 16_384)
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    expect(gunzipSync(await bodyOf(stream)).toString('latin1') === noise).toBe(true)
   }
 })

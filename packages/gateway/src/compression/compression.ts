@@ -19,8 +19,9 @@ const encodingName = Buffer.from('content-encoding')
 /** Of an encoded body nobody can ask for a part. */
 const rangesName = Buffer.from('accept-ranges')
 const digestNames = ['content-digest', 'repr-digest', 'digest', 'content-md5']
-/** Clients have few ways of saying what they take. */
+/** Clients have few ways of saying what they take, and short ones. */
 const mostRemembered = 256
+const mostRememberedLength = 128
 
 /** `compress` of one route. */
 export class Compression implements ResponseEncoding {
@@ -45,7 +46,7 @@ export class Compression implements ResponseEncoding {
     let coding = this.#chosen.get(accepted)
     if (coding === undefined) {
       coding = chooseCoding(accepted, this.#spec.codings)
-      this.#chosen.set(accepted, coding)
+      if (accepted.length <= mostRememberedLength) this.#chosen.set(accepted, coding)
     }
     return coding
   }
