@@ -320,6 +320,19 @@ describe('over HTTP/2', () => {
 })
 
 describe('a route', () => {
+  it('is not got round by parameters in the path, which some servers do not see', async () => {
+    const issuer = await startIssuer()
+    const routes = [route('web/0', 'web', '/', {}), route('web/1', 'web', '/admin', { auth: needs(['users']) })]
+    const { port, heads } = await start([jwt(issuer)], routes)
+    for (const path of ['/admin;x', '/admin;a=b/users', '/;x/admin']) {
+      expect(await get(port, path)).toMatch(/^HTTP\/1\.1 400 [^]*"reason":"bad_request"/)
+    }
+    expect(heads).toEqual([])
+    expect(await get(port, '/heroes;id=1')).toMatch(/ok$/)
+    expect(await get(port, '/admin;x', bearer(await issuer.token('one')))).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await get(port, '/admin/users;x', bearer(await issuer.token('one')))).toMatch(/ok$/)
+  })
+
   it('without auth lets anybody in, and nobody say who they are', async () => {
     const issuer = await startIssuer()
     const { port, heads } = await start([jwt(issuer)], [route('web/0', 'web', '/')])

@@ -23,6 +23,11 @@ const tooLate: OwnAnswer = {
   reason: 'upstream_timeout',
   detail: 'Whoever asked has waited as long as it said it would (X-Request-Deadline).',
 }
+const ambiguous: OwnAnswer = {
+  kind: 'problem',
+  reason: 'bad_request',
+  detail: 'Without the parameters in its path (";" and what follows) it would be a request of another route.',
+}
 const noBackend: OwnAnswer = {
   kind: 'problem',
   reason: 'no_healthy_endpoint',
@@ -129,7 +134,11 @@ export class Routing implements AdmissionOwner {
       return null
     }
     const route = isMesh ? table.mesh(name) : table.matchEdge(parser)
-    if (route !== null) return route
+    if (route !== null) {
+      if (isMesh || !table.isAmbiguous(parser, route)) return route
+      this.ownAnswer = ambiguous
+      return null
+    }
     const allow = isMesh ? null : table.allowedMethods(parser)
     const detail = `${describeRequest(parser)} matches no route.`
     this.ownAnswer =

@@ -11,6 +11,7 @@ import { UpstreamEndpoint, UpstreamService } from '../upstream.js'
 import { CompiledRoute } from './compiled-route.js'
 import { compileConditions } from './conditions.js'
 import { compileEdits } from './header-edit.js'
+import { hasPathParameters, withoutPathParameters } from './path-parameters.js'
 import { comparePaths, compilePath } from './path-pattern.js'
 import { withPreflights } from './preflights.js'
 import { compileRedirect, compileRewrite } from './rewrite.js'
@@ -33,6 +34,8 @@ export interface CompiledTable {
   readonly index: RouteIndex
   /** The route for a request on an edge listener, or null: then `allowedMethods` tells 405 from 404. */
   matchEdge(view: RequestView): CompiledRoute | null
+  /** After `matchEdge` gave this route: another one's service may take the request for its own, as it sees no parameters in paths. */
+  isAmbiguous(view: RequestView, route: CompiledRoute): boolean
   /** After `matchEdge` gave null: the methods that the path does take, as Allow says them (`GET, POST`); null when no method would do. */
   allowedMethods(view: RequestView): string | null
   /** The one route of a mesh listener, null when there is no such listener. */
@@ -60,7 +63,9 @@ export function compileTable(
   }
   const problems: string[] = []
   policies.configure(table.config)
-  const index = new RouteIndex(compileRoutes(table.config, services, metrics, policies, problems))
+  const entries = compileRoutes(table.config, services, metrics, policies, problems)
+  const index = new RouteIndex(entries)
+  const spelled = new Set(entries.filter(namesParameters).map(({ route }) => route.name))
   const mesh = compileMesh(table.config, services, metrics)
   const ofService = new Map([...services.values()].map((service) => [service, metrics.service(service.name)]))
   return {
@@ -73,6 +78,11 @@ export function compileTable(
     problems,
     index,
     matchEdge: (view) => index.match(view),
+    isAmbiguous: (view, { name }) => {
+      if (!hasPathParameters(view) || spelled.has(name)) return false
+      const bare = index.match(withoutPathParameters(view))
+      return bare !== null && bare.name !== name
+    },
     allowedMethods: (view) => {
       const methods = index.methods(view)
       return methods.length === 0 ? null : methods.join(', ')
@@ -81,6 +91,11 @@ export function compileTable(
     serviceMetrics: (service) => ofService.get(service) ?? metrics.service(service.name),
     strayEdit: policies.strayEdit(),
   }
+}
+
+/** It is written with parameters, so whoever wrote it knows of them. */
+function namesParameters({ path }: HostedEntry): boolean {
+  return path.segments.some((segment) => segment?.includes(0x3b) === true)
 }
 
 function takeEndpoints(

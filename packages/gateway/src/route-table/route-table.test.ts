@@ -188,6 +188,36 @@ describe('a route of the wrong shape', () => {
   })
 })
 
+describe('isAmbiguous', () => {
+  const compiled = compileTable(
+    table([
+      route('site', { paths: [prefix('/')] }),
+      route('admin', { paths: [prefix('/admin')] }),
+      route('health', { paths: [exact('/health')] }),
+      route('matrix', { paths: [prefix('/admin;v=2')] }),
+    ]),
+    null,
+  )
+  const judged = (path: string): string => {
+    const found = compiled.matchEdge(view(path))
+    if (found === null) throw new Error('no route')
+    return `${found.name}${compiled.isAmbiguous(view(path), found) ? ', and yet another' : ''}`
+  }
+
+  it.each([
+    ['/admin;x', 'site, and yet another'],
+    ['/admin;a=b/users', 'site, and yet another'],
+    ['/;x/admin', 'site, and yet another'],
+    ['/health;jsessionid=1', 'site, and yet another'],
+    ['/admin/users;x', 'admin'],
+    ['/heroes;id=1/pages', 'site'],
+    ['/admin;v=2/users', 'matrix'],
+    ['/adminX', 'site'],
+  ])('of %s, which is of %s', (path, expected) => {
+    expect(judged(path)).toBe(expected)
+  })
+})
+
 describe('matchEdge by host', () => {
   const match = matcher([
     route('any', {}),
