@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { withWords } from '../../http1/words.js'
 import { decoded, HpackDecoder } from './decoder.js'
 import { fieldOverhead, HpackEncoder } from './encoder.js'
 import { huffmanCodes, huffmanLengths } from './huffman-code.js'
@@ -15,8 +16,8 @@ function encode(encoder: HpackEncoder, fields: readonly Field[], status = 200): 
   let to = encoder.begin(out, 0)
   to = encoder.status(out, to, status)
   for (const [name, value] of fields) {
-    const names = Buffer.from(`<${name}>`, 'latin1')
-    const values = Buffer.from(`<${value}>`, 'latin1')
+    const names = withWords(Buffer.from(`<${name}>`, 'latin1'))
+    const values = withWords(Buffer.from(`<${value}>`, 'latin1'))
     to = encoder.field(out, to, names, 1, names.length - 1, values, 1, values.length - 1)
   }
   expect(to).toBeLessThanOrEqual(out.length)
@@ -124,6 +125,30 @@ describe('HpackEncoder', () => {
     expect(decoder.tableSize).toBeLessThan(300)
   })
 
+  it('finds a field again in any case, in its place or another', () => {
+    const encoder = new HpackEncoder()
+    const decoder = new HpackDecoder(4096)
+    const server: Field = ['server', 'something/1.0']
+    const kind: Field = ['content-type', 'text/x-odd']
+    for (let again = 0; again < 3; again++) decode(decoder, encode(encoder, [server, kind]))
+    const block = encode(encoder, [['Server', server[1]], ['X-Between', 'v'], ['CONTENT-TYPE', kind[1]], server])
+    expect(decode(decoder, block)).toBe(linesOf([server, ['x-between', 'v'], kind, server]))
+    const known = [block[1], block.at(-2), block.at(-1)]
+    expect(known.map((byte) => (byte as number) >= 0x80)).toEqual([true, true, true])
+  })
+
+  it.each([
+    ['x-odd~', 'x-odd^'],
+    ['x-odd^', 'x-odd~'],
+    ['x-odd-', 'x-odd~'],
+  ])('takes %s for no %s that stands in its place', (name, other) => {
+    const encoder = new HpackEncoder()
+    const decoder = new HpackDecoder(4096)
+    for (const each of [name, name, name, other]) {
+      expect(decode(decoder, encode(encoder, [[each, 'v']]))).toBe(linesOf([[each, 'v']]))
+    }
+  })
+
   it('never indexes what must not be guessed (RFC 7541 section 7.1)', () => {
     const encoder = new HpackEncoder()
     const decoder = new HpackDecoder(4096)
@@ -164,6 +189,10 @@ describe('HpackEncoder', () => {
       'set-cookie',
       'via',
       'Etag',
+      'ETAG',
+      'x-odd~',
+      'X-Odd^',
+      'x-odd-',
       'long'.repeat(80),
     )
     const value = fc.oneof(

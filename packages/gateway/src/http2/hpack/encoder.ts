@@ -1,5 +1,5 @@
 import { lowerCase } from '../../http1/chars.js'
-import { copy, isSame, wordBuffer } from '../../http1/words.js'
+import { copy, isSame, wordBuffer, WordBuffer } from '../../http1/words.js'
 import { DynamicTable } from './dynamic-table.js'
 import { encodeHuffman, huffmanLength } from './huffman-encoder.js'
 import {
@@ -16,6 +16,9 @@ const mostTableSize = 4096
 const slots = 256
 /** Longer values are not worth their place in the table. */
 const longestIndexed = 512
+/** Fields of a section of which is remembered what stood in their place in the last one. */
+const mostGuesses = 32
+const caseBits = 0x20202020
 /** A value is hashed by its ends where it is long. */
 const mostHashed = 64
 
@@ -44,7 +47,8 @@ for (const name of sensitiveNames) sensitiveStatic[staticNames.get(name) as numb
  *
  * A name that has no index yet is added to the table with its value; after that, a field is added when the same value has come twice in
  * a row of its slot. So `content-type` and `server` become one byte, and ids, lengths and dates, which never repeat, push nothing out.
- * Slots are found by hash and may be taken over: that costs a few bytes on the wire, never correctness.
+ * Slots are found by hash and may be taken over: that costs a few bytes on the wire, never correctness. What comes first is a guess: that a
+ * field is what stood in its place in the last section, as a service's answers are much alike.
  */
 export class HpackEncoder {
   readonly #table = new DynamicTable(mostTableSize)
@@ -53,6 +57,9 @@ export class HpackEncoder {
   readonly #nameSlots = new Int32Array(slots)
   /** By hash: the hash of the field that was last written as a literal. */
   readonly #seen = new Int32Array(slots)
+  /** By place in a section: number of the entry that was last written there. */
+  readonly #guesses = new Int32Array(mostGuesses)
+  #place = 0
   readonly #name = wordBuffer(256)
   /** Smallest size since the last section, where an update must be sent; -1 when there is none. */
   #smallest = -1
@@ -68,6 +75,7 @@ export class HpackEncoder {
 
   /** Begins a section: writes the updates of the table's size that are due. At most 8 bytes. */
   begin(out: Uint8Array, to: number): number {
+    this.#place = 0
     if (this.#smallest === -1) return to
     if (this.#smallest < this.#table.maxSize) to = putInteger(out, to, 0x20, 0x1f, this.#smallest)
     this.#smallest = -1
@@ -103,6 +111,11 @@ export class HpackEncoder {
     valueStart: number,
     valueEnd: number,
   ): number {
+    const place = this.#place++
+    const guess = place < mostGuesses ? this.#age(this.#guesses[place]) : -1
+    if (guess >= 0 && this.#isRepeated(guess, names, nameStart, nameEnd, values, valueStart, valueEnd)) {
+      return putInteger(out, to, 0x80, 0x7f, guess + staticCount + 1)
+    }
     const nameLength = nameEnd - nameStart
     const valueLength = valueEnd - valueStart
     let name: Uint8Array = this.#name
@@ -120,6 +133,7 @@ export class HpackEncoder {
     const slot = fieldHash & (slots - 1)
     const age = this.#age(this.#fieldSlots[slot])
     if (age >= 0 && this.#isEntry(age, name, nameLength, values, valueStart, valueEnd)) {
+      if (place < mostGuesses && isGuessable(name, nameLength)) this.#guesses[place] = this.#fieldSlots[slot]
       return putInteger(out, to, 0x80, 0x7f, age + staticCount + 1)
     }
     const isStatic = staticIndex !== 0 && isStaticField(staticIndex, values, valueStart, valueEnd)
@@ -194,6 +208,27 @@ export class HpackEncoder {
     return age < this.#table.count ? age : -1
   }
 
+  /** As `#isEntry`, with the name in any case. */
+  #isRepeated(
+    age: number,
+    names: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): boolean {
+    const table = this.#table
+    const nameLength = nameEnd - nameStart
+    if (table.nameLength(age) !== nameLength) return false
+    if (table.lineLength(age) !== nameLength + (valueEnd - valueStart) + 4) return false
+    const start = table.start(age)
+    return (
+      isSame(table.data, start + nameLength + 2, values, valueStart, valueEnd - valueStart) &&
+      isSameName(table.data, start, names, nameStart, nameLength)
+    )
+  }
+
   #isEntry(
     age: number,
     name: Uint8Array,
@@ -259,6 +294,28 @@ function hash(bytes: Uint8Array, start: number, end: number, seed: number): numb
   }
   for (let at = start; at < end; at++) value = (Math.imul(value, 31) + bytes[at]) | 0
   return value ^ (value >>> 15)
+}
+
+/** Without the bit that tells a small letter from a capital, these two would be one: no other two characters of a name (RFC 9110 section 5.6.2). */
+function isGuessable(name: Uint8Array, length: number): boolean {
+  for (let at = 0; at < length; at++) if (name[at] === 0x5e || name[at] === 0x7e) return false
+  return true
+}
+
+/** Whether two names of this length are the same but for case, of which the one is guessable. */
+function isSameName(one: Uint8Array, at: number, other: Uint8Array, otherAt: number, length: number): boolean {
+  const end = at + length
+  if (length >= 4 && one instanceof WordBuffer && other instanceof WordBuffer) {
+    const last = end - 4
+    for (; at < last; at += 4, otherAt += 4) if (differs(one.words, at, other.words, otherAt)) return false
+    return !differs(one.words, last, other.words, otherAt + last - at)
+  }
+  for (; at < end; at++, otherAt++) if (lowerCase[one[at]] !== lowerCase[other[otherAt]]) return false
+  return true
+}
+
+function differs(one: DataView, at: number, other: DataView, otherAt: number): boolean {
+  return ((one.getInt32(at) ^ other.getInt32(otherAt)) & ~caseBits) !== 0
 }
 
 /** An integer (RFC 7541 section 5.1) behind the bits `pattern`. */
