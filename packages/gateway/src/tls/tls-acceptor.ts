@@ -34,7 +34,8 @@ export interface TlsAcceptorOptions {
  */
 export class TlsAcceptor {
   readonly #options: TlsAcceptorOptions
-  readonly #handshaking = new Set<Socket>()
+  /** Handshakes under way, each with what its connection's end is told to meanwhile: a listener less for each that waits for a request later. */
+  readonly #handshaking = new Map<Socket, () => void>()
   #tls: ListenerTls
   #certificates: Certificates
   #server: Server | null = null
@@ -92,11 +93,12 @@ export class TlsAcceptor {
       return
     }
     if (this.#handshaking.size >= mostHandshakes) this.#dropOldest()
-    this.#handshaking.add(raw)
-    raw.on('error', () => {})
-    raw.once('close', () => {
+    const onClose = (): void => {
       if (this.#handshaking.delete(raw)) this.#options.onFailed()
-    })
+    }
+    this.#handshaking.set(raw, onClose)
+    raw.on('error', ignore)
+    raw.on('close', onClose)
     server.emit('connection', raw)
   }
 
@@ -108,16 +110,22 @@ export class TlsAcceptor {
 
   /** Breaks handshakes off. */
   cut(): void {
-    for (const raw of this.#handshaking) raw.destroy()
+    for (const raw of this.#handshaking.keys()) raw.destroy()
   }
 
   /** A client that is there ends its handshake in moments; those that fill the room with silence make way for it. */
   #dropOldest(): void {
-    const [oldest] = this.#handshaking
+    const [oldest] = this.#handshaking.keys()
     if (oldest === undefined) return
     this.#handshaking.delete(oldest)
     this.#options.onFailed()
     oldest.destroy()
+  }
+
+  #forget(raw: Socket): void {
+    const onClose = this.#handshaking.get(raw)
+    if (onClose !== undefined) raw.off('close', onClose)
+    this.#handshaking.delete(raw)
   }
 
   async #read(certificates: Certificates): Promise<void> {
@@ -177,7 +185,7 @@ export class TlsAcceptor {
 
   #onSecure(socket: TLSSocket, clientAuth: ListenerTls['clientAuth']): void {
     const raw = rawSocketOf(socket)
-    if (raw !== null) this.#handshaking.delete(raw)
+    if (raw !== null) this.#forget(raw)
     if (clientAuth === null) {
       this.#options.onSecure(socket, null)
       return
@@ -187,3 +195,5 @@ export class TlsAcceptor {
     else this.#options.onSecure(socket, certifiedClient(socket.getPeerX509Certificate()))
   }
 }
+
+function ignore(): void {}
