@@ -82,3 +82,18 @@ it.each([
 ])('does not warn of credentials %s', (_, manifest) => {
   expect(warningsOf(manifest)).toEqual([])
 })
+
+it('warns of a redirect to where it comes from', () => {
+  const [warning] = warningsOf(routeWith('redirect: { path: /a }'))
+  expect(warning).toMatch(/^6 services\.web\.routes\[0\]\.redirect: \/a is sent to itself/)
+  expect(warningsOf(routeWith('redirect: { path: /b }'))).toEqual([])
+  expect(warningsOf(routeWith('redirect: { path: /a, scheme: https }'))).toEqual([])
+})
+
+it('warns of faults that other machines may ask for', () => {
+  const open = routeWith('fault: { by_header: true }')
+  expect(warningsOf(open)).toEqual([])
+  const [warning, ...others] = warningsOf(`${open}gateway: { host: 0.0.0.0 }\n`)
+  expect(warning).toMatch(/^6 services\.web\.routes\[0\]\.fault\.by_header: whoever reaches the route/)
+  expect(others).toEqual([])
+})

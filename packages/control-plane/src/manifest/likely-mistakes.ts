@@ -20,6 +20,8 @@ export function warnOfLikelyMistakes({ services, gateway, gatewaySource, servedB
   for (const service of services) {
     warnOfEjection(service, warn)
     warnOfTimeouts(service, warn)
+    warnOfLoops(service, warn)
+    if (!isOfThisMachine((servedBy ?? gateway).host)) warnOfFaults(service, warn)
     warnOfRoutes(service, openAuthenticators(servedBy ?? gateway), warn)
   }
 }
@@ -27,9 +29,9 @@ export function warnOfLikelyMistakes({ services, gateway, gatewaySource, servedB
 /** A proxy that is named may end TLS before the gateway does. */
 function warnOfOpenCredentials(gateway: AppParts['gateway'], source: Source, warn: Warn): void {
   const { host, tls, authenticators = {}, trustedProxies = [] } = gateway
-  const isOfThisMachine = /^(127\.|localhost$|::1$)/.test(host)
   const isEncrypted = tls !== undefined && tls.redirectPort !== null
-  if (isOfThisMachine || isEncrypted || trustedProxies.length > 0 || Object.keys(authenticators).length === 0) return
+  if (isOfThisMachine(host) || isEncrypted || trustedProxies.length > 0 || Object.keys(authenticators).length === 0)
+    return
   const message = `whoever is between sees the credentials of ${tls === undefined ? 'all' : 'those who come by the plain port'}`
   const hint =
     tls === undefined
@@ -60,6 +62,28 @@ function warnOfTimeouts({ name, source, spec }: PlacedService, warn: Warn): void
     warn(
       source.mistake([...path, ...place], 'value', message, 'make it shorter than timeouts.request, or leave it out'),
     )
+  }
+}
+
+function warnOfLoops({ name, source, spec }: PlacedService, warn: Warn): void {
+  for (const [index, { filters, matches }] of (spec?.routes ?? []).entries()) {
+    const redirect = filters.find((filter) => filter.type === 'redirect')
+    if (redirect === undefined || redirect.path === null) continue
+    const { scheme, host, port, path } = redirect
+    if (scheme !== null || host !== null || port !== null) continue
+    if (!matches.some((match) => match.path.type !== 'pattern' && match.path.value === path.value)) continue
+    const message = `${path.value} is sent to itself, again and again`
+    const place = [...servicePath(name, ['routes', index]), 'redirect']
+    warn(source.mistake(place, 'value', message, 'redirect it to another path, scheme or host'))
+  }
+}
+
+function warnOfFaults({ name, source, spec }: PlacedService, warn: Warn): void {
+  for (const [index, { fault }] of (spec?.routes ?? []).entries()) {
+    if (fault?.byHeader !== true) continue
+    const place = [...servicePath(name, ['routes', index]), 'fault', 'by_header']
+    const message = 'whoever reaches the route from another machine may have its requests wait and fail'
+    warn(source.mistake(place, 'value', message, 'take it out where the gateway is not for tests'))
   }
 }
 
@@ -101,4 +125,8 @@ function placeOf(source: Source, path: Path, rest: Path): Path {
 
 function isEverywhere(network: string): boolean {
   return /\/0+$/.test(network)
+}
+
+function isOfThisMachine(host: string): boolean {
+  return /^(127\.|localhost$|::1$)/.test(host)
 }

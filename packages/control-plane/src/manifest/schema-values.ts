@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { durationPattern, isMistake, parseDuration, parseSize, sizePattern } from './units.js'
+import { durationPattern, formatDuration, isMistake, parseDuration, parseSize, sizePattern } from './units.js'
 
 /**
  * The small values of the manifest. A number may also be written as text, because `${REPLICAS}` is text: so each takes both, and
@@ -58,7 +58,13 @@ export const duration = () =>
   measure('a duration, for example "10s" or "500ms"', parseDuration, durationPattern, 0, '0')
 /** A duration that must take some time: polling, and timeouts that cannot be turned off. */
 export const durationOfAtLeast = (minimumMs: number) =>
-  measure('a duration, for example "10s" or "500ms"', parseDuration, durationPattern, minimumMs, `${minimumMs}ms`)
+  measure(
+    'a duration, for example "10s" or "500ms"',
+    parseDuration,
+    durationPattern,
+    minimumMs,
+    formatDuration(minimumMs),
+  )
 export const size = (minimum = 0, least = '0') =>
   measure('a size, for example "64M" or "1G"', parseSize, sizePattern, minimum, least)
 
