@@ -123,7 +123,11 @@ describe('authenticators', () => {
     ['{ external: { url: "https://a", to_client: [^Content-Length] } }', '.external.to_client[0]', 'connection'],
     ['{ login: { issuer: "https://a", client_id: c, cookie_secret: k, scopes: ^[email] } }', '.login.scopes', 'openid'],
     ['{ login: { issuer: "https://a", client_id: c, cookie_secret: k, path: ^/../x } }', '.login.path', 'plain path'],
-    ['{ login: { issuer: "https://a", client_id: c, cookie_secret: k, session: ^9s } }', '.session', 'at least 1m'],
+    [
+      '{ login: { issuer: "https://a", client_id: c, cookie_secret: k, session: ^9s } }',
+      '.login.session',
+      'at least 1m',
+    ],
     [
       '{ login: { issuer: "https://a", client_id: c, cookie_secret: k, origin: ^"https://a/b" } }',
       '.login.origin',
