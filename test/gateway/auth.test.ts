@@ -404,7 +404,9 @@ describe('a key', () => {
       apiKey('pando_elsewhere', { services: ['orders'] }),
     ])
     expect(await get(port, '/', 'X-Api-Key: pando_old')).toMatch(/^HTTP\/1\.1 401 /)
-    expect(await get(port, '/write', 'X-Api-Key: pando_read')).toMatch(/^HTTP\/1\.1 403 /)
+    expect(await get(port, '/write', 'X-Api-Key: pando_read')).toMatch(
+      /^HTTP\/1\.1 403 [^]*WWW-Authenticate: ApiKey realm="test", header="x-api-key", error="insufficient_scope", scope="write"\r\n/,
+    )
     expect(await get(port, '/write', 'X-Api-Key: pando_write')).toMatch(/ok$/)
     expect(await get(port, '/', 'X-Api-Key: pando_elsewhere')).toMatch(/^HTTP\/1\.1 403 [^]*other services/)
   })

@@ -18,7 +18,6 @@ export class AuthPolicies implements PolicyKind {
   readonly #onTrouble: (message: string) => void
   readonly #keys: ApiKeyTable
   #authenticators = new Map<string, { readonly description: string; readonly authenticator: Authenticator }>()
-  #realm = ''
   #strip: CompiledEdit | null = null
 
   constructor(metrics: GatewayMetrics, onTrouble: (message: string) => void) {
@@ -28,7 +27,6 @@ export class AuthPolicies implements PolicyKind {
 
   configure(config: GatewayConfig): void {
     const specs = Object.values(config.authenticators ?? {})
-    this.#realm = config.app
     this.#keys.replace(config.apiKeys ?? [])
     const stripped = strippedNames(specs)
     this.#strip = strippingEdit(stripped)
@@ -64,7 +62,7 @@ export class AuthPolicies implements PolicyKind {
     })
     if (authenticators.length === 0) throw new Error('the route needs a credential, and none is named')
     const services = route.backends.filter(({ weight }) => weight > 0).map(({ service }) => service)
-    return [new AuthPolicy(auth, authenticators, { services, realm: this.#realm })]
+    return [new AuthPolicy(auth, authenticators, services)]
   }
 
   /** Of authenticators that have any, by name. */

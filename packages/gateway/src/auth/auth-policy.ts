@@ -16,18 +16,12 @@ export class AuthPolicy implements RoutePolicy {
   readonly #auth: RouteAuth
   /** Those that the route leads to. */
   readonly #services: readonly string[]
-  readonly #realm: string
 
-  constructor(
-    auth: RouteAuth,
-    authenticators: readonly Authenticator[],
-    options: { readonly services: readonly string[]; readonly realm: string },
-  ) {
+  constructor(auth: RouteAuth, authenticators: readonly Authenticator[], services: readonly string[]) {
     this.name = `auth ${auth.anyOf.join(', ')}`
     this.#auth = auth
     this.#authenticators = authenticators
-    this.#services = options.services
-    this.#realm = options.realm
+    this.#services = services
   }
 
   check(request: PolicyRequest): Verdict | Promise<Verdict> {
@@ -40,18 +34,19 @@ export class AuthPolicy implements RoutePolicy {
 
   #ask(request: PolicyRequest, first: number): Verdict | Promise<Verdict> {
     for (let index = first; index < this.#authenticators.length; index++) {
+      const { challenge } = this.#authenticators[index]
       const outcome = this.#authenticators[index].authenticate(request)
       if (outcome instanceof Promise) {
         return outcome.then((settled) =>
-          settled === null ? this.#ask(request, index + 1) : this.#judge(request, settled),
+          settled === null ? this.#ask(request, index + 1) : this.#judge(request, settled, challenge),
         )
       }
-      if (outcome !== null) return this.#judge(request, outcome)
+      if (outcome !== null) return this.#judge(request, outcome, challenge)
     }
     return { answer: this.#invite(request) }
   }
 
-  #judge(request: PolicyRequest, outcome: Exclude<Outcome, null>): Verdict {
+  #judge(request: PolicyRequest, outcome: Exclude<Outcome, null>, challenge: string | null): Verdict {
     switch (outcome.kind) {
       case 'answered':
         return { answer: outcome.answer }
@@ -68,7 +63,7 @@ export class AuthPolicy implements RoutePolicy {
                 },
         }
       case 'identified': {
-        const missing = this.#whatIsMissing(outcome)
+        const missing = this.#whatIsMissing(outcome, challenge)
         if (missing !== null) return { answer: missing }
         request.identity = outcome.identity
         const { request: edit, response } = outcome
@@ -81,12 +76,13 @@ export class AuthPolicy implements RoutePolicy {
     }
   }
 
-  #whatIsMissing({ identity, scopes, services }: Identified): OwnAnswer | null {
+  #whatIsMissing({ identity, scopes, services }: Identified, challenge: string | null): OwnAnswer | null {
     const wanted = this.#auth.scopes.filter((scope) => !scopes.includes(scope))
     if (wanted.length > 0) {
-      // RFC 6750 section 3.1.
-      const challenge = `Bearer realm=${quoted(this.#realm)}, error="insufficient_scope", scope=${quoted(this.#auth.scopes.join(' '))}`
-      return forbidden(`It needs the scope ${wanted.join(', ')}.`, [['WWW-Authenticate', challenge]])
+      // RFC 6750 section 3.1, and as other kinds of credentials say it.
+      const needed = `error="insufficient_scope", scope=${quoted(this.#auth.scopes.join(' '))}`
+      const headers = challenge === null ? [] : [['WWW-Authenticate', `${challenge}, ${needed}`] as const]
+      return forbidden(`It needs the scope ${wanted.join(', ')}.`, headers)
     }
     const claim = this.#auth.claims.find(({ claim: path, values }) => !hasOneOf(identity.claims ?? {}, path, values))
     if (claim !== undefined) return forbidden(`The claim ${claim.claim} has not the value that it needs.`)
