@@ -67,7 +67,8 @@ function writeKeptLines(parser: Head, shape: ResponseShape, out: Uint8Array, to:
   return runStart === -1 ? to : copy(bytes, runStart, parser.end - 2, out, to)
 }
 
-function isKept(fieldKind: number, keepsLength: boolean): boolean {
+/** Whether a client gets a field of this kind: not what is about one connection, nor a length that no longer holds. */
+export function isKept(fieldKind: number, keepsLength: boolean): boolean {
   switch (fieldKind) {
     case kind.connection:
     case kind.transferEncoding:

@@ -1,6 +1,6 @@
 import * as kind from '../http1/field-kinds.js'
 import type { Head } from '../http1/head.js'
-import type { ResponseShape } from '../http1/response-writer.js'
+import { isKept, type ResponseShape } from '../http1/response-writer.js'
 import type { FrameOutput } from './frame-output.js'
 import * as frame from './frame-types.js'
 import { putFrameHead } from './frame-writer.js'
@@ -101,22 +101,5 @@ export class SectionWriter {
     const first = flags | (more === 0 ? frame.endHeadersFlag : 0)
     putFrameHead(out, start, { length: Math.min(length, most), type: frame.headersFrame, flags: first, stream })
     this.#output.length = to + more * frame.frameHeadBytes
-  }
-}
-
-function isKept(fieldKind: number, keepsLength: boolean): boolean {
-  switch (fieldKind) {
-    case kind.connection:
-    case kind.transferEncoding:
-    case kind.upgrade:
-    case kind.hop:
-    case kind.keepAlive:
-    case kind.te:
-    case kind.trailer:
-      return false
-    case kind.contentLength:
-      return keepsLength
-    default:
-      return true
   }
 }
