@@ -57,6 +57,11 @@ describe('the request that goes upstream', () => {
     expect(lines[0]).toBe('GET /a/~c/d?x=../%7e HTTP/1.1')
   })
 
+  it('names no other path than the one that was routed', async () => {
+    const lines = await forwarded(get('X-Original-URL: /admin\r\nx-rewrite-url: /admin\r\nX_Original_URL: /admin\r\n'))
+    expect(lines.join('\n')).not.toContain('/admin')
+  })
+
   it('says who the client is, and drops what the client says of that', async () => {
     const lines = await forwarded(
       get(

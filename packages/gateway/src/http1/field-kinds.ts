@@ -15,7 +15,10 @@ export const hop = 6
 export const expect = 7
 export const requestId = 8
 export const traceparent = 9
-/** Says who the client is (`X-Forwarded-*`, `Forwarded`, `X-Real-IP`): from outside it is anyone's claim, so it is replaced. */
+/**
+ * Says who the client is (`X-Forwarded-*`, `Forwarded`, `X-Real-IP`), or what it asked a proxy for (`X-Original-URL`, `X-Rewrite-URL`, which some
+ * frameworks route by): from outside it is anyone's claim, so it is replaced.
+ */
 export const identity = 10
 export const keepAlive = 11
 export const date = 12
@@ -41,6 +44,8 @@ export const knownKinds: ReadonlyMap<string, number> = new Map([
   ['traceparent', traceparent],
   ['forwarded', identity],
   ['x-real-ip', identity],
+  ['x-original-url', identity],
+  ['x-rewrite-url', identity],
   ['keep-alive', keepAlive],
   ['date', date],
   ['x-request-deadline', deadline],
