@@ -107,7 +107,7 @@ ${text}
 Found with heap snapshots, Node 20.20.2:
 
 - **HTTP/1.1**: 1.4 KB of heap, of which Node's socket with its streams is 0.9 KB and Pando's own (the connection, its way out, its timer, the client's address) 0.4 KB; 0.4 KB is the socket's handle outside of the heap. What serves a request (an exchange, a reader of heads, buffers) is the worker's and is taken when a request comes. The rest of the figure is mostly Node's young generation, which grows to 16 MiB or more once whatever the number of connections: with 10,000 that is above 1 KB each. A server that reads by \`data\` events, as Node alone does here, takes a buffer for every read beside.
-- **HTTP/2**: beside that, 4.5 KB for encoding fields (where they are found again in the table, and room to work in) and 4 KB for the rest of a session. The tables of HPACK themselves begin with 128 bytes and grow to what is used, to 8 KiB each or a little more.
+- **HTTP/2**: beside that, 1.6 KB to find fields again that the encoder has in its table, and 4 KB for the rest of a session. The tables of HPACK themselves begin with 128 bytes and grow to what is used, to 8 KiB each or a little more.
 - **TLS**: nearly all of it is Node's and OpenSSL's, and a program on Node cannot change it: OpenSSL's own state is what nginx pays too (Node has it release its buffers between records, as nginx does); Node adds a ring of memory on either side of the encryption, 64 KiB that is reserved and a page or two of it used, and two sockets with their streams, 4 KB. Pando's own is 0.4 KB as without TLS.
 `
 }

@@ -13,13 +13,15 @@ import type { StreamFrames } from './send-queue.js'
 export class ConnectionFrames implements StreamFrames {
   /** Of the connection. */
   window = defaultWindow
-  readonly encoder = new HpackEncoder()
+  readonly encoder: HpackEncoder
   readonly #output: FrameOutput
   readonly #sections: SectionWriter
   readonly #guard: FloodGuard
 
-  constructor(output: FrameOutput, guard: FloodGuard) {
+  /** `name`: see `HpackEncoder`. */
+  constructor(output: FrameOutput, guard: FloodGuard, name: Uint8Array) {
     this.#output = output
+    this.encoder = new HpackEncoder(name)
     this.#sections = new SectionWriter(output, this.encoder)
     this.#guard = guard
   }

@@ -83,7 +83,7 @@ export class Http2Connection implements SessionOwner, ServedConnection, SocketOw
     traffic.http2 ??= new Http2Worker()
     this.guard = new FloodGuard(traffic.wheel.now)
     this.#output = new FrameOutput(socket, traffic.http2, this)
-    this.frames = new ConnectionFrames(this.#output, this.guard)
+    this.frames = new ConnectionFrames(this.#output, this.guard, traffic.http2.name)
     this.control = new ControlFrames(this.#output)
     this.#session = new ServerSession(this, traffic, traffic.http2)
     this.#reader = new FrameReader(this.#session, {

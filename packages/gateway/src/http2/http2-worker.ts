@@ -1,5 +1,6 @@
 import { HeadParser } from '../http1/head-parser.js'
 import { wordBuffer } from '../http1/words.js'
+import { nameBuffer } from './hpack/encoder.js'
 import { LineBuffer } from './hpack/line-buffer.js'
 import { RequestSection } from './request-section.js'
 
@@ -18,6 +19,8 @@ export class Http2Worker {
   /** Reads the gateway's own answers. */
   readonly answers = new HeadParser(false, answerLimits)
   readonly section = new RequestSection(new LineBuffer(), this.answers)
+  /** Where the names of fields go in lower case while they are encoded. */
+  readonly name = nameBuffer()
   readonly #spare: Buffer[] = []
   #dirty: Dirty[] = []
 

@@ -62,6 +62,23 @@ export class DynamicTable {
 
   /** Adds the line `bytes[start, start + length)`; false when it is too large, and the table is empty now (RFC 7541 section 4.4). */
   add(bytes: Uint8Array, start: number, nameLength: number, length: number, fieldClass: number): boolean {
+    if (!this.#begin(nameLength, length, fieldClass)) return false
+    this.#dataEnd = copy(bytes, start, start + length, this.data, this.#dataEnd)
+    return true
+  }
+
+  /** As `add`, of a name and a value that lie apart, and whose line is compared only: what ends its two parts is left out. */
+  addField(names: Uint8Array, nameLength: number, values: Uint8Array, start: number, end: number): boolean {
+    const length = nameLength + end - start + lineOverhead
+    if (!this.#begin(nameLength, length, 0)) return false
+    copy(names, 0, nameLength, this.data, this.#dataEnd)
+    copy(values, start, end, this.data, this.#dataEnd + nameLength + 2)
+    this.#dataEnd += length
+    return true
+  }
+
+  /** Makes a place for a line of that length at the end of `data`. */
+  #begin(nameLength: number, length: number, fieldClass: number): boolean {
     const size = length - lineOverhead + entryOverhead
     this.#evict(size)
     if (size > this.maxSize) return false
@@ -74,7 +91,6 @@ export class DynamicTable {
     entries[place + 1] = nameLength
     entries[place + 2] = length
     entries[place + 3] = fieldClass
-    this.#dataEnd = copy(bytes, start, start + length, this.data, this.#dataEnd)
     this.size += size
     this.count++
     this.added++

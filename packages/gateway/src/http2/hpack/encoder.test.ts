@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { withWords } from '../../http1/words.js'
 import { decoded, HpackDecoder } from './decoder.js'
-import { fieldOverhead, HpackEncoder } from './encoder.js'
+import { fieldOverhead, HpackEncoder, nameBuffer } from './encoder.js'
 import { huffmanCodes, huffmanLengths } from './huffman-code.js'
 import { decodeHuffman, mostDecoded } from './huffman-decoder.js'
 import { encodeHuffman, huffmanLength } from './huffman-encoder.js'
@@ -178,6 +178,36 @@ describe('HpackEncoder', () => {
     expect(decoder.tableSize).toBe(0)
     encoder.limitTable(1_000_000)
     expect(encode(encoder, []).subarray(0, 3)).toEqual(Buffer.from('3fe11f', 'hex'))
+  })
+
+  it('shares the room for names with others, and nothing else', () => {
+    const name = nameBuffer()
+    const pairs = [0, 1].map(() => ({ encoder: new HpackEncoder(name), decoder: new HpackDecoder(4096) }))
+    for (let again = 0; again < 3; again++) {
+      for (const [index, { encoder, decoder }] of pairs.entries()) {
+        const fields: Field[] = [
+          [`X-Of-${index}`, 'a'],
+          ['X-Of-Both', `value ${index}`],
+        ]
+        const block = encode(encoder, fields)
+        expect(decode(decoder, block)).toBe(linesOf(fields))
+        // The status and two indexes: what the other has written changes nothing.
+        if (again > 0) expect(block.length).toBe(3)
+      }
+    }
+  })
+
+  it('goes on as before when it has added more entries than it can count', () => {
+    const encoder = new HpackEncoder()
+    const decoder = new HpackDecoder(4096)
+    const server: Field = ['server', 'something/1.0']
+    for (let number = 0; number < 66_000; number++) {
+      // Each a name of its own, so that it is added at once.
+      const fields: Field[] = [[`x-${number}`, 'v']]
+      if (decode(decoder, encode(encoder, fields)) !== linesOf(fields)) expect.fail(`entry ${number}`)
+    }
+    for (let again = 0; again < 3; again++) expect(decode(decoder, encode(encoder, [server]))).toBe(linesOf([server]))
+    expect(encode(encoder, [server])).toHaveLength(2)
   })
 
   it('is read back as it was, section after section, whatever the size of the table', () => {

@@ -18,6 +18,10 @@ const slots = 256
 const longestIndexed = 512
 /** Fields of a section of which is remembered what stood in their place in the last one. */
 const mostGuesses = 32
+/** Where the kinds of marks begin; those of fields are first. */
+const nameMarks = slots
+const seenMarks = 2 * slots
+const guessMarks = 3 * slots
 const caseBits = 0x20202020
 /** A value is hashed by its ends where it is long. */
 const mostHashed = 64
@@ -52,18 +56,22 @@ for (const name of sensitiveNames) sensitiveStatic[staticNames.get(name) as numb
  */
 export class HpackEncoder {
   readonly #table = new DynamicTable(mostTableSize)
-  /** By hash: number of the entry (as `added` counts, from 1), of fields and of names. */
-  readonly #fieldSlots = new Int32Array(slots)
-  readonly #nameSlots = new Int32Array(slots)
-  /** By hash: the hash of the field that was last written as a literal. */
-  readonly #seen = new Int32Array(slots)
-  /** By place in a section: number of the entry that was last written there. */
-  readonly #guesses = new Int32Array(mostGuesses)
+  /**
+   * In one array, as each has a price of its own: by hash, the numbers (as `added` counts, from 1) of the entries of fields and of names, and the rest of
+   * the hash of the field that was last written as a literal; by place in a section, the number of the entry that was last written there. Of
+   * all the last two bytes, as what is found is compared, and a table has 128 entries at most.
+   */
+  readonly #marks = new Uint16Array(guessMarks + mostGuesses)
   #place = 0
-  readonly #name = wordBuffer(256)
+  /** Where a name goes in lower case. */
+  readonly #name: Uint8Array
   /** Smallest size since the last section, where an update must be sent; -1 when there is none. */
   #smallest = -1
-  #line = new Uint8Array(1024)
+
+  /** `name`: a `nameBuffer`, which encoders may share. */
+  constructor(name: Uint8Array = nameBuffer()) {
+    this.#name = name
+  }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE. The change is told at the start of the next section. */
   limitTable(bytes: number): void {
@@ -112,7 +120,7 @@ export class HpackEncoder {
     valueEnd: number,
   ): number {
     const place = this.#place++
-    const guess = place < mostGuesses ? this.#age(this.#guesses[place]) : -1
+    const guess = place < mostGuesses ? this.#age(this.#marks[guessMarks + place]) : -1
     if (guess >= 0 && this.#isRepeated(guess, names, nameStart, nameEnd, values, valueStart, valueEnd)) {
       return putInteger(out, to, 0x80, 0x7f, guess + staticCount + 1)
     }
@@ -131,16 +139,18 @@ export class HpackEncoder {
     }
     const fieldHash = hash(values, valueStart, valueEnd, nameHash)
     const slot = fieldHash & (slots - 1)
-    const age = this.#age(this.#fieldSlots[slot])
+    const age = this.#age(this.#marks[slot])
     if (age >= 0 && this.#isEntry(age, name, nameLength, values, valueStart, valueEnd)) {
-      if (place < mostGuesses && isGuessable(name, nameLength)) this.#guesses[place] = this.#fieldSlots[slot]
+      if (place < mostGuesses && isGuessable(name, nameLength)) this.#marks[guessMarks + place] = this.#marks[slot]
       return putInteger(out, to, 0x80, 0x7f, age + staticCount + 1)
     }
     const isStatic = staticIndex !== 0 && isStaticField(staticIndex, values, valueStart, valueEnd)
     if (isStatic) return putInteger(out, to, 0x80, 0x7f, staticIndex)
     const isNew = staticIndex === 0 && this.#nameIndex(name, nameLength, nameHash) === 0
-    if (!isNew && this.#seen[slot] !== fieldHash) {
-      this.#seen[slot] = fieldHash
+    // Not 0, which says that there was none.
+    const seen = (fieldHash >>> 8) & 0xffff || 1
+    if (!isNew && this.#marks[seenMarks + slot] !== seen) {
+      this.#marks[seenMarks + slot] = seen
       return this.#literal(out, to, name, nameLength, nameHash, staticIndex, values, valueStart, valueEnd)
     }
     // The name's index is that before the entry is added: the peer reads it so.
@@ -179,20 +189,15 @@ export class HpackEncoder {
     valueStart: number,
     valueEnd: number,
   ): void {
-    const length = nameLength + (valueEnd - valueStart) + 4
-    if (length > this.#line.length) this.#line = new Uint8Array(length * 2)
-    const line = this.#line
-    copy(name, 0, nameLength, line, 0)
-    copy(values, valueStart, valueEnd, line, nameLength + 2)
     const table = this.#table
-    if (!table.add(line, 0, nameLength, length, 0)) return
-    this.#fieldSlots[slot] = table.added
-    this.#nameSlots[nameHash & (slots - 1)] = table.added
+    if (!table.addField(name, nameLength, values, valueStart, valueEnd)) return
+    this.#marks[slot] = table.added
+    this.#marks[nameMarks + (nameHash & (slots - 1))] = table.added
   }
 
   /** Index of an entry of the dynamic table with this name; 0 when none is known. */
   #nameIndex(name: Uint8Array, nameLength: number, nameHash: number): number {
-    const age = this.#age(this.#nameSlots[nameHash & (slots - 1)])
+    const age = this.#age(this.#marks[nameMarks + (nameHash & (slots - 1))])
     if (age < 0) return 0
     const table = this.#table
     if (table.nameLength(age) !== nameLength) return 0
@@ -201,10 +206,9 @@ export class HpackEncoder {
     return age + staticCount + 1
   }
 
-  /** Age of the entry with this number, -1 when it has left the table. */
-  #age(number: number): number {
-    if (number === 0) return -1
-    const age = this.#table.added - number
+  /** Age of the entry whose number ends so, -1 when it has left the table. */
+  #age(mark: number): number {
+    const age = (this.#table.added - mark) & 0xffff
     return age < this.#table.count ? age : -1
   }
 
@@ -246,6 +250,11 @@ export class HpackEncoder {
       isSame(table.data, start + nameLength + 2, values, valueStart, valueEnd - valueStart)
     )
   }
+}
+
+/** Room for a name in lower case; longer ones get their own. */
+export function nameBuffer(): Uint8Array {
+  return wordBuffer(256)
 }
 
 function isSensitive(staticIndex: number): boolean {
