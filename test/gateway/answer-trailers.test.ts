@@ -156,10 +156,12 @@ describe('trailers of an answer in chunks', () => {
       'X-Named: 1',
       'X-Internal: 1',
       'x_internal: 1',
+      'x_secret: 1',
+      'X-Secret: 1',
     ]
     const lines = `${misplaced.join('\r\n')}\r\n`
-    const head = 'Connection: X-Named\r\nTrailer: X-Named, X-Internal, X-Kept, Vary, a b, \r\n'
-    const filters = [{ type: 'responseHeaders', set: {}, add: {}, remove: ['x-internal'] }] as const
+    const head = 'Connection: X-Named\r\nTrailer: X-Named, X-Internal, x_secret, X-Kept, Vary, a b, \r\n'
+    const filters = [{ type: 'responseHeaders', set: {}, add: {}, remove: ['x-internal', 'x_secret'] }] as const
     const { port } = await serveWith(await answers(chunked(`${lines}X-Kept: 1\r\n`, head)), { filters })
     const answer = await exchange(port, get(taking))
     expect(bodyOf(answer)).toMatch(/^0*3\r\nabc\r\n0\r\nX-Kept: 1\r\n\r\n$/)

@@ -311,13 +311,13 @@ describe('trailers of a request', () => {
   })
 
   it('have no field that the route or a policy takes out of heads, also when they come before it is decided on', async () => {
-    const filters = [{ type: 'requestHeaders', set: {}, add: {}, remove: ['x-internal'] }] as const
+    const filters = [{ type: 'requestHeaders', set: {}, add: {}, remove: ['x-internal', 'x_secret'] }] as const
     const routes = [route('web/0', 'web', '/', { filters })]
     const edit = new CompiledEdit([Buffer.from('x-user')], Buffer.from('X-User: ann\r\n'))
     const decided = new EventEmitter()
     const plane = policies(edit, once(decided, 'decided'))
     const { port, seen } = await gateway({ routes }, plane)
-    const lines = 'X-User: root\r\nx_user: root\r\nX-Internal: 1\r\nX-Sum: 1\r\n'
+    const lines = 'X-User: root\r\nx_user: root\r\nX-Internal: 1\r\nx_secret: 1\r\nX-Sum: 1\r\n'
     const early = [new Client(port), new Client(port)] as const
     early[0].send(`${head(closing)}${chunk}0\r\n${lines}\r\n`)
     early[1].send(`${head(closing)}0\r\n${lines}\r\n`)

@@ -1,6 +1,6 @@
 import { byChunks, byClose } from '../http1/body.js'
 import type { Head } from '../http1/head.js'
-import { isOfBytes, keptTrailers, namesOf, trailerLine } from '../http1/trailer-fields.js'
+import { fieldName, isOfBytes, keptTrailers, namesOf, trailerLine } from '../http1/trailer-fields.js'
 import { crlf } from '../http1/text.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
 import type { Exchange } from './exchange.js'
@@ -63,16 +63,17 @@ function wantedOfRequest(
   inHead: ReadonlySet<string> | null,
 ): (name: string) => boolean {
   const { nominated } = requestBody
-  const edit = routing.requestEdit()
-  return (name) => inHead?.has(name) !== true && nominated?.has(name) !== true && !drops(edit, name)
+  const dropped = droppedNames(routing.requestEdit())
+  return (name) => inHead?.has(name) !== true && nominated?.has(name) !== true && !dropped.has(name)
 }
 
 function wantedOfResponse({ responseBody, routing }: Exchange, isEncoded: boolean): (name: string) => boolean {
   const { nominated } = responseBody
-  const edit = routing.responseEdit()
-  return (name) => nominated?.has(name) !== true && !drops(edit, name) && !(isEncoded && isOfBytes(name))
+  const dropped = droppedNames(routing.responseEdit())
+  return (name) => nominated?.has(name) !== true && !dropped.has(name) && !(isEncoded && isOfBytes(name))
 }
 
-function drops(edit: CompiledEdit | null, name: string): boolean {
-  return edit?.drops(Buffer.from(name, 'latin1'), 0, name.length) === true
+/** As `fieldName` gives them: a route may write `_` in what it takes out. */
+function droppedNames(edit: CompiledEdit | null): ReadonlySet<string> {
+  return new Set(edit?.dropped.map((name) => fieldName(name, 0, name.length)))
 }
