@@ -5,7 +5,8 @@ import type { Encoders, Operation } from './encoders.js'
 
 /**
  * Bodies up to this size are gathered and compressed in one call: what one read may bring. It holds the loop for 0.1 to 0.25 ms per 10 KB of
- * JSON, 0.8 ms at most: as long as fifteen ordinary requests do.
+ * JSON, 0.8 ms at most: as long as fifteen ordinary requests do. Were it less than a read, bytes that come in the worker's output buffer could be
+ * written over by what is gathered, as that is sent from there first.
  */
 export const mostAtOnce = 32 * 1024
 
