@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { defaultResilience, type ResilienceSpec, type RetrySpec } from '@pando/model'
 import { describe, expect, it } from 'vitest'
 import {
@@ -277,6 +278,26 @@ describe('an endpoint that answers with errors', () => {
       expect(await exchange(port, request())).toMatch(/^HTTP\/1\.1 504 /)
     },
   )
+
+  it.each([
+    ['the time of the request', { timeouts: { requestMs: 200, backendRequestMs: null } }, {}],
+    ['any more of it', {}, { idleTimeoutMs: 200 }],
+  ])('is not one whose clients do not take their answers: %s', async (_, timed, limits) => {
+    const large = `HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n${'x'.repeat(32 * 1_048_576)}`
+    const ports = (await Promise.all([0, 1].map(() => scripted(() => large)))).map((server) => server.port)
+    const { port, plane } = await serve({
+      ...options(ports, { resilience: { ejection: defaultResilience.ejection } }),
+      routes: [route('web/0', 'web', '/', timed)],
+      limits,
+    })
+    for (let client = 0; client < 12; client++) {
+      const socket = connect(port, '127.0.0.1').on('error', () => {})
+      cleanUp(() => void socket.destroy())
+      socket.pause().write(request())
+    }
+    await eventually(() => metric(plane, 'pando_gateway_answers_cut_total') === 12)
+    expect(metric(plane, 'pando_gateway_ejections_total')).toBe(0)
+  })
 
   it('is used on where it is the only one', async () => {
     const only = await scripted(() => answer(503))

@@ -315,10 +315,10 @@ export class Exchange implements UpstreamUser {
     }
   }
 
-  /** The service took too long. */
+  /** It took too long: by the service, unless that is not read as the client does not take what it has. */
   #timeOut(detail: string): void {
     const { upstream } = this.attempt
-    if (upstream !== null) this.attempt.note(upstream.endpoint, 'timeout')
+    if (upstream !== null && !this.client.wire.isBlocked) this.attempt.note(upstream.endpoint, 'timeout')
     this.refuse('upstream_timeout', detail)
   }
 
