@@ -69,6 +69,7 @@ const anyField = fc.oneof(
     ['accept', 'text/html'],
     ['cookie', 'a=b'],
     ['cookie', 'c=d'],
+    ['cookie', ''],
     ['host', 'A.example:8443'],
     ['content-length', '0'],
     ['content-length', '12'],

@@ -188,16 +188,17 @@ export class RequestSection implements FieldSink {
     this.#ends[Math.min(kind, pseudoCount)] = end
   }
 
-  /** Crumbs (RFC 9113 section 8.2.3) become one line again. */
+  /** Crumbs (RFC 9113 section 8.2.3) become one line again; empty ones say nothing, and behind the last one white space would be left. */
   #addCookie(lineStart: number, start: number, end: number): void {
     const cookies = this.#cookies
+    this.lines.length = lineStart
+    if (start === end) return
     cookies.reserve(end - start + 2)
     if (cookies.length > 0) {
       cookies.bytes[cookies.length++] = 0x3b
       cookies.bytes[cookies.length++] = 0x20
     }
     cookies.length = copy(this.lines.bytes, start, end, cookies.bytes, cookies.length)
-    this.lines.length = lineStart
   }
 
   /** Whether a Host is kept: beside `:authority` it must say the same (RFC 9113 section 8.3.1), and it is one line then. */
