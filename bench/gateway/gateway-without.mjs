@@ -9,7 +9,7 @@ const lines = (name, write) =>
 
 /** What can be left out: by name, the edits of the built files, each of which must find its place. */
 const edits = {
-  addresses: [{ file: writer, find: /if \(forwarded !== null\) \{/, put: 'if (false) {' }],
+  addresses: [{ file: writer, find: /if \(forwardedLines !== null\) \{/, put: 'if (false) {' }],
   traceparent: [{ file: writer, find: lines('traceparentName', 'writeTraceparent'), put: '' }],
   requestId: [{ file: writer, find: lines('requestIdName', 'writeRequestId'), put: '' }],
   metrics: [
@@ -17,6 +17,9 @@ const edits = {
     { file: metrics, find: /record\(status, durationSeconds\) \{/, put: '$&return;' },
   ],
 }
+
+/** Names of all that can be left out. */
+export const parts = Object.keys(edits)
 
 /** Makes it in `folder` under `name` and returns its entry. `without`: names of what is left out. */
 export function gatewayWithout({ root, folder, name, without }) {
