@@ -31,9 +31,10 @@ async function warmUp(contestants, settings, asked) {
   }
 }
 
-const warmAfter = 20_000
+/** About four seconds: one that serves many pairs would else be warmer than one that serves a single one. */
+const warmAfter = 120_000
 /** Where the machine is too busy for so many. */
-const mostWarmUps = 5
+const mostWarmUps = 6
 
 async function sampleOf({ name, pid, port, scenario }, settings, asked) {
   const started = pid === null ? null : cpuTime(pid)
