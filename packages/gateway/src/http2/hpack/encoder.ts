@@ -135,7 +135,8 @@ export class HpackEncoder {
       return putString(values, valueStart, valueEnd, out, to)
     }
     if (valueLength > longestIndexed) {
-      return this.#literal(out, to, name, nameLength, nameHash, staticIndex, values, valueStart, valueEnd)
+      to = putName(out, to, 0, 0x0f, this.#nameIndex(staticIndex, name, nameLength, nameHash), name, nameLength)
+      return putString(values, valueStart, valueEnd, out, to)
     }
     const fieldHash = hash(values, valueStart, valueEnd, nameHash)
     const slot = fieldHash & (slots - 1)
@@ -146,38 +147,19 @@ export class HpackEncoder {
     }
     const isStatic = staticIndex !== 0 && isStaticField(staticIndex, values, valueStart, valueEnd)
     if (isStatic) return putInteger(out, to, 0x80, 0x7f, staticIndex)
-    const isNew = staticIndex === 0 && this.#nameIndex(name, nameLength, nameHash) === 0
+    const index = this.#nameIndex(staticIndex, name, nameLength, nameHash)
     // Not 0, which says that there was none.
     const seen = (fieldHash >>> 8) & 0xffff || 1
-    if (!isNew && this.#marks[seenMarks + slot] !== seen) {
+    if (index !== 0 && this.#marks[seenMarks + slot] !== seen) {
       this.#marks[seenMarks + slot] = seen
-      return this.#literal(out, to, name, nameLength, nameHash, staticIndex, values, valueStart, valueEnd)
+      to = putName(out, to, 0, 0x0f, index, name, nameLength)
+      return putString(values, valueStart, valueEnd, out, to)
     }
-    // The name's index is that before the entry is added: the peer reads it so.
-    const index = staticIndex === 0 ? this.#nameIndex(name, nameLength, nameHash) : staticIndex
-    to = putInteger(out, to, 0x40, 0x3f, index)
-    if (index === 0) to = putString(name, 0, nameLength, out, to)
+    // The index of the name is that before the entry is added: the peer reads it so.
+    to = putName(out, to, 0x40, 0x3f, index, name, nameLength)
     to = putString(values, valueStart, valueEnd, out, to)
     this.#add(name, nameLength, nameHash, slot, values, valueStart, valueEnd)
     return to
-  }
-
-  /** A field that goes into no table. */
-  #literal(
-    out: Uint8Array,
-    to: number,
-    name: Uint8Array,
-    nameLength: number,
-    nameHash: number,
-    staticIndex: number,
-    values: Uint8Array,
-    valueStart: number,
-    valueEnd: number,
-  ): number {
-    const index = staticIndex === 0 ? this.#nameIndex(name, nameLength, nameHash) : staticIndex
-    to = putInteger(out, to, 0, 0x0f, index)
-    if (index === 0) to = putString(name, 0, nameLength, out, to)
-    return putString(values, valueStart, valueEnd, out, to)
   }
 
   #add(
@@ -195,8 +177,9 @@ export class HpackEncoder {
     this.#marks[nameMarks + (nameHash & (slots - 1))] = table.added
   }
 
-  /** Index of an entry of the dynamic table with this name; 0 when none is known. */
-  #nameIndex(name: Uint8Array, nameLength: number, nameHash: number): number {
+  /** Index of an entry with this name, of the static table (0: it has none) or else of the dynamic one; 0 when none is known. */
+  #nameIndex(staticIndex: number, name: Uint8Array, nameLength: number, nameHash: number): number {
+    if (staticIndex !== 0) return staticIndex
     const age = this.#age(this.#marks[nameMarks + (nameHash & (slots - 1))])
     if (age < 0) return 0
     const table = this.#table
@@ -222,14 +205,11 @@ export class HpackEncoder {
     valueStart: number,
     valueEnd: number,
   ): boolean {
-    const table = this.#table
-    const nameLength = nameEnd - nameStart
-    if (table.nameLength(age) !== nameLength) return false
-    if (table.lineLength(age) !== nameLength + (valueEnd - valueStart) + 4) return false
-    const start = table.start(age)
+    const { data } = this.#table
+    const length = nameEnd - nameStart
     return (
-      isSame(table.data, start + nameLength + 2, values, valueStart, valueEnd - valueStart) &&
-      isSameName(table.data, start, names, nameStart, nameLength)
+      this.#hasValue(age, length, values, valueStart, valueEnd) &&
+      isSameName(data, this.#table.start(age), names, nameStart, length)
     )
   }
 
@@ -241,14 +221,19 @@ export class HpackEncoder {
     valueStart: number,
     valueEnd: number,
   ): boolean {
-    const table = this.#table
-    if (table.nameLength(age) !== nameLength) return false
-    if (table.lineLength(age) !== nameLength + (valueEnd - valueStart) + 4) return false
-    const start = table.start(age)
+    const { data } = this.#table
     return (
-      isSame(table.data, start, name, 0, nameLength) &&
-      isSame(table.data, start + nameLength + 2, values, valueStart, valueEnd - valueStart)
+      this.#hasValue(age, nameLength, values, valueStart, valueEnd) &&
+      isSame(data, this.#table.start(age), name, 0, nameLength)
     )
+  }
+
+  /** Whether the entry has a name of this length and this value. */
+  #hasValue(age: number, nameLength: number, values: Uint8Array, valueStart: number, valueEnd: number): boolean {
+    const table = this.#table
+    const valueLength = valueEnd - valueStart
+    if (table.nameLength(age) !== nameLength || table.lineLength(age) !== nameLength + valueLength + 4) return false
+    return isSame(table.data, table.start(age) + nameLength + 2, values, valueStart, valueLength)
   }
 }
 
@@ -325,6 +310,20 @@ function isSameName(one: Uint8Array, at: number, other: Uint8Array, otherAt: num
 
 function differs(one: DataView, at: number, other: DataView, otherAt: number): boolean {
   return ((one.getInt32(at) ^ other.getInt32(otherAt)) & ~caseBits) !== 0
+}
+
+/** A literal's first part (RFC 7541 section 6.2): the index of its name, or 0 and the name. */
+function putName(
+  out: Uint8Array,
+  to: number,
+  pattern: number,
+  mask: number,
+  index: number,
+  name: Uint8Array,
+  nameLength: number,
+): number {
+  to = putInteger(out, to, pattern, mask, index)
+  return index === 0 ? putString(name, 0, nameLength, out, to) : to
 }
 
 /** An integer (RFC 7541 section 5.1) behind the bits `pattern`. */
