@@ -56,6 +56,11 @@ export function equalsName(bytes: Uint8Array, start: number, end: number, name: 
   return true
 }
 
+/** Optional white space (RFC 9110 section 5.6.3): a space or a tab. */
+export function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09
+}
+
 export function ascii(text: string): Uint8Array {
   const bytes = wordBuffer(text.length)
   bytes.write(text, 'latin1')

@@ -1,4 +1,4 @@
-import { equalsName } from './chars.js'
+import { equalsName, isSpace } from './chars.js'
 import { connection, fieldKind, plain } from './field-kinds.js'
 import type { Head } from './head.js'
 import { latin1 } from './own-answer.js'
@@ -142,8 +142,4 @@ function listed(bytes: Uint8Array, headers: Int32Array, index: number): (readonl
     at = next
   }
   return members
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09
 }

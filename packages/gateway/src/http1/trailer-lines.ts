@@ -1,3 +1,5 @@
+import { isSpace } from './chars.js'
+
 const firstSize = 256
 
 /** Trailers as they come, byte by byte: `name: value\r\n` each, without other white space around the value. Whoever adds to it bounds it. */
@@ -30,8 +32,4 @@ export class TrailerLines {
   whole(): Uint8Array {
     return this.#bytes.subarray(0, this.#length)
   }
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09
 }

@@ -1,4 +1,4 @@
-import { ascii, tokenChars, valueChars } from '../../http1/chars.js'
+import { ascii, isSpace, tokenChars, valueChars } from '../../http1/chars.js'
 import { fieldKind } from '../../http1/field-kinds.js'
 
 /**
@@ -100,10 +100,6 @@ export function checkValue(field: number, bytes: Uint8Array, start: number, end:
     return badValue
   }
   return 0
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09
 }
 
 function equals(bytes: Uint8Array, start: number, other: Uint8Array): boolean {

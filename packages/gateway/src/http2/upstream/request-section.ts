@@ -1,4 +1,4 @@
-import { ascii, equalsName } from '../../http1/chars.js'
+import { ascii, equalsName, isSpace } from '../../http1/chars.js'
 import { fieldOverhead, type HpackEncoder } from '../hpack/encoder.js'
 
 const hostLine = ascii('Host: ')
@@ -64,10 +64,6 @@ function encodeLines(
     at = next + 2
   }
   return to
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09
 }
 
 function isCarried(bytes: Uint8Array, start: number, end: number): boolean {
