@@ -1,17 +1,8 @@
-import type { GatewayReport } from '@pando/model'
 import { expect, test } from 'vitest'
+import { quietReport as report } from './gateway-report.suite.js'
 import { GatewayView } from './gateway-view.js'
 
 const address = { host: '127.0.0.1', port: 8080 }
-const report: GatewayReport = {
-  gateway: 'gateway',
-  pid: 7,
-  epoch: 'e',
-  applied: 1,
-  workers: 2,
-  draining: {},
-  listenerErrors: {},
-}
 
 test('a gateway is ready by its own report alone: not by that of the one before it, nor by an old one', () => {
   const view = new GatewayView()

@@ -1,15 +1,10 @@
 import type { GatewayReport } from '@pando/model'
 import { expect, test } from 'vitest'
+import { quietReport } from './gateway-report.suite.js'
 import { withheldEvents } from './withheld-events.js'
 
 const report = (ejected: readonly string[]): GatewayReport => ({
-  gateway: 'gateway',
-  pid: 7,
-  epoch: 'e',
-  applied: 1,
-  workers: 2,
-  draining: {},
-  listenerErrors: {},
+  ...quietReport,
   ejected: Object.fromEntries(ejected.map((id) => [id, { service: 'web', error: 'a status of 503' }])),
 })
 
