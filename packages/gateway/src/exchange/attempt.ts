@@ -53,6 +53,7 @@ export class Attempt {
   detach(): ExchangeUpstream | null {
     const { upstream } = this
     if (upstream === null) return null
+    if (upstream.wire.isSending) this.#exchange.outgoing.isLent = true
     this.#exchange.timeouts.attemptDeadline = 0
     this.upstream = null
     upstream.exchange = null
@@ -83,7 +84,6 @@ export class Attempt {
     this.isSent = true
     timeouts.lastActivity = traffic.wheel.now
     upstream.sendRequest(outgoing.whole(), outgoing.headLength)
-    if (wire.isBlocked) outgoing.isLent = true
     if (requestBody.isDone) {
       upstream.endRequest()
       if (second.isWanted) second.later(routing.service as UpstreamService, routing.isFramed)
@@ -98,7 +98,6 @@ export class Attempt {
     const { outgoing } = this.#exchange
     const { wire } = this.upstream as ExchangeUpstream
     wire.sendOwned(outgoing.bytes.subarray(from, outgoing.length))
-    if (wire.isBlocked) outgoing.isLent = true
   }
 
   /** Tells whoever learns from it what the endpoint has done with it. */
@@ -115,7 +114,7 @@ export class Attempt {
     const isAsked = requestBody.isDone && !intake.hasTrailers
     const isClean = hasAll && parser.minorVersion === 1 && !parser.hasClose && isAsked
     // A stream knows by itself what its service still has to be told.
-    if (routing.isFramed || (isClean && !upstream.wire.isBlocked)) upstream.rest()
+    if (routing.isFramed || (isClean && !upstream.wire.isSending)) upstream.rest()
     else upstream.destroy()
   }
 }

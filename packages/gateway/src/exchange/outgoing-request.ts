@@ -22,7 +22,7 @@ export class OutgoingRequest implements WrittenHead {
   /** Of that, the head; the body follows. */
   headLength = 0
   isReplayable = true
-  /** The kernel did not take all of it at once: the buffer is not used again, as it may still be read. */
+  /** An upstream was left that had not sent all of it: the buffer is not used again, as it may still be read. */
   isLent = false
   requestIdStart = 0
   requestIdEnd = 0

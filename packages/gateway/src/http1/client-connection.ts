@@ -95,6 +95,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
 
   /** Ends it for the sake of another: the client finds it closed, as any that was idle may be. */
   makeRoom(): void {
+    this.wire.flush()
     this.wire.socket.destroy()
     // Its 'close' comes a turn later, and whoever is let in now would be one too many.
     this.#traffic.clients.delete(this)
@@ -182,6 +183,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
     this.#held = null
     this.#forgetHead()
     const { socket } = this.wire
+    this.wire.flush()
     this.#restartTimer(socket.writableLength === 0 ? lingerMs : this.#traffic.limits.idleTimeoutMs)
     socket.end(() => {
       if (this.#state === lingering) this.#restartTimer(lingerMs)
@@ -316,7 +318,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
         this.cut()
         return
       default:
-        this.wire.socket.end()
+        this.wire.end()
     }
   }
 

@@ -5,6 +5,12 @@ import type { ExchangeWire } from './exchange-client.js'
 import type { Head } from './head.js'
 import type { HeadReader } from './head-reader.js'
 
+/** The bytes to a service. */
+export interface UpstreamWire extends ExchangeWire {
+  /** Not all that was sent has left: those bytes are still to be read. */
+  readonly isSending: boolean
+}
+
 /** Whose an upstream is, mostly an exchange: it is told what becomes of it. */
 export interface UpstreamUser {
   readonly requestBody: { readonly isDone: boolean }
@@ -29,7 +35,7 @@ export interface UpstreamUser {
 /** Who is asked: a connection of HTTP/1.1, or a stream of an HTTP/2 one that speaks as one would. It serves one exchange at a time. */
 export interface ExchangeUpstream {
   readonly endpoint: UpstreamEndpoint
-  readonly wire: ExchangeWire
+  readonly wire: UpstreamWire
   /** Reads the heads of its answers. */
   readonly head: HeadReader
   readonly decoder: ChunkDecoder

@@ -1,3 +1,4 @@
+import type { TurnEnd } from '../turn-end.js'
 import { wordBuffer } from './words.js'
 
 /** What one `read` may bring. Every socket of a worker reads into the same buffer of this size. */
@@ -8,13 +9,18 @@ const outputBytes = readBytes + 8 * 1024
 const mostSpare = 64
 
 /**
- * The buffers that messages leave from. Nearly every write is taken by the kernel at once, so one buffer serves all connections;
+ * The buffers that messages leave from, and when. Nearly every write is taken by the kernel at once, so a few buffers serve all connections;
  * one that the kernel did not take at once belongs to its connection until it has drained.
  */
 export class Outputs {
-  /** The buffer to write the next message into; whoever could not send it at once calls `replace`. */
+  /** The buffer to write the next message into; whoever has not sent it yet calls `replace`. */
   current: Buffer = wordBuffer(outputBytes)
+  readonly turnEnd: TurnEnd
   readonly #spare: Buffer[] = []
+
+  constructor(turnEnd: TurnEnd) {
+    this.turnEnd = turnEnd
+  }
 
   /** `current`, made large enough for an unusually large message. */
   ensure(bytes: number): Buffer {

@@ -10,6 +10,7 @@ import type { CompiledTable } from '../route-table/compile.js'
 import { Mirrors } from '../mirror/mirrors.js'
 import type { Http2Worker } from '../http2/http2-worker.js'
 import type { TimerWheel } from '../timer-wheel.js'
+import { TurnEnd } from '../turn-end.js'
 import type { UpstreamEndpoint } from '../upstream-endpoint.js'
 import type { UpstreamService } from '../upstream.js'
 import { ascii } from './chars.js'
@@ -45,7 +46,8 @@ export class Traffic {
   readonly wheel: TimerWheel
   readonly ids = new IdSource()
   readonly readBuffer = wordBuffer(readBytes)
-  readonly outputs = new Outputs()
+  readonly turnEnd = new TurnEnd()
+  readonly outputs = new Outputs(this.turnEnd)
   readonly record = new AccessRecord()
   readonly shape = new ResponseShape()
   readonly exchanges = new Exchanges(this)

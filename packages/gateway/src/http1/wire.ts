@@ -1,10 +1,13 @@
 import type { Socket } from 'node:net'
 import type { ExchangeWire } from './exchange-client.js'
+import type { Dirty } from '../turn-end.js'
 import type { Outputs } from './outputs.js'
 import { breakOff } from './shared-read.js'
 
 /** A TLS record is up to 16 KiB; a few of them under way keep the socket busy while the next are made. */
 const mostEncrypting = 64 * 1024
+/** What is larger leaves at once: its copy into the kernel is what it costs, and it should not be kept. */
+const mostPutOff = 4 * 1024
 const noBytes = Buffer.alloc(0)
 /** Of all that hold nothing yet. */
 const none: Buffer[] = []
@@ -15,11 +18,15 @@ export interface WireOwner {
 }
 
 /**
- * One connection's socket with the two things that back-pressure needs: what is still on its way out, and whether reading is stopped.
+ * One connection's socket with the two things that back-pressure needs: what is still on its way out, and whether reading is stopped. Small messages
+ * leave at the end of the turn.
  *
- * While `isBlocked`, the buffer that was sent last is the kernel's to read, and the other side of the exchange should not be read.
+ * Invariants:
+ * - While `isSending`, what was sent last is still to be read; while `isBlocked`, because the peer does not take it: then the other side of the
+ *   exchange should not be read.
+ * - What is put off leaves before all that is sent after it, and before the end.
  */
-export class Wire implements ExchangeWire {
+export class Wire implements ExchangeWire, Dirty {
   readonly socket: Socket
   isBlocked = false
   isPaused = false
@@ -29,6 +36,9 @@ export class Wire implements ExchangeWire {
   /** What may be on its way before the wire is blocked, bytes. */
   readonly #most: number
   #isWaiting = false
+  /** The message that leaves at the end of the turn, and the output buffer that it is in; null when it is its sender's. */
+  #putOff: Uint8Array | null = null
+  #putOffIn: Buffer | null = null
 
   /** `isEncrypted`: what is written is copied, and has never left when `write` returns. */
   constructor(socket: Socket, outputs: Outputs, owner: WireOwner, isEncrypted = false) {
@@ -46,22 +56,29 @@ export class Wire implements ExchangeWire {
     return this.socket.errored !== null
   }
 
+  get isSending(): boolean {
+    return this.isBlocked || this.#putOff !== null
+  }
+
   /** Sends the first `length` bytes of the current output buffer. */
   send(length: number): void {
-    const { socket } = this
-    const outputs = this.#outputs
-    // Behind a write that is under way the stream keeps the bytes as they are; the first one is encrypted, or with the kernel, at once.
-    const isCopied = this.#most > 0 && socket.writableLength === 0
-    socket.write(outputs.current.subarray(0, length))
-    if (socket.writableLength === 0) return
-    if (!isCopied) this.#hold(outputs.replace())
-    this.#wait()
+    const buffer = this.#outputs.replace()
+    this.#send(buffer.subarray(0, length), buffer)
   }
 
   /** Sends bytes that nobody will change before they have left. */
   sendOwned(bytes: Uint8Array): void {
-    this.socket.write(bytes)
-    if (this.socket.writableLength !== 0) this.#wait()
+    this.#send(bytes, null)
+  }
+
+  /** Sends what has been put off. */
+  flush(): void {
+    const bytes = this.#putOff
+    if (bytes === null) return
+    const buffer = this.#putOffIn
+    this.#putOff = null
+    this.#putOffIn = null
+    this.#write(bytes, buffer)
   }
 
   pause(): void {
@@ -77,11 +94,37 @@ export class Wire implements ExchangeWire {
   }
 
   end(): void {
+    this.flush()
     if (!this.socket.destroyed) this.socket.end()
   }
 
   breakOff(): void {
     breakOff(this.socket)
+  }
+
+  /** `buffer`: the output buffer that the bytes are in; null when they are their sender's. */
+  #send(bytes: Uint8Array, buffer: Buffer | null): void {
+    this.flush()
+    if (bytes.length > mostPutOff) {
+      this.#write(bytes, buffer)
+      return
+    }
+    this.#putOff = bytes
+    this.#putOffIn = buffer
+    this.#outputs.turnEnd.flushLater(this)
+  }
+
+  #write(bytes: Uint8Array, buffer: Buffer | null): void {
+    const { socket } = this
+    // Behind a write that is under way the stream keeps the bytes as they are; the first one is encrypted, or with the kernel, at once.
+    const isCopied = this.#most > 0 && socket.writableLength === 0
+    if (!socket.destroyed) socket.write(bytes)
+    const isTaken = socket.destroyed || socket.writableLength === 0
+    if (buffer !== null) {
+      if (isTaken || isCopied) this.#outputs.give(buffer)
+      else this.#hold(buffer)
+    }
+    if (!isTaken) this.#wait()
   }
 
   #hold(buffer: Buffer): void {

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { FrameOutput } from './frame-output.js'
+import { TurnEnd } from '../turn-end.js'
 import { Http2Worker, outputBytes } from './http2-worker.js'
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -41,7 +42,7 @@ describe.each([
 ])('the output of a connection, %s', (_name, mark) => {
   it('writes once a turn what came in it, in order', async () => {
     const socket = new Taking(mark)
-    const output = new FrameOutput(socket, new Http2Worker(), { onDrain: () => {} })
+    const output = new FrameOutput(socket, new Http2Worker(new TurnEnd()), { onDrain: () => {} })
     for (const text of ['one ', 'two ', 'three']) put(output, text)
     expect(socket.writes).toEqual([])
     await turn()
@@ -53,7 +54,7 @@ describe.each([
 
   it('writes earlier when its buffer is full, and larger things whole', async () => {
     const socket = new Taking(mark)
-    const output = new FrameOutput(socket, new Http2Worker(), { onDrain: () => {} })
+    const output = new FrameOutput(socket, new Http2Worker(new TurnEnd()), { onDrain: () => {} })
     put(output, 'a'.repeat(outputBytes - 10))
     put(output, 'b'.repeat(20))
     put(output, 'c'.repeat(outputBytes * 2))
@@ -68,7 +69,7 @@ describe.each([
   it('changes nothing that is still on its way, and tells when all has gone', async () => {
     const socket = new Taking(mark)
     let drains = 0
-    const output = new FrameOutput(socket, new Http2Worker(), { onDrain: () => void drains++ })
+    const output = new FrameOutput(socket, new Http2Worker(new TurnEnd()), { onDrain: () => void drains++ })
     socket.isHolding = true
     const first = 'a'.repeat(outputBytes)
     const second = 'b'.repeat(outputBytes)
@@ -88,7 +89,7 @@ describe.each([
 
   it('is far behind when much waits, until it has gone', async () => {
     const socket = new Taking(mark)
-    const output = new FrameOutput(socket, new Http2Worker(), { onDrain: () => {} })
+    const output = new FrameOutput(socket, new Http2Worker(new TurnEnd()), { onDrain: () => {} })
     socket.isHolding = true
     for (let count = 0; count < 5; count++) put(output, 'x'.repeat(outputBytes))
     await turn()
@@ -100,7 +101,7 @@ describe.each([
 
   it('writes nothing to a socket that has ended', async () => {
     const socket = new Taking(mark)
-    const output = new FrameOutput(socket, new Http2Worker(), { onDrain: () => {} })
+    const output = new FrameOutput(socket, new Http2Worker(new TurnEnd()), { onDrain: () => {} })
     socket.end()
     put(output, 'late')
     await turn()

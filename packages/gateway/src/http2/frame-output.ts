@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { WireOwner } from '../http1/wire.js'
-import type { Dirty, Http2Worker } from './http2-worker.js'
-import { outputBytes } from './http2-worker.js'
+import type { Dirty } from '../turn-end.js'
+import { type Http2Worker, outputBytes } from './http2-worker.js'
 
 /** Frames that may wait behind a socket that takes nothing, in bytes; beyond it the peer is not read either. */
 const mostBehind = 256 * 1024
@@ -44,7 +44,7 @@ export class FrameOutput implements Dirty {
   reserve(count: number): void {
     if (!this.#isDirty) {
       this.#isDirty = true
-      this.#worker.flushLater(this)
+      this.#worker.turnEnd.flushLater(this)
     }
     if (this.#hasBuffer && this.length + count <= this.bytes.length) return
     if (this.length > 0) this.#write()

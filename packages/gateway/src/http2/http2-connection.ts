@@ -80,7 +80,7 @@ export class Http2Connection implements SessionOwner, ServedConnection, SocketOw
     this.certificateLine = client === null ? null : ascii(client.line)
     this.identity = client?.identity ?? null
     this.refusal = options.refusal ?? null
-    traffic.http2 ??= new Http2Worker()
+    traffic.http2 ??= new Http2Worker(traffic.turnEnd)
     this.guard = new FloodGuard(traffic.wheel.now)
     this.#output = new FrameOutput(socket, traffic.http2, this)
     this.frames = new ConnectionFrames(this.#output, this.guard, traffic.http2.name)

@@ -72,7 +72,7 @@ export class Http2UpstreamConnection {
       ...sharedReadOptions(traffic.readBuffer, (length, bytes) => this.#onBytes(bytes, length)),
     })
     this.#socket = socket
-    this.#output = new FrameOutput(socket, (traffic.http2 ??= new Http2Worker()), this)
+    this.#output = new FrameOutput(socket, (traffic.http2 ??= new Http2Worker(traffic.turnEnd)), this)
     this.sender = new RequestSender(this.#output)
     this.control = new ControlFrames(this.#output)
     socket.on('connect', () => this.#onConnect())

@@ -1,6 +1,5 @@
 import { ChunkDecoder } from '../../http1/chunk-decoder.js'
-import type { ExchangeWire } from '../../http1/exchange-client.js'
-import type { ExchangeUpstream, UpstreamUser } from '../../http1/exchange-upstream.js'
+import type { ExchangeUpstream, UpstreamUser, UpstreamWire } from '../../http1/exchange-upstream.js'
 import type { HeadReader } from '../../http1/head-reader.js'
 import type { UpstreamEndpoint } from '../../upstream-endpoint.js'
 import { code } from '../error-codes.js'
@@ -11,7 +10,7 @@ const noBytes = Buffer.alloc(0)
 const decoder = new ChunkDecoder()
 
 /** One request and its response on a connection to a service that speaks HTTP/2 (RFC 9113 section 5.1). */
-export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
+export class Http2UpstreamStream implements ExchangeUpstream, UpstreamWire {
   readonly endpoint: UpstreamEndpoint
   readonly head: HeadReader
   readonly decoder = decoder
@@ -45,8 +44,13 @@ export class Http2UpstreamStream implements ExchangeUpstream, ExchangeWire {
     this.exchange = exchange
   }
 
-  get wire(): ExchangeWire {
+  get wire(): UpstreamWire {
     return this
+  }
+
+  /** What no window allows yet has been copied; but the service does not take it. */
+  get isSending(): boolean {
+    return this.isBlocked
   }
 
   get isConnected(): boolean {
