@@ -56,6 +56,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
   hasEnded = false
   readonly isFramed = false
   readonly #traffic: Traffic
+  readonly #number: number
   /** Of a part of a head that has come. */
   #head: HeadReader | null = null
   #exchange: Exchange | null = null
@@ -70,6 +71,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
   constructor(accepted: Socket, listener: ListenerInfo, traffic: Traffic, client: CertifiedClient | null = null) {
     this.listener = listener
     this.#traffic = traffic
+    this.#number = traffic.nextNumber()
     this.#timer = new WheelTimer<ClientConnection>(this, expire)
     const { isSecure } = listener
     this.remoteAddress = remoteAddressOf(accepted)
@@ -235,6 +237,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
     this.#isConsuming = true
     while (at < end && !this.wire.isBlocked && (this.#state === idle || this.#state === inHead)) {
       const head = this.#head ?? this.#traffic.requestHead
+      head.owner = this.#number
       const outcome = head.read(bytes, at, end)
       if (outcome === incomplete) {
         this.#head ??= this.#traffic.detachHead()

@@ -10,11 +10,14 @@ export class EndpointConnections implements EndpointPool, ExchangeUpstreams {
   open = 0
   /** Of those, the ones that are being opened. */
   opening = 0
+  /** What one instance answers is alike, over whichever connection it comes. */
+  readonly number: number
   readonly #traffic: Traffic
   readonly #idle: UpstreamConnection[] = []
 
   constructor(endpoint: UpstreamEndpoint, traffic: Traffic) {
     this.endpoint = endpoint
+    this.number = traffic.nextNumber()
     this.#traffic = traffic
   }
 

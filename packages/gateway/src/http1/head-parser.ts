@@ -3,6 +3,7 @@ import { fieldKind } from './field-kinds.js'
 import { Head, longestMethod } from './head.js'
 import { kinds, knownLength, knownName } from './known-names.js'
 import { refusals, type Refusal } from './refusal.js'
+import type { RememberedLines } from './remembered-lines.js'
 import { WordBuffer } from './words.js'
 
 /** What `parse` answers. */
@@ -25,6 +26,7 @@ const beforeValue = 10
 const inValue = 11
 const afterValueReturn = 12
 const afterLastReturn = 13
+const atFirstLine = 14
 
 const httpSlash = ascii('HTTP/')
 /** `HTTP/1.1`, as nearly every message says, in two words. */
@@ -48,6 +50,9 @@ export class HeadParser extends Head {
   #nameStart = 0
   #nameEnd = 0
   #valueStart = 0
+  /** What is known of the connection's last head; null when nothing is to be, as of heads that come in pieces. */
+  lines: RememberedLines | null = null
+  #firstLine = 0
 
   /** True between the first byte of a head and its end. */
   get isUnderWay(): boolean {
@@ -170,9 +175,19 @@ export class HeadParser extends Head {
           this.end = at + 1
           this.#at = this.end
           this.#phase = atStart
-          return this.judge() ? complete : refused
+          if (!this.judge()) return refused
+          this.lines?.keep(this, this.#firstLine)
+          return complete
         }
         case atStart: {
+          if (this.lines !== null && wordBytes !== null) {
+            const behind = this.lines.recognizeStart(this, wordBytes, at, stop)
+            if (behind !== -1) {
+              at = behind
+              phase = atFirstLine
+              break
+            }
+          }
           if (this.isRequest && bytes[at] === 0x0d) {
             at++
             phase = afterStartReturn
@@ -290,7 +305,15 @@ export class HeadParser extends Head {
         case afterFirstReturn: {
           if (bytes[at] !== 0x0a) return this.#refuse(refusals.bareReturn)
           at++
+          phase = atFirstLine
+          break
+        }
+        case atFirstLine: {
           phase = atLine
+          if (this.lines === null || wordBytes === null) break
+          this.#firstLine = at
+          at = this.lines.recognize(this, wordBytes, at, stop)
+          if (at === -1) return this.#refuse(this.refusal)
           break
         }
       }

@@ -1,9 +1,11 @@
 import type { HeadLimits } from './head.js'
 import { HeadParser, incomplete } from './head-parser.js'
+import { LineMemory } from './remembered-lines.js'
 
 /** The parsers of one worker for one direction: one that all connections share, and spares for heads that come in pieces. */
 export class Parsers {
   shared: HeadParser
+  readonly memory = new LineMemory()
   readonly #isRequest: boolean
   readonly #limits: HeadLimits
   readonly #spare: HeadParser[] = []
@@ -32,6 +34,8 @@ export class Parsers {
  */
 export class HeadReader {
   parsers: Parsers
+  /** Whose heads are alike: a number for each, and 0 where nothing is to be remembered. */
+  owner: number
   /** After `complete`: the head, and the range of `bytes` behind it that has been read already. Valid until anything else is read. */
   parser: HeadParser
   bytes: Uint8Array
@@ -42,8 +46,9 @@ export class HeadReader {
   #buffer: Buffer | null = null
   #length = 0
 
-  constructor(parsers: Parsers) {
+  constructor(parsers: Parsers, owner = 0) {
     this.parsers = parsers
+    this.owner = owner
     this.#ownParsers = parsers
     this.parser = parsers.shared
     this.bytes = parsers.shared.bytes
@@ -57,9 +62,11 @@ export class HeadReader {
     if (this.#own !== null) return this.#goOn(this.#own, bytes, at, end)
     const parser = this.parsers.shared
     parser.begin(bytes, at)
+    parser.lines = this.owner === 0 ? null : this.parsers.memory.of(this.owner)
     const outcome = parser.parse(end)
     if (outcome === incomplete) {
       this.#own = this.parsers.detach()
+      parser.lines = null
       this.#ownParsers = this.parsers
       const buffer = Buffer.allocUnsafe(Math.max(1024, (end - at) * 2))
       buffer.set(bytes.subarray(at, end))

@@ -76,6 +76,7 @@ export class Traffic {
   /** Something that stops nothing and that an operator should know. */
   onTrouble: (message: string) => void = () => {}
   readonly #heads: Buffer[] = []
+  #number = 0
   #dateSecond = 0
   #dateLine: Uint8Array = new Uint8Array(0)
 
@@ -203,6 +204,12 @@ export class Traffic {
     const reader = this.requestHead
     this.requestHead = new HeadReader(this.requestParsers)
     return reader
+  }
+
+  /** A number that nobody else has who is still there: not 0, and small enough to cost no allocation. */
+  nextNumber(): number {
+    this.#number = (this.#number % 2 ** 30) + 1
+    return this.#number
   }
 
   takeHead(): Buffer {

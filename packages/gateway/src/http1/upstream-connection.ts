@@ -46,7 +46,7 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
     this.endpoint = connections.endpoint
     this.exchange = exchange
     this.#traffic = traffic
-    this.head = new HeadReader(traffic.responseParsers)
+    this.head = new HeadReader(traffic.responseParsers, connections.number)
     this.#timer = new WheelTimer<UpstreamConnection>(this, expire)
     const { host, port } = connections.endpoint
     const socket = connect({
