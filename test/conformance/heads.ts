@@ -27,14 +27,31 @@ export interface ReadHead {
 /**
  * Reads one head given in the pieces that `cuts` make (offsets, ascending). Each piece comes in the same buffer, which is overwritten
  * after it has been read, as it is on a socket: a parser that kept a reference would be found out. It is read four bytes at a time, as off a
- * socket, and one at a time, as where it lies elsewhere; both must say the same.
+ * socket; one at a time, as where it lies elsewhere; and as on a connection that has brought the same one before. All must say the same.
  */
 export function readHead(text: string, cuts: readonly number[] = [], isRequest = true, limits = headLimits): ReadHead {
   const bytes = Buffer.from(text, 'latin1')
   const size = Math.max(1, bytes.length) + 8
   const byWords = readFrom(wordBuffer(size), bytes, cuts, new HeadReader(new Parsers(isRequest, limits)))
   deepStrictEqual(byWords, readFrom(Buffer.alloc(size), bytes, cuts, new HeadReader(new Parsers(isRequest, limits))))
+  deepStrictEqual(byWords, readNext([text, text, text, text], cuts, isRequest, limits))
   return byWords
+}
+
+/** Reads heads that come over one connection one after the other, all but the last one whole, and says what is read of that. */
+export function readNext(
+  texts: readonly string[],
+  cuts: readonly number[] = [],
+  isRequest = true,
+  limits = headLimits,
+): ReadHead {
+  const reader = new HeadReader(new Parsers(isRequest, limits), 1)
+  const shared = wordBuffer(Math.max(...texts.map((text) => text.length)) + 8)
+  for (const text of texts.slice(0, -1)) {
+    readFrom(shared, Buffer.from(text, 'latin1'), [], reader)
+    reader.reset()
+  }
+  return readFrom(shared, Buffer.from(texts[texts.length - 1], 'latin1'), cuts, reader)
 }
 
 function readFrom(shared: Buffer, bytes: Buffer, cuts: readonly number[], reader: HeadReader): ReadHead {

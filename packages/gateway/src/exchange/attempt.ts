@@ -53,7 +53,8 @@ export class Attempt {
   detach(): ExchangeUpstream | null {
     const { upstream } = this
     if (upstream === null) return null
-    if (upstream.wire.isSending) this.#exchange.outgoing.isLent = true
+    upstream.wire.flush()
+    if (upstream.wire.isBlocked) this.#exchange.outgoing.isLent = true
     this.#exchange.timeouts.attemptDeadline = 0
     this.upstream = null
     upstream.exchange = null
@@ -114,7 +115,7 @@ export class Attempt {
     const isAsked = requestBody.isDone && !intake.hasTrailers
     const isClean = hasAll && parser.minorVersion === 1 && !parser.hasClose && isAsked
     // A stream knows by itself what its service still has to be told.
-    if (routing.isFramed || (isClean && !upstream.wire.isSending)) upstream.rest()
+    if (routing.isFramed || (isClean && !upstream.wire.isBlocked)) upstream.rest()
     else upstream.destroy()
   }
 }

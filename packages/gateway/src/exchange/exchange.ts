@@ -280,7 +280,7 @@ export class Exchange implements UpstreamUser {
     const { intake, requestBody, response, routing, traits } = this
     const upstream = this.attempt.detach()
     const keepsUpstream = response.keepsUpstream && requestBody.isDone && !intake.hasTrailers
-    const isClean = upstream !== null && keepsUpstream && !upstream.wire.isSending
+    const isClean = upstream !== null && keepsUpstream && !upstream.wire.isBlocked
     if (isClean) upstream.rest()
     else upstream?.destroy()
     this.#close()

@@ -186,7 +186,7 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
     this.#forgetHead()
     const { socket } = this.wire
     this.wire.flush()
-    this.#restartTimer(socket.writableLength === 0 ? lingerMs : this.#traffic.limits.idleTimeoutMs)
+    this.#restartTimer(this.wire.isSending ? this.#traffic.limits.idleTimeoutMs : lingerMs)
     socket.end(() => {
       if (this.#state === lingering) this.#restartTimer(lingerMs)
     })

@@ -7,8 +7,8 @@ import type { HeadReader } from './head-reader.js'
 
 /** The bytes to a service. */
 export interface UpstreamWire extends ExchangeWire {
-  /** Not all that was sent has left: those bytes are still to be read. */
-  readonly isSending: boolean
+  /** Lets all leave that was sent: unless it `isBlocked` then, the bytes are not read any more. */
+  flush(): void
 }
 
 /** Whose an upstream is, mostly an exchange: it is told what becomes of it. */

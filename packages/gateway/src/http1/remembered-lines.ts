@@ -41,7 +41,7 @@ export class RememberedLines {
   /** The head had more than is kept. */
   #isCut = false
   #recognized = 0
-  /** Heads in a row that had little in common with the one before; of a connection that is new here, its first. */
+  /** Heads in a row that had little in common with the one before. Of a connection that is new here, the second is the first to be remembered. */
   #strangers = 0
 
   /** Begins anew, with another connection. */
@@ -50,7 +50,7 @@ export class RememberedLines {
     this.#count = 0
     this.#startLength = 0
     this.#isCut = false
-    this.#strangers = mostStrangers
+    this.#strangers = everyStranger - 2
   }
 
   /**
@@ -141,14 +141,10 @@ export class RememberedLines {
 
 /** The lines of the connections of one worker, for those that have shown themselves last. What one has sent is never compared with what another sends. */
 export class LineMemory {
-  readonly #slots: RememberedLines[] = []
-
-  constructor() {
-    for (let slot = 0; slot < mostRemembered; slot++) this.#slots.push(new RememberedLines())
-  }
+  readonly #slots: (RememberedLines | null)[] = Array.from({ length: mostRemembered }, () => null)
 
   of(owner: number): RememberedLines {
-    const lines = this.#slots[owner % mostRemembered]
+    const lines = (this.#slots[owner % mostRemembered] ??= new RememberedLines())
     if (lines.owner !== owner) lines.begin(owner)
     return lines
   }

@@ -40,6 +40,8 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   readonly #timer: WheelTimer<UpstreamConnection>
   #decoder: ChunkDecoder | null = null
   #failure = ''
+  /** What was sent last as the beginning of a request. */
+  #request: Uint8Array | null = null
 
   constructor(connections: EndpointConnections, traffic: Traffic, exchange: UpstreamUser) {
     this.connections = connections
@@ -71,6 +73,7 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   }
 
   sendRequest(bytes: Uint8Array): void {
+    this.#request = bytes
     this.wire.sendOwned(bytes)
   }
 
@@ -142,9 +145,16 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   #onBytes(length: number, bytes: Uint8Array): void {
     this.hasAnswered = true
     if (this.relay !== null) this.relay.onBytes(this.wire, bytes, length)
-    else if (this.exchange !== null) this.exchange.onResponseBytes(bytes, 0, length)
-    // Nobody asked: it cannot be told whose answer this is, or would be.
-    else this.destroy()
+    else if (this.exchange === null || this.wire.isPuttingOff(this.#request)) this.#onUnasked()
+    else this.exchange.onResponseBytes(bytes, 0, length)
+  }
+
+  /** Nobody had asked: it cannot be told whose answer this is, or would be, as the 408 that some servers send before they close an idle connection. */
+  #onUnasked(): void {
+    const { exchange } = this
+    this.wire.withdraw()
+    exchange?.onUpstreamRefused(this, 'it sent something before it was asked')
+    this.destroy()
   }
 
   #onEnd(): void {

@@ -3,6 +3,7 @@ import type { ExchangeWire } from './exchange-client.js'
 import type { Dirty } from '../turn-end.js'
 import type { Outputs } from './outputs.js'
 import { breakOff } from './shared-read.js'
+import { writeNow } from './write-now.js'
 
 /** A TLS record is up to 16 KiB; a few of them under way keep the socket busy while the next are made. */
 const mostEncrypting = 64 * 1024
@@ -22,8 +23,7 @@ export interface WireOwner {
  * leave at the end of the turn.
  *
  * Invariants:
- * - While `isSending`, what was sent last is still to be read; while `isBlocked`, because the peer does not take it: then the other side of the
- *   exchange should not be read.
+ * - While `isBlocked`, the peer does not take what was sent: it is still to be read, and the other side of the exchange should not be.
  * - What is put off leaves before all that is sent after it, and before the end.
  */
 export class Wire implements ExchangeWire, Dirty {
@@ -56,8 +56,19 @@ export class Wire implements ExchangeWire, Dirty {
     return this.socket.errored !== null
   }
 
+  /** What has been put off is just this, so that nothing of it has left. */
+  isPuttingOff(bytes: Uint8Array | null): boolean {
+    return bytes !== null && this.#putOff === bytes
+  }
+
+  /** Does not send what has been put off, which is its sender's. */
+  withdraw(): void {
+    this.#putOff = null
+  }
+
+  /** Not all that was sent has left. */
   get isSending(): boolean {
-    return this.isBlocked || this.#putOff !== null
+    return this.isBlocked || this.#putOff !== null || this.socket.writableLength > 0
   }
 
   /** Sends the first `length` bytes of the current output buffer. */
@@ -99,6 +110,8 @@ export class Wire implements ExchangeWire, Dirty {
   }
 
   breakOff(): void {
+    // What the peer gets of an answer should not depend on which turn it broke in.
+    this.flush()
     breakOff(this.socket)
   }
 
@@ -116,10 +129,18 @@ export class Wire implements ExchangeWire, Dirty {
 
   #write(bytes: Uint8Array, buffer: Buffer | null): void {
     const { socket } = this
-    // Behind a write that is under way the stream keeps the bytes as they are; the first one is encrypted, or with the kernel, at once.
-    const isCopied = this.#most > 0 && socket.writableLength === 0
-    if (!socket.destroyed) socket.write(bytes)
-    const isTaken = socket.destroyed || socket.writableLength === 0
+    let isTaken = true
+    let isCopied = false
+    if (!this.isSendingOver) {
+      if (this.#most === 0 && !this.#isWaiting) {
+        isTaken = writeNow(socket, bytes)
+      } else {
+        // Behind a write that is under way the stream keeps the bytes as they are; the first one is encrypted, or with the kernel, at once.
+        isCopied = this.#most > 0 && socket.writableLength === 0
+        socket.write(bytes)
+        isTaken = socket.writableLength === 0
+      }
+    }
     if (buffer !== null) {
       if (isTaken || isCopied) this.#outputs.give(buffer)
       else this.#hold(buffer)
@@ -132,18 +153,23 @@ export class Wire implements ExchangeWire, Dirty {
     this.#held.push(buffer)
   }
 
+  /** Not all that was written has left. */
   #wait(): void {
-    if (this.socket.writableLength > this.#most) this.isBlocked = true
+    if (this.#most === 0 || this.socket.writableLength > this.#most) this.isBlocked = true
     if (this.#isWaiting || (!this.isBlocked && this.#held.length === 0)) return
     this.#isWaiting = true
-    if (this.#most === 0) this.socket.once('drain', () => this.#drained())
-    // 'drain' comes only to who has written more than the stream's own limit; an empty write comes back when all before it has left.
-    else this.socket.write(noBytes, () => this.#drained())
+    // An empty write comes back when all before it has left.
+    this.socket.write(noBytes, () => this.#drained())
   }
 
   #drained(): void {
     const wasBlocked = this.isBlocked
     this.#isWaiting = false
+    if (this.socket.destroyed) return
+    if (this.socket.writableLength > 0) {
+      this.#wait()
+      return
+    }
     this.isBlocked = false
     for (const buffer of this.#held) this.#outputs.give(buffer)
     this.#held = none

@@ -48,11 +48,6 @@ export class Http2UpstreamStream implements ExchangeUpstream, UpstreamWire {
     return this
   }
 
-  /** What no window allows yet has been copied; but the service does not take it. */
-  get isSending(): boolean {
-    return this.isBlocked
-  }
-
   get isConnected(): boolean {
     return this.#connection.isConnected
   }
@@ -117,6 +112,10 @@ export class Http2UpstreamStream implements ExchangeUpstream, UpstreamWire {
     if (!this.isBlocked || this.#connection.isBlocked) return
     this.isBlocked = false
     this.exchange?.onUpstreamDrain()
+  }
+
+  flush(): void {
+    // What was sent has been copied.
   }
 
   pause(): void {
