@@ -46,8 +46,12 @@ export function readNext(
   limits = headLimits,
 ): ReadHead {
   const reader = new HeadReader(new Parsers(isRequest, limits), 1)
-  const shared = wordBuffer(Math.max(...texts.map((text) => text.length)) + 8)
+  const size = Math.max(...texts.map((text) => text.length)) + 8
+  const shared = wordBuffer(size)
   for (const text of texts.slice(0, -1)) {
+    // What a client sends ahead of its turn is kept elsewhere.
+    readFrom(Buffer.alloc(size), Buffer.from(text, 'latin1'), [], reader)
+    reader.reset()
     readFrom(shared, Buffer.from(text, 'latin1'), [], reader)
     reader.reset()
   }

@@ -165,7 +165,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
   ],
   'gateway/cors': ['policy/', 'route-table/header-edit.ts'],
   'gateway/fault': ['policy/', 'route-table/header-edit.ts'],
-  'gateway/http2': ['exchange/', 'http1/', 'timer-wheel.ts', 'tunnel/relay.ts', 'upstream-endpoint.ts'],
+  'gateway/http2': ['exchange/', 'http1/', 'timer-wheel.ts', 'tunnel/relay.ts', 'turn-end.ts', 'upstream-endpoint.ts'],
   'gateway/metrics': ['data-plane.ts', 'grpc/grpc-status.ts', 'problem.ts'],
   'gateway/mirror': ['metrics/', 'upstream.ts'],
   'gateway/policy': [

@@ -176,7 +176,7 @@ export class HeadParser extends Head {
           this.#at = this.end
           this.#phase = atStart
           if (!this.judge()) return refused
-          this.lines?.keep(this, this.#firstLine)
+          if (wordBytes !== null) this.lines?.keep(this, this.#firstLine)
           return complete
         }
         case atStart: {

@@ -34,7 +34,7 @@ class Connection {
     }
     parser.begin(bytes, at)
     parser.lines = lines
-    expect(parser.parse(end)).toBe(complete)
+    if (parser.parse(end) !== complete) throw new Error(parser.refusal.detail)
     Object.assign(lines, { recognize, recognizeStart })
     const part = (from: number, to: number): string => bytes.subarray(from, to).toString('latin1')
     const fields = Array.from({ length: parser.headerCount }, (_, index) => {

@@ -153,14 +153,12 @@ describe('a wire', () => {
 
 describe('the end of a turn', () => {
   it('flushes each once, and those that are waiting when they have become many', () => {
-    let end = (): void => {}
-    const turns = new TurnEnd((callback) => {
-      end = callback
-    })
+    const ends: (() => void)[] = []
+    const turns = new TurnEnd((callback) => ends.push(callback))
     const flushed: number[] = []
     for (let index = 0; index < 40; index++) turns.flushLater({ flush: () => void flushed.push(index) })
     expect(flushed).toEqual(Array.from({ length: 32 }, (_, index) => index))
-    end()
+    for (const end of ends) end()
     expect(flushed).toEqual(Array.from({ length: 40 }, (_, index) => index))
   })
 })
