@@ -20,8 +20,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   allowNegative: true,
   options: {
-    rounds: { type: 'string', default: '7' },
-    seconds: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '21' },
+    seconds: { type: 'string', default: '1' },
     connections: { type: 'string', default: '64' },
     only: { type: 'string' },
     scenario: { type: 'string' },
@@ -97,7 +97,7 @@ async function startProxies(folder, upstream) {
     }
     const started = await startProxy({ proxy, folder, name: proxy.key, upstream })
     await requireFairness(proxy.name, started.port)
-    contestants.push({ ...started, name: proxy.name, version })
+    contestants.push({ ...started, name: proxy.name, version, mostRounds: proxy.mostRounds })
   }
   return { contestants, missing }
 }

@@ -56,6 +56,9 @@ const adjustable = [
   },
 ]
 
+/** Rounds that tell enough of what costs several times as much. */
+export const farRounds = 5
+
 /** With npm's, which there are no variants of. */
 export const proxies = [
   ...adjustable,
@@ -77,6 +80,7 @@ function peer(name, script) {
   return {
     key: name.replaceAll('/', '-'),
     name,
+    mostRounds: farRounds,
     hasHttp2: false,
     version: ({ root }) => packageVersion(join(root, 'bench/node_modules', name, 'package.json')),
     command: ({ root, port, upstream }) => [

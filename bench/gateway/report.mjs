@@ -1,4 +1,5 @@
-import { cpu, median, ratio } from './rounds.mjs'
+import { cpu, median, quantile, ratios } from './rounds.mjs'
+import { farRounds } from './proxies.mjs'
 import { loadCore, proxyCore } from './workbench.mjs'
 
 /** One scenario as a Markdown table; the same text goes to the terminal and to docs/. */
@@ -7,8 +8,8 @@ export function costTable(samples) {
     name,
     fixed(median(list.map(cpu)), 1),
     fixed(median(list.map(({ user }) => user)), 1),
-    times(ratio(list, samples.get('nginx'))),
-    times(ratio(list, samples.get('HAProxy'))),
+    times(ratios(list, samples.get('nginx'))),
+    times(ratios(list, samples.get('HAProxy'))),
     fixed(median(list.map(({ p50 }) => p50)), 2),
     fixed(median(list.map(({ p99 }) => p99)), 2),
     Math.round(median(list.map(({ rate }) => rate))).toLocaleString('en'),
@@ -38,8 +39,8 @@ Written by \`npm run bench\` on ${date}. Trust the ratios: they compare runs of 
 
 - Machine: ${machine}
 - Versions: ${versions.map(({ name, version }) => `${name} ${version}`).join(', ')}, Node ${process.versions.node}
-${missing.length > 0 ? `- Not measured, as it was not there: ${missing.join(', ')}\n` : ''}- The proxy alone on core ${proxyCore}; the service behind it (nginx) and wrk (h2load for HTTP/2) on core ${loadCore}. ${options.rounds} rounds of ${options.seconds} s a proxy, in turn.
-- CPU µs: user and system time of all the proxy's processes (/proc/PID/stat) by requests answered; medians over rounds. A ratio is the median of the rounds' ratios.
+${missing.length > 0 ? `- Not measured, as it was not there: ${missing.join(', ')}\n` : ''}- The proxy alone on core ${proxyCore}; the service behind it (nginx) and wrk (h2load for HTTP/2) on core ${loadCore}. ${options.rounds} rounds of ${options.seconds} s a proxy, there and back; ${farRounds} for npm's, which are far off.
+- CPU µs: user and system time of all the proxy's processes (/proc/PID/stat) by requests answered; medians over rounds. A ratio is the median of the rounds' ratios (their quartiles).
 - Every request carries 8 headers. All proxies keep connections alive on both sides, add X-Forwarded-For and X-Request-Id, and write no access log; Pando has all its defaults on (limits, timeouts, metrics, traceparent).
 
 ${costs.map(({ title, text }) => `## ${title}\n\n${text}`).join('\n\n')}
@@ -73,4 +74,9 @@ export function table(head, rows) {
 }
 
 const fixed = (number, digits) => number.toFixed(digits)
-const times = (number) => (number === null ? '' : number.toFixed(2))
+/** The median and the quartiles. */
+function times(list) {
+  if (list === null) return ''
+  if (list.every((one) => one === 1)) return '1.00'
+  return `${fixed(median(list), 2)} (${fixed(quantile(list, 0.25), 2)}…${fixed(quantile(list, 0.75), 2)})`
+}

@@ -2,17 +2,18 @@ import { cpuTime } from './processes.mjs'
 import { load } from './load.mjs'
 
 /**
- * Measures every contestant once a round, in turn (A B C A B C …), so that what the machine does besides falls on all alike.
+ * Measures every contestant once a round, there and back (A B C C B A …), so that what the machine does besides falls on all alike.
  * Resolves with one sample a round and contestant: CPU microseconds per request (user and system) and latencies.
- * A contestant is `{ name, pid, port, scenario }`, with a `pid` of null when its time is of no interest.
+ * A contestant is `{ name, pid, port, scenario }`, with a `pid` of null when its time is of no interest; one with `mostRounds` takes part in no more.
  */
 export async function measure({ contestants, rounds, onSample, ...settings }) {
   const samples = new Map(contestants.map(({ name }) => [name, []]))
   const asked = new Map(contestants.map(({ name }) => [name, 0]))
   await warmUp(contestants, settings, asked)
   for (let round = 0; round < rounds; round += 1) {
-    for (const contestant of contestants) {
-      const { name } = contestant
+    for (const contestant of round % 2 === 0 ? contestants : contestants.toReversed()) {
+      const { name, mostRounds = rounds } = contestant
+      if (round >= mostRounds) continue
       const sample = await sampleOf(contestant, settings, asked)
       samples.get(name).push(sample)
       onSample(name, round, sample)
@@ -74,10 +75,16 @@ export function quantile(numbers, share) {
 
 export const cpu = (sample) => sample.user + sample.system
 
-/** The median, over rounds, of this contestant's CPU time a request by the anchor's in the same round; null without an anchor. */
-export function ratio(samples, anchor) {
+/** This contestant's CPU time a request by the anchor's in the same round, round by round; null without an anchor. */
+export function ratios(samples, anchor) {
   if (samples === undefined || anchor === undefined) return null
-  return median(samples.map((sample, round) => cpu(sample) / cpu(anchor[round])))
+  return samples.map((sample, round) => cpu(sample) / cpu(anchor[round]))
+}
+
+/** The median of the rounds' ratios. */
+export function ratio(samples, anchor) {
+  const all = ratios(samples, anchor)
+  return all === null ? null : median(all)
 }
 
 /** How much more CPU time a request took than `without`, round by round. */
