@@ -3,8 +3,9 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { type EjectedEndpoint, type Listener, type ListenerTls, PandoError, type RoutingTable } from '@pando/model'
 import { guardOf } from './listener-guard.js'
 import { AccessLog } from './access-log.js'
+import { ConnectionsByClient } from './client-address/connections-by-client.js'
 import type { DataPlane, Listen, MetricsSnapshot } from './data-plane.js'
-import { ClientConnection, refuseConnection } from './http1/client-connection.js'
+import { ClientConnection, refuseConnection, turnAway } from './http1/client-connection.js'
 import type { ListenerInfo } from './http1/exchange-client.js'
 import { forwardedLinesOf } from './http1/forwarded-lines.js'
 import { Http2Connection } from './http2/http2-connection.js'
@@ -55,6 +56,7 @@ export class HttpDataPlane implements DataPlane {
   #onEjected: () => void = () => {}
   #onWarnings: () => void = () => {}
   readonly #tls: TlsListeners
+  readonly #byClient = new ConnectionsByClient()
   readonly #tunnels = new Set<TunnelConnection>()
   #traffic: Traffic | null = null
   #table: CompiledTable | null = null
@@ -95,6 +97,7 @@ export class HttpDataPlane implements DataPlane {
     } else {
       this.#traffic.swap(compiled)
     }
+    this.#byClient.configure(table.config)
     this.#openLog(this.#traffic, table.config.accessLog)
     // Listeners of two tables are not opened and closed at the same time, or both might want one port.
     const opened = this.#applying.then(() => this.#openListeners(table.config.listeners))
@@ -303,13 +306,13 @@ export class HttpDataPlane implements DataPlane {
     const { maxConnections } = traffic.limits
     const service = listener.kind === 'mesh' ? traffic.table.services.get(listener.service) : undefined
     const isTunnel = service !== undefined && service.protocol !== 'http' && !service.isFramed
-    const isFull = this.connections >= maxConnections
-    if (isFull && !traffic.closeIdle()) {
-      if (isTunnel || info.isSecure) socket.destroy()
-      else {
-        const detail = `${maxConnections} connections are open.`
-        refuseConnection(socket, { reason: 'too_many_connections', detail, listener: info, traffic })
-      }
+    const why = { listener: info, traffic, isReadable: !isTunnel && !info.isSecure }
+    // First of all: who has too many shall not have others' closed for one more.
+    if (!info.isMesh && !this.#byClient.admit(socket)) {
+      const detail = `${this.#byClient.most} connections from this address are open.`
+      turnAway(socket, { ...why, reason: 'too_many_connections_of_client', detail })
+    } else if (this.connections >= maxConnections && !traffic.closeIdle()) {
+      turnAway(socket, { ...why, reason: 'too_many_connections', detail: `${maxConnections} connections are open.` })
     } else if (isTunnel) {
       const tunnel = new TunnelConnection(socket, service, traffic, () => this.#tunnels.delete(tunnel))
       this.#tunnels.add(tunnel)

@@ -167,6 +167,12 @@ export const reasons = {
     title: 'The gateway has too many connections',
     hint: 'Try again later, or raise `max_connections` in the limits of the gateway.',
   },
+  too_many_connections_of_client: {
+    status: 503,
+    code: 'limit_reached',
+    title: 'This address has too many connections to the gateway',
+    hint: 'Close some, or raise `max_connections_per_client` in the limits of the gateway; name proxies that many come through in `gateway.trusted_proxies`.',
+  },
   overloaded: {
     status: 503,
     code: 'limit_reached',

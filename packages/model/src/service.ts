@@ -149,7 +149,7 @@ export interface GatewaySpec extends GatewayTraffic {
   readonly defaultAuth?: RouteAuth
 }
 
-/** Bytes, milliseconds and counts. Every one is on by default; the defaults are in the manifest reader. */
+/** Bytes, milliseconds and counts. Every one is on by default but where it says otherwise; the defaults are in the manifest reader. */
 export interface GatewayLimits {
   /** Request line's target, bytes: 414 above. */
   readonly maxTargetBytes: number
@@ -169,6 +169,8 @@ export interface GatewayLimits {
   readonly connectTimeoutMs: number
   /** Client connections per worker: 503 and close above. */
   readonly maxConnections: number
+  /** Of these, to the edge from one address (of IPv6 from one /64) that is no trusted proxy's: 503 and close above. Absent: no limit. */
+  readonly maxConnectionsPerClient?: number
   /** Open connections to one endpoint, per worker. */
   readonly maxConnectionsPerEndpoint: number
   /** Requests of one service that wait for a connection or an endpoint, per worker: 503 with Retry-After above. */

@@ -119,6 +119,7 @@ const gatewayConfig = wholeSchema<model.GatewayConfig>()(
         requestTimeoutMs: milliseconds(),
         connectTimeoutMs: milliseconds(),
         maxConnections: limit(),
+        maxConnectionsPerClient: limit().optional(),
         maxConnectionsPerEndpoint: limit(),
         maxPending: limit(),
         pendingTimeoutMs: milliseconds(),

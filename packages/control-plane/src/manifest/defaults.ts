@@ -1,7 +1,7 @@
 import type { GatewayLimits, GatewaySpec, HealthCheck, LogPolicy, RolloutSpec } from '@pando/model'
 
 /** What is filled in where the manifest says nothing. Once, for the reader, the reference and the rendered configuration. */
-export const defaultLimits: GatewayLimits = {
+export const defaultLimits: Omit<GatewayLimits, 'maxConnectionsPerClient'> = {
   maxTargetBytes: 8192,
   maxHeadBytes: 32_768,
   maxHeaders: 100,

@@ -69,6 +69,7 @@ function readLimits(input: NonNullable<GatewayInput['limits']>, check: Check): G
     requestTimeoutMs: ms(input.request_timeout, defaultLimits.requestTimeoutMs),
     connectTimeoutMs: ms(input.connect_timeout, defaultLimits.connectTimeoutMs),
     maxConnections: count(input.max_connections, defaultLimits.maxConnections),
+    ...perClient(input.max_connections_per_client),
     maxConnectionsPerEndpoint: count(input.max_connections_per_endpoint, defaultLimits.maxConnectionsPerEndpoint),
     maxPending: count(input.max_pending, defaultLimits.maxPending),
     pendingTimeoutMs: ms(input.pending_timeout, defaultLimits.pendingTimeoutMs),
@@ -102,6 +103,12 @@ type Amount = string | number | undefined
 
 function count(value: Amount, fallback: number): number {
   return Number(value ?? fallback)
+}
+
+/** 0 is what it is when nothing is said. */
+function perClient(value: Amount): Pick<GatewayLimits, 'maxConnectionsPerClient'> {
+  const most = Number(value ?? 0)
+  return most === 0 ? {} : { maxConnectionsPerClient: most }
 }
 
 function bytes(value: Amount, fallback: number): number {

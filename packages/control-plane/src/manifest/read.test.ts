@@ -519,6 +519,7 @@ gateway:
     ['{ max_head: 10G }', 'gateway.limits.max_head: whoever opens connections could fill the memory with heads'],
     ['{ max_target: 0 }', 'gateway.limits.max_target: every request would be refused'],
     ['{ max_target: 64K }', 'gateway.limits.max_target: the target is a part of the head, which may have 32K'],
+    ['{ max_connections_per_client: few }', 'gateway.limits.max_connections_per_client: '],
     ['{ max_target: 8K, max_head: 4K }', 'the target is a part of the head, which may have 4K'],
   ])('in the limits %s', (written, expected) => {
     expect(listed(`${short}gateway: { limits: ${written} }\n`).join('\n')).toContain(expected)

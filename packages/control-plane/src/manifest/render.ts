@@ -290,6 +290,9 @@ function renderLimits(limits: GatewayLimits): object {
     request_timeout: formatDuration(limits.requestTimeoutMs),
     connect_timeout: formatDuration(limits.connectTimeoutMs),
     max_connections: limits.maxConnections,
+    ...(limits.maxConnectionsPerClient === undefined
+      ? {}
+      : { max_connections_per_client: limits.maxConnectionsPerClient }),
     max_connections_per_endpoint: limits.maxConnectionsPerEndpoint,
     max_pending: limits.maxPending,
     pending_timeout: formatDuration(limits.pendingTimeoutMs),

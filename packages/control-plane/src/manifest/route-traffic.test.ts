@@ -162,6 +162,12 @@ describe('the gateway', () => {
       onFailure: 'deny',
     })
   })
+
+  it('has a limit of connections by client where one is written', () => {
+    const limits = ['max_connections_per_client: 50', 'max_connections_per_client: 0', 'max_connections: 50']
+    const read = limits.map((each) => gatewayOf(`limits: { ${each} }`).limits.maxConnectionsPerClient)
+    expect(read).toEqual([50, undefined, undefined])
+  })
 })
 
 it('is rendered so that it is read again as the same', () => {
@@ -177,7 +183,7 @@ it('is rendered so that it is read again as the same', () => {
       'limits: { max_body: 0, max_response_body: 5 }',
       'security_headers: { hsts: false, frames: false, content_security_policy: "default-src none" }',
     ].join('\n        '),
-    'gateway:\n  trusted_proxies: ["::1"]\n  security_headers: true\n  rate_limit_store: { url: "redis://h" }\n',
+    'gateway:\n  trusted_proxies: ["::1"]\n  security_headers: true\n  rate_limit_store: { url: "redis://h" }\n  limits: { max_connections_per_client: 5 }\n',
   )
   const app = appOf(text)
   expect(appOf(renderConfig(app))).toEqual(app)

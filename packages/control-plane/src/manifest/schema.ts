@@ -280,6 +280,11 @@ export const limitsSchema = z.strictObject({
   ),
   connect_timeout: withDefault(time('connectTimeoutMs'), 'For a connection to an instance.'),
   max_connections: withDefault(count('maxConnections', 1_000_000), 'Connections of clients to one worker.'),
+  max_connections_per_client: whole(0, 1_000_000)
+    .optional()
+    .describe(
+      'Of these, the ones to the edge from one address, of IPv6 from one /64; trusted_proxies have no limit. Default: 0, no limit.',
+    ),
   max_connections_per_endpoint: withDefault(
     count('maxConnectionsPerEndpoint', 1_000_000),
     'Connections of one worker to one instance.',
@@ -316,7 +321,7 @@ export const gatewaySchema = z
       .max(100)
       .optional()
       .describe('Files with HTTPRoute and GRPCRoute documents of the Gateway API, which are taken as they are.'),
-    limits: limitsSchema.optional().describe('All are on by default.'),
+    limits: limitsSchema.optional().describe('All are on by default, but for max_connections_per_client.'),
     ...authenticationFields,
   })
   .meta({ id: 'gateway', description: 'Where traffic from outside comes in.' })

@@ -344,17 +344,26 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
   }
 }
 
-/** For a connection too many: what it gets instead of being served. */
-export function refuseConnection(
-  accepted: Socket,
-  why: {
-    readonly reason: Reason
-    readonly detail: string
-    /** As the client sees it: what came unencrypted to an encrypted port is answered in the same way. */
-    readonly listener: Pick<ListenerInfo, 'isMesh' | 'isSecure'>
-    readonly traffic: Traffic
-  },
-): void {
+interface RefusedConnection {
+  readonly reason: Reason
+  readonly detail: string
+  /** As the client sees it: what came unencrypted to an encrypted port is answered in the same way. */
+  readonly listener: Pick<ListenerInfo, 'isMesh' | 'isSecure'>
+  readonly traffic: Traffic
+}
+
+/** For a connection too many: it is told why, unless it could not read that, as before a handshake. */
+export function turnAway(accepted: Socket, why: RefusedConnection & { readonly isReadable: boolean }): void {
+  if (why.isReadable) {
+    refuseConnection(accepted, why)
+    return
+  }
+  why.traffic.metrics.refused[why.reason].inc()
+  accepted.destroy()
+}
+
+/** What a connection gets instead of being served. */
+export function refuseConnection(accepted: Socket, why: RefusedConnection): void {
   const { reason, detail, listener, traffic } = why
   traffic.metrics.refused[reason].inc()
   accepted.on('error', () => {})

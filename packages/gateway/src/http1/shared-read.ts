@@ -62,6 +62,8 @@ export function adopt(accepted: Socket, buffer: Uint8Array, by: SocketOwner): So
     heir._server = internals._server
     heir.server = internals.server
     internals._server = null
+    // So are those who wait for its end.
+    if (accepted.listenerCount('close') > 0) socket.on('close', (isBroken) => accepted.emit('close', isBroken))
     return socket
   }
   return readPlainly(accepted, by)

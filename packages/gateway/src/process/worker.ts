@@ -26,6 +26,7 @@ export interface WorkerOptions {
 
 const statusPeriodMs = 1_000
 const loadPeriodMs = 200
+const untold = -1
 /** When the primary is killed and there is a successor, what is in flight may still end. */
 const orphanDrainMs = 10_000
 /** A plane that has not closed so long after its time is stuck. */
@@ -173,6 +174,8 @@ class Worker {
   #serve(listener: string, client: AcceptedHandle | undefined): void {
     // The connection ended on its way here.
     if (client === undefined) return
+    // The primary has counted it, and is to hear so also when it is not kept and the count is as it was.
+    this.#toldConnections = untold
     const server = this.#servers.get(listener)
     if (server !== undefined && acceptFromElsewhere(server, client)) return
     this.#options.line.send({ type: 'connection', listener }, client)
