@@ -84,7 +84,7 @@ class Gateway {
   readonly #reporter: Reporter
 
   constructor(controlSocket: string) {
-    this.#reporter = new Reporter(controlSocket, () => this.#report())
+    this.#reporter = new Reporter(controlSocket, { make: () => this.#report(), onTaken: () => {} })
     this.#discovery = new Discovery({
       controlSocket,
       gateway: 'gateway',

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { renameSync, writeFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { get } from 'node:http'
+import { join, resolve } from 'node:path'
 import type { ServiceExplanation } from '@pando/model'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { until } from '../support/condition.js'
@@ -95,3 +96,34 @@ test('a file of an authenticator that is gone is seen, and that it is back', asy
   renameSync(app.file('elsewhere'), app.file('passwords'))
   await until('it is over', async () => (await app.status()).gateway.warnings === undefined)
 }, 60_000)
+
+test('a worker that is killed is seen, and how many there were', async () => {
+  await killWorker()
+  const killed = 'worker 1 of 1 ended by SIGKILL; started again'
+  await until('ps shows it', async () => (await ps()).includes(killed))
+  await until('events show it', async () => (await events()).includes(killed))
+  await killWorker()
+  const second = `${killed} (2nd end of a worker since the gateway started)`
+  await until('events show the second', async () => (await events()).includes(second))
+  expect((await events()).split(killed)).toHaveLength(3)
+  expect((await app.run('why', 'tools')).stdout).toContain(second)
+}, 60_000)
+
+async function killWorker(): Promise<void> {
+  const [pid] = (await readiness()).pids
+  process.kill(pid as number, 'SIGKILL')
+  await until('another serves', async () => {
+    const { ready, pids } = await readiness()
+    return ready && !pids.includes(pid as number)
+  })
+}
+
+function readiness(): Promise<{ readonly ready: boolean; readonly pids: readonly number[] }> {
+  return new Promise((fulfil, reject) => {
+    get({ socketPath: join(app.stateDir, 'gateway.sock'), path: '/ready', agent: false }, (response) => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (text: string) => (body += text))
+      response.on('end', () => fulfil(JSON.parse(body)))
+    }).on('error', reject)
+  })
+}

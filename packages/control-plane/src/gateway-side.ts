@@ -162,8 +162,9 @@ export class GatewaySide {
   /** Takes in what the gateway reports, and tells what is new in it. */
   note(report: GatewayReport): void {
     const { clock, emit } = this.#options
-    const { isFirst, newErrors, newWarnings, withheld } = this.#view.note(report, clock.now())
-    if (isFirst) emit({ kind: 'gateway.ready', message: 'gateway is ready' })
+    const { isNowReady, newErrors, newWarnings, withheld, workerEnds } = this.#view.note(report, clock.now())
+    for (const message of workerEnds) emit({ kind: 'gateway.worker_ended', message })
+    if (isNowReady) emit({ kind: 'gateway.ready', message: 'gateway is ready' })
     for (const error of newErrors) emit({ kind: 'gateway.listener_failed', message: error })
     for (const warning of newWarnings) emit({ kind: 'gateway.warning', message: warning })
     for (const event of withheld) emit(event)

@@ -57,6 +57,7 @@ async function supervise(): Promise<void> {
       workerArgs: ['--worker', ...(own ?? [])],
       takeover: own === null ? null : new Takeover(...own),
       log,
+      onStderr: write,
     })
     const stop = () => void primary.stop().then(() => process.exit(0))
     process.on('SIGTERM', stop)
@@ -80,10 +81,14 @@ async function supervise(): Promise<void> {
  * Straight to the file: a stream of Node's that could not write once, as on a full disk, ends the process, or keeps all that follows in
  * memory. What cannot be written is lost.
  */
-function log(message: string): void {
+function write(text: string | Buffer): void {
   try {
-    writeSync(process.stderr.fd, `${new Date().toISOString()} gateway: ${message}\n`)
+    writeSync(process.stderr.fd, text as string)
   } catch {
     // There is nowhere to say it.
   }
+}
+
+function log(message: string): void {
+  write(`${new Date().toISOString()} gateway: ${message}\n`)
 }

@@ -149,6 +149,7 @@ export const eventKinds = {
   'gateway.exited': 'error',
   'gateway.listener_failed': 'error',
   'gateway.warning': 'warn',
+  'gateway.worker_ended': 'warn',
   'certificate.made': 'info',
   'limits.unavailable': 'warn',
   'store.recovered': 'info',

@@ -101,7 +101,7 @@ export interface GatewayReport {
   readonly gateway: string
   readonly pid: number
   readonly epoch: string
-  /** The highest version that every worker serves by. */
+  /** The highest version that every worker serves by; -1: no worker serves. */
   readonly applied: number
   readonly workers: number
   /** Requests, upgrades and tunnels under way, by id of draining endpoint. An absent draining endpoint has none. */
@@ -120,4 +120,36 @@ export interface GatewayReport {
   readonly storeWarnings?: Readonly<Record<string, readonly string[]>>
   /** In how many workers a service's circuit breaker is open, by service. In none of an absent one. */
   readonly openCircuits?: Readonly<Record<string, number>>
+  /** Workers that have ended without being told to. Absent: none. */
+  readonly workerEnds?: WorkerEnds
+}
+
+/** Ends of workers since the gateway's primary started. */
+export interface WorkerEnds {
+  readonly count: number
+  /** Up to which number the control plane has been told: it has taken a report with them. */
+  readonly told: number
+  /** The last one, and before it those that were not told yet, as far as they are kept; oldest first. */
+  readonly recent: readonly WorkerEnd[]
+}
+
+export interface WorkerEnd {
+  /** Counts from 1. */
+  readonly number: number
+  /** Unix time, ms. */
+  readonly at: number
+  /** Which of the `workers`, from 1. */
+  readonly worker: number
+  readonly workers: number
+  /** In words, such as `ended by SIGKILL` or `ended with exit code 1`. */
+  readonly how: string
+  readonly hasServed: boolean
+  /** Ends of this worker in a row, each before it had served for a while; 0: it had. */
+  readonly inARow: number
+  /** How long until it is started again; null: it is not, as the one that it was to replace serves on. */
+  readonly pauseMs: number | null
+  /** What it ended of, as it wrote; empty: it did not say. */
+  readonly error: string
+  /** The last lines of its stderr. */
+  readonly lines: readonly string[]
 }

@@ -211,6 +211,29 @@ export const registryService = z
   .object({ name: text(), endpoints: count(), healthy: count() })
   .openapi('RegistryService')
 
+const workerEnds = z
+  .object({
+    count: count(),
+    told: count(),
+    recent: z
+      .array(
+        z.object({
+          number: count(),
+          at: time(),
+          worker: count(),
+          workers: count(),
+          how: z.string().max(500),
+          hasServed: z.boolean(),
+          inARow: count(),
+          pauseMs: count().nullable(),
+          error: z.string().max(500),
+          lines: z.array(z.string().max(500)).max(20),
+        }),
+      )
+      .max(20),
+  })
+  .describe('Workers that have ended without being told to, since the gateway started')
+
 export const gatewayReport = wholeSchema<model.GatewayReport>()(
   z
     .strictObject({
@@ -227,6 +250,7 @@ export const gatewayReport = wholeSchema<model.GatewayReport>()(
       authenticatorWarnings: z.record(z.string(), z.array(z.string())).optional(),
       storeWarnings: z.record(z.string(), z.array(z.string())).optional(),
       openCircuits: z.record(z.string(), count()).optional(),
+      workerEnds: workerEnds.optional(),
     })
     .openapi('GatewayReport'),
 )

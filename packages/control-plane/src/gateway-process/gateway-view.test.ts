@@ -54,3 +54,30 @@ test('what is kept from a service is told as long as its gateway says so', () =>
   expect(view.withheld('web', 8, 1000)).toBeNull()
   expect(view.withheld('web', 7, 12_000)).toBeNull()
 })
+
+test('a gateway whose workers end as they start is not ready, with the reason, and what was over is a warning for a while', () => {
+  const view = new GatewayView()
+  const end = {
+    number: 1,
+    at: 1_000,
+    worker: 1,
+    workers: 1,
+    how: 'ended with exit code 1',
+    hasServed: false,
+    inARow: 1,
+  }
+  const workerEnds = { count: 1, told: 0, recent: [{ ...end, pauseMs: 0, error: 'Error: boom', lines: [] }] }
+  const text = 'worker 1 of 1 ended with exit code 1 before it served; started again: Error: boom'
+  expect(view.note({ ...report, applied: -1, workers: 0, workerEnds }, 1_000)).toMatchObject({
+    isNowReady: false,
+    workerEnds: [text],
+  })
+  expect(view.status({ address, pid: 7, now: 1_000 })).toMatchObject({
+    state: 'starting',
+    errors: [`no worker serves: ${text}`],
+  })
+  expect(view.note({ ...report, workerEnds }, 2_000)).toMatchObject({ isNowReady: true, workerEnds: [] })
+  expect(view.status({ address, pid: 7, now: 2_000 })).toMatchObject({ state: 'ready', errors: [], warnings: [text] })
+  expect(view.note({ ...report, workerEnds }, 700_000).newWarnings).toEqual([])
+  expect(view.status({ address, pid: 7, now: 700_000 }).warnings).toBeUndefined()
+})

@@ -1,8 +1,11 @@
 import type { Address, GatewayReport, GatewayStatus, Withheld } from '@pando/model'
 import { type WithheldEvent, withheldEvents } from './withheld-events.js'
+import { describeWorkerEnd, workerEndEvents } from './worker-end-events.js'
 
 /** Reports come every two seconds; a gateway that has been silent for this long is down as far as we know. */
 const silentAfterMs = 10_000
+/** For so long the end of a worker is part of the status. */
+const endShownMs = 600_000
 
 /** What the control plane knows of its gateway: its last report. */
 export class GatewayView {
@@ -14,10 +17,11 @@ export class GatewayView {
     report: GatewayReport,
     now: number,
   ): {
-    readonly isFirst: boolean
+    readonly isNowReady: boolean
     readonly newErrors: readonly string[]
     readonly newWarnings: readonly string[]
     readonly withheld: readonly WithheldEvent[]
+    readonly workerEnds: readonly string[]
   } {
     const before = this.report
     const isFirst = before === null || before.pid !== report.pid
@@ -29,7 +33,13 @@ export class GatewayView {
       .filter(([name, error]) => known[name] !== error)
       .map(([name, error]) => `${name}: ${error}`)
     const newWarnings = warningsOf(report).filter((warning) => !knownWarnings.has(warning))
-    return { isFirst, newErrors, newWarnings, withheld: withheldEvents(before, report) }
+    return {
+      isNowReady: report.applied >= 0 && (isFirst || before.applied < 0),
+      newErrors,
+      newWarnings,
+      withheld: withheldEvents(before, report),
+      workerEnds: workerEndEvents(before, report),
+    }
   }
 
   /** What the gateway keeps from a service at present; null: nothing. */
@@ -56,9 +66,12 @@ export class GatewayView {
   }): GatewayStatus {
     const { address, tls, pid, now } = options
     const report = this.present(pid, now)
+    const { down, ended } = report === null ? { down: [], ended: [] } : endOf(report, now)
     const errors =
-      report === null ? [] : Object.entries(report.listenerErrors).map(([name, error]) => `${name}: ${error}`)
-    const warnings = report === null ? [] : warningsOf(report)
+      report === null
+        ? []
+        : [...Object.entries(report.listenerErrors).map(([name, error]) => `${name}: ${error}`), ...down]
+    const warnings = report === null ? [] : [...warningsOf(report), ...ended]
     const isReady = report !== null && report.applied > 0
     return {
       state: isReady ? 'ready' : pid === null ? 'down' : 'starting',
@@ -81,4 +94,13 @@ function warningsOf(report: GatewayReport): string[] {
     ...ofAuthenticators,
     ...Object.values(report.storeWarnings ?? {}).flat(),
   ]
+}
+
+/** The last end of a worker: while none serves what is wrong, for a while afterwards what was. */
+function endOf({ workers, workerEnds }: GatewayReport, now: number): { down: string[]; ended: string[] } {
+  const last = workerEnds?.recent.at(-1)
+  if (last === undefined) return { down: [], ended: [] }
+  const text = describeWorkerEnd(last)
+  if (workers === 0) return { down: [`no worker serves: ${text}`], ended: [] }
+  return { down: [], ended: now - last.at < endShownMs ? [text] : [] }
 }

@@ -1,4 +1,3 @@
-import { fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { GatewayReport, RoutingTable } from '@pando/model'
 import type { MetricFamily, MetricsSnapshot } from '../data-plane.js'
@@ -6,15 +5,15 @@ import { renderPrometheus } from '../metrics/prometheus.js'
 import { mergeSnapshots } from '../metrics/snapshot.js'
 import { AdminServer, isSocketPath } from './admin-server.js'
 import { Discovery } from './discovery.js'
+import { forkWorker } from './fork-worker.js'
 import { ListeningSockets } from './listening-sockets.js'
-import type { ToPrimary } from './messages.js'
 import type { GatewayOptions } from './options.js'
 import { Reporter } from './reporter.js'
 import { readStaticTable, TableFile } from './table-file.js'
 import { Takeover } from './takeover.js'
 import { TicketKeys } from './ticket-keys.js'
 import { Warnings } from './warnings.js'
-import { WorkerPool, type WorkerProcess } from './worker-pool.js'
+import { WorkerPool } from './worker-pool.js'
 
 /** How long a start waits for the control plane before it serves the last life's table. */
 const firstTableMs = 1_000
@@ -28,6 +27,8 @@ export interface PrimaryOptions extends GatewayOptions {
   /** Null without a state directory: then the workers of a primary that was killed only drain. */
   readonly takeover: Takeover | null
   readonly log: (message: string) => void
+  /** What workers write on their stderr. */
+  readonly onStderr: (chunk: Buffer) => void
 }
 
 /**
@@ -60,13 +61,15 @@ export class GatewayPrimary {
     this.#warnings = new Warnings(options.log)
     this.#pool = new WorkerPool({
       size: options.workers,
-      fork: () => forkWorker(options.workerEntry, options.workerArgs),
+      fork: () => forkWorker({ entry: options.workerEntry, args: options.workerArgs, onStderr: options.onStderr }),
       sockets: this.#sockets,
       onChange: () => this.#changed(),
       onGone: (last) => this.#retire(last),
       log: options.log,
       ticketKeys: () => this.#ticketKeys.text,
       now: () => performance.now(),
+      wallClock: Date.now,
+      random: Math.random,
     })
   }
 
@@ -81,7 +84,12 @@ export class GatewayPrimary {
     this.#file = new TableFile(join(stateDir as string, 'gateway-table.json'), (error) =>
       log(`the table could not be kept on disk: ${error.message}`),
     )
-    this.#reporter = new Reporter(source.controlSocket, () => this.#report())
+    this.#reporter = new Reporter(source.controlSocket, {
+      make: () => this.#report(),
+      onTaken: ({ workerEnds }) => {
+        if (workerEnds !== undefined) this.#pool.endsTaken(workerEnds)
+      },
+    })
     this.#discovery = new Discovery({
       controlSocket: source.controlSocket,
       gateway: this.#options.gateway,
@@ -140,7 +148,7 @@ export class GatewayPrimary {
         ...gauge(
           'pando_gateway_worker_restarts_total',
           'Workers replaced because they had ended.',
-          this.#pool.restarts,
+          this.#pool.ends?.count ?? 0,
         ),
         type: 'counter',
       },
@@ -213,7 +221,7 @@ export class GatewayPrimary {
   }
 
   #changed(): void {
-    this.#warnings.note(this.#pool.warnings('warnings'))
+    this.#warnings.note(this.#pool.summary().warnings)
     const report = this.#report()
     if (report === null) return
     const text = JSON.stringify(report)
@@ -233,27 +241,20 @@ export class GatewayPrimary {
     const table = this.#table
     if (table === null) return null
     const applied = this.#pool.applied(table.epoch)
-    if (applied === null) return null
-    const held = this.#pool.held()
-    const warnings = this.#pool.warnings('warnings')
-    const ejected = this.#pool.ejected()
-    const openCircuits = this.#pool.openCircuits()
-    const authenticatorWarnings = this.#pool.warnings('authenticatorWarnings')
-    const storeWarnings = this.#pool.warnings('storeWarnings')
+    const { ends } = this.#pool
+    // Where nothing serves since workers end as they start, just that is to be told.
+    if (applied === null && ends === null) return null
+    const { leaving, listenerErrors, warnings, ...rest } = this.#pool.summary()
     return {
       gateway: this.#options.gateway,
       pid: process.pid,
       epoch: table.epoch,
-      applied,
+      applied: applied ?? -1,
       workers: this.#pool.serving,
-      draining: this.#pool.leaving(),
-      ...(Object.keys(held).length === 0 ? {} : { held }),
-      ...(Object.keys(ejected).length === 0 ? {} : { ejected }),
-      listenerErrors: this.#pool.listenerErrors(),
-      ...(Object.keys(warnings).length === 0 ? {} : { listenerWarnings: warnings }),
-      ...(Object.keys(authenticatorWarnings).length === 0 ? {} : { authenticatorWarnings }),
-      ...(Object.keys(storeWarnings).length === 0 ? {} : { storeWarnings }),
-      ...(Object.keys(openCircuits).length === 0 ? {} : { openCircuits }),
+      draining: leaving,
+      listenerErrors,
+      ...filled({ ...rest, listenerWarnings: warnings }),
+      ...(ends === null ? {} : { workerEnds: ends }),
     }
   }
 
@@ -286,34 +287,7 @@ function gauge(name: string, help: string, value: number): MetricFamily {
   return { name, help, type: 'gauge', series: [{ labels: {}, values: [value] }] }
 }
 
-function forkWorker(entry: string, args: readonly string[]): WorkerProcess {
-  const child = fork(entry, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-  const onExit: ((how: string) => void)[] = []
-  let how: string | null = null
-  const gone = (text: string) => {
-    if (how !== null) return
-    how = text
-    for (const callback of onExit) callback(text)
-  }
-  child.on('error', (error) => {
-    if (child.pid === undefined) gone(error.message)
-  })
-  child.on('exit', (code, signal) => gone(signal === null ? `exit code ${code}` : `killed by ${signal}`))
-  return {
-    pid: child.pid,
-    send: (message, handle, isGiven) => {
-      const passed = () => {
-        if (isGiven === true) (handle as { close(): void }).close()
-      }
-      // A worker that died takes no message; its exit says what happened.
-      if (child.connected) child.send(message, handle as never, {}, passed)
-      else passed()
-    },
-    kill: (signal) => void child.kill(signal),
-    onMessage: (callback) => void child.on('message', (message, handle) => callback(message as ToPrimary, handle)),
-    onExit: (callback) => {
-      if (how === null) onExit.push(callback)
-      else callback(how)
-    },
-  }
+/** Only what has something in it. */
+function filled<Parts extends Readonly<Record<string, object>>>(parts: Parts): Partial<Parts> {
+  return Object.fromEntries(Object.entries(parts).filter(([, part]) => Object.keys(part).length > 0)) as Partial<Parts>
 }

@@ -4,21 +4,27 @@ import type { GatewayReport } from '@pando/model'
 const periodMs = 2_000
 const timeoutMs = 2_000
 
+export interface ReporterOptions {
+  /** The report as of now, null while there is nothing to say. */
+  readonly make: () => GatewayReport | null
+  /** The control plane has this one. */
+  readonly onTaken: (report: GatewayReport) => void
+}
+
 /**
  * Sends reports to the control plane: at once when `send` says that there is news, and every two seconds anyway. One at a time; news
  * that comes while one is under way goes with the next, which is made when it leaves. A report that is lost is made good by the next.
  */
 export class Reporter {
   readonly #controlSocket: string
-  readonly #make: () => GatewayReport | null
+  readonly #options: ReporterOptions
   readonly #period: NodeJS.Timeout
   #isSending = false
   #hasNews = false
 
-  /** `make` gives the report as of now, null while there is nothing to say. */
-  constructor(controlSocket: string, make: () => GatewayReport | null) {
+  constructor(controlSocket: string, options: ReporterOptions) {
     this.#controlSocket = controlSocket
-    this.#make = make
+    this.#options = options
     this.#period = setInterval(() => this.send(), periodMs)
   }
 
@@ -27,7 +33,7 @@ export class Reporter {
       this.#hasNews = true
       return
     }
-    const report = this.#make()
+    const report = this.#options.make()
     if (report === null) return
     this.#isSending = true
     this.#hasNews = false
@@ -43,7 +49,10 @@ export class Reporter {
     // An error needs no word: while the control plane is away, the watch says so.
     call.on('error', () => {})
     call.on('timeout', () => call.destroy())
-    call.on('response', (response) => response.resume())
+    call.on('response', (response) => {
+      if (response.statusCode === 204) this.#options.onTaken(report)
+      response.resume()
+    })
     call.on('close', () => {
       this.#isSending = false
       if (this.#hasNews) this.send()

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ListeningSockets } from './listening-sockets.js'
 import type { ToPrimary, ToWorker } from './messages.js'
 import { config, endpoint, tableOf } from './tables.suite.js'
-import { WorkerPool, type WorkerProcess } from './worker-pool.js'
+import { WorkerPool } from './worker-pool.js'
+import type { WorkerExit, WorkerProcess } from './worker-process.js'
 
 /** A worker that does what the test says. */
 class FakeWorker implements WorkerProcess {
@@ -10,7 +11,7 @@ class FakeWorker implements WorkerProcess {
   readonly sent: ToWorker[] = []
   wasKilled = false
   #hear: (message: ToPrimary, handle: unknown) => void = () => {}
-  readonly #onExit: ((how: string) => void)[] = []
+  readonly #onExit: ((exit: WorkerExit) => void)[] = []
 
   constructor(pid: number) {
     this.pid = pid
@@ -22,14 +23,14 @@ class FakeWorker implements WorkerProcess {
 
   kill(): void {
     this.wasKilled = true
-    this.exit('killed by SIGKILL')
+    this.exit('ended by SIGKILL')
   }
 
   onMessage(callback: (message: ToPrimary, handle: unknown) => void): void {
     this.#hear = callback
   }
 
-  onExit(callback: (how: string) => void): void {
+  onExit(callback: (exit: WorkerExit) => void): void {
     this.#onExit.push(callback)
   }
 
@@ -42,8 +43,8 @@ class FakeWorker implements WorkerProcess {
     this.say({ type: 'status', epoch, version, listenerErrors: {}, leaving })
   }
 
-  exit(how = 'exit code 1'): void {
-    for (const callback of this.#onExit) callback(how)
+  exit(how = 'ended with exit code 1', error = ''): void {
+    for (const callback of this.#onExit) callback({ how, error, lines: [] })
   }
 
   tables(): string[] {
@@ -57,11 +58,14 @@ class FakeWorker implements WorkerProcess {
 let workers: FakeWorker[] = []
 const logs: string[] = []
 let now = 0
+/** The whole pause. */
+let random = 1
 
 beforeEach(() => {
   vi.useFakeTimers()
   workers = []
   now = 0
+  random = 1
 })
 
 afterEach(() => {
@@ -82,6 +86,8 @@ function poolOf(size: number): WorkerPool {
     log: (message) => logs.push(message),
     ticketKeys: () => 'keys',
     now: () => now,
+    wallClock: () => 7,
+    random: () => random,
   })
   pool.start()
   return pool
@@ -146,9 +152,9 @@ describe('WorkerPool', () => {
     workers[1]?.applied(2, { a: 1 })
     await vi.advanceTimersByTimeAsync(0)
     expect(workers[0]?.sent.at(-1)).toEqual({ type: 'drain', timeoutMs: 1_000 })
-    expect(pool.leaving()).toEqual({ a: 4 })
-    workers[0]?.exit('exit code 0')
-    expect(pool.leaving()).toEqual({ a: 1 })
+    expect(pool.summary().leaving).toEqual({ a: 4 })
+    workers[0]?.exit('ended with exit code 0')
+    expect(pool.summary().leaving).toEqual({ a: 1 })
   })
 
   it('replaces a dead worker at once, and pauses longer and longer only when they die young again and again', async () => {
@@ -167,10 +173,93 @@ describe('WorkerPool', () => {
       waits.push(waited)
     }
     expect(waits).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000])
+    pool.apply(v1)
+    workers.at(-1)?.say({ type: 'ready' })
+    // A worker that took long and never served was not sound.
     now += 60_000
     workers.at(-1)?.exit()
-    expect(workers).toHaveLength(13)
-    expect(pool.restarts).toBe(12)
+    expect(workers).toHaveLength(12)
+    await vi.advanceTimersByTimeAsync(5_000)
+    workers.at(-1)?.say({ type: 'ready' })
+    workers.at(-1)?.applied(1)
+    now += 10_000
+    workers.at(-1)?.exit()
+    expect(workers).toHaveLength(14)
+    expect(pool.ends?.count).toBe(13)
+  })
+
+  it('waits for one slot only, and by chance half of its time', async () => {
+    random = 0
+    const pool = poolOf(2)
+    const [, second] = workers
+    workers[0]?.exit()
+    for (let index = 0; index < 3; index++) workers.at(-1)?.exit()
+    expect(workers).toHaveLength(5)
+    second?.exit()
+    expect(workers).toHaveLength(6)
+    await vi.advanceTimersByTimeAsync(49)
+    expect(workers).toHaveLength(6)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(workers).toHaveLength(7)
+    expect(pool.pids).toHaveLength(2)
+  })
+
+  it('tells which worker ended how and when it is started again, until it is known to be told', () => {
+    const pool = poolOf(2)
+    pool.apply(v1)
+    expect(pool.ends).toBeNull()
+    workers[1]?.say({ type: 'ready' })
+    workers[1]?.applied(1)
+    workers[0]?.exit('ended with exit code 1', 'Error: boom')
+    now += 10_000
+    workers[1]?.exit('ended by SIGKILL')
+    const first = {
+      number: 1,
+      worker: 1,
+      how: 'ended with exit code 1',
+      hasServed: false,
+      inARow: 1,
+      error: 'Error: boom',
+    }
+    const second = { number: 2, worker: 2, how: 'ended by SIGKILL', hasServed: true, inARow: 0, error: '' }
+    const both = [first, second].map((end) => ({ ...end, at: 7, workers: 2, pauseMs: 0, lines: [] }))
+    expect(pool.ends).toEqual({ count: 2, told: 0, recent: both })
+    pool.endsTaken({ count: 2, told: 0, recent: [] })
+    expect(pool.ends).toEqual({ count: 2, told: 2, recent: both.slice(1) })
+  })
+
+  it('says why it killed a worker, and that a replacement which fails is not started again', async () => {
+    const pool = poolOf(1)
+    pool.apply(v1)
+    workers[0]?.say({ type: 'ready' })
+    workers[0]?.applied(1)
+    void pool.replaceAll(1_000)
+    workers[1]?.exit()
+    expect(pool.ends?.recent).toMatchObject([{ worker: 1, pauseMs: null }])
+    expect(workers).toHaveLength(2)
+    pool.apply(v2)
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(pool.ends?.recent.at(-1)).toMatchObject({
+      how: 'ended by SIGKILL',
+      error: 'it had not applied table 2 in time',
+    })
+  })
+
+  it('fills a slot whose worker ends while another is replaced', async () => {
+    const pool = poolOf(2)
+    pool.apply(v1)
+    for (const worker of workers) {
+      worker.say({ type: 'ready' })
+      worker.applied(1)
+    }
+    void pool.replaceAll(1_000)
+    workers[1]?.exit()
+    expect(workers).toHaveLength(4)
+    workers[2]?.say({ type: 'ready' })
+    workers[2]?.applied(1)
+    await vi.advanceTimersByTimeAsync(0)
+    workers[0]?.exit('ended with exit code 0')
+    expect(pool.pids).toEqual([2, 3])
   })
 
   it('replaces one at a time: the new one serves before the old one drains', async () => {
@@ -189,15 +278,15 @@ describe('WorkerPool', () => {
     await vi.advanceTimersByTimeAsync(0)
     expect(workers[0]?.sent.some((message) => message.type === 'drain')).toBe(true)
     expect(workers).toHaveLength(3)
-    workers[0]?.exit('exit code 0')
+    workers[0]?.exit('ended with exit code 0')
     await vi.advanceTimersByTimeAsync(0)
     expect(workers).toHaveLength(4)
     workers[3]?.say({ type: 'ready' })
     workers[3]?.applied(1)
     await vi.advanceTimersByTimeAsync(0)
-    workers[1]?.exit('exit code 0')
+    workers[1]?.exit('ended with exit code 0')
     await done
-    expect(pool.restarts).toBe(0)
+    expect(pool.ends).toBeNull()
     expect(pool.pids).toEqual([2, 3])
   })
 

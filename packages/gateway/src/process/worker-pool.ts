@@ -1,24 +1,14 @@
-import type { EjectedEndpoint, Listener, RoutingTable } from '@pando/model'
+import type { Listener, RoutingTable, WorkerEnds } from '@pando/model'
 import type { MetricsSnapshot } from '../data-plane.js'
 import { ConnectionDealer, type DealtConnection } from './connection-dealer.js'
 import type { ListeningSockets } from './listening-sockets.js'
-import type { ToPrimary, ToWorker } from './messages.js'
+import type { ToPrimary } from './messages.js'
 import { Poll } from './poll.js'
 import { RestartPause } from './restart-pause.js'
 import { tableUpdate } from './table-update.js'
-import { sumByName } from './sums.js'
-import { mergeWarnings } from './warnings.js'
-
-/** A worker's process as the pool sees it. */
-export interface WorkerProcess {
-  readonly pid: number | undefined
-  /** `handle` is a socket that goes with the message; the copy here stays open, unless it is `given` away. */
-  send(message: ToWorker, handle?: unknown, isGiven?: boolean): void
-  kill(signal: 'SIGKILL'): void
-  onMessage(callback: (message: ToPrimary, handle: unknown) => void): void
-  /** Called once, also when the process could not be started. */
-  onExit(callback: (how: string) => void): void
-}
+import { EndsToTell } from './worker-ends.js'
+import type { WorkerExit, WorkerProcess } from './worker-process.js'
+import { type Status, summaryOf, type WorkersSummary } from './workers-summary.js'
 
 export interface WorkerPoolOptions {
   readonly size: number
@@ -33,9 +23,11 @@ export interface WorkerPoolOptions {
   readonly ticketKeys: () => string
   /** Milliseconds, monotonic. */
   readonly now: () => number
+  /** Unix time, milliseconds. */
+  readonly wallClock: () => number
+  /** From 0 to below 1. */
+  readonly random: () => number
 }
-
-type Status = Extract<ToPrimary, { type: 'status' }>
 
 /**
  * `starting` until it has applied its first table, then `serving`; `draining` accepts nothing new and ends by itself. A worker only
@@ -43,7 +35,11 @@ type Status = Extract<ToPrimary, { type: 'status' }>
  */
 interface Member {
   readonly worker: WorkerProcess
-  readonly startedAt: number
+  readonly slot: Slot
+  /** When it began to serve; null: it never has. */
+  servingSince: number | null
+  /** Why it was killed here; empty: it was not. */
+  fault: string
   phase: 'starting' | 'serving' | 'draining'
   isReady: boolean
   /** The first and the last table that it was sent. */
@@ -62,6 +58,13 @@ interface Member {
   metrics: MetricsSnapshot | null
 }
 
+/** One of the places that are to be filled, from 1, whoever fills it. */
+interface Slot {
+  readonly number: number
+  readonly pause: RestartPause
+  refork: NodeJS.Timeout | null
+}
+
 /**
  * Compiling a table costs a worker about 0.5 µs an endpoint: with a pause of four times that after each, changes never take more
  * than a fifth of it (10,000 endpoints: a table every 25 ms).
@@ -71,26 +74,30 @@ const endpointsPerMs = 500
 const applyLimitMs = 30_000
 
 /**
- * Keeps so many workers serving. A worker that ends is replaced at once (with a pause only when they keep dying young); on request they
- * are replaced one at a time, the new one serving before the old one drains.
+ * Keeps so many workers serving. A worker that ends is replaced at once (with a pause only when those of its slot keep dying young); on
+ * request they are replaced one at a time, the new one serving before the old one drains.
  *
- * Invariant: starting and serving members together are never more than `size` but by the one replacement that is under way.
+ * Invariant: a slot has at most one starting or serving member, and one more while it is the one whose member is replaced.
  */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions
   readonly #members = new Set<Member>()
   readonly #dealer = new ConnectionDealer(() => this.#serving())
   readonly #poll = new Poll<Member>()
-  readonly #pause = new RestartPause()
+  readonly #slots: readonly Slot[]
+  readonly #ends = new EndsToTell()
   #table: RoutingTable | null = null
-  #restarts = 0
-  #refork: NodeJS.Timeout | null = null
   #isStopping = false
   #replacing: Promise<void> | null = null
   #waiting: (() => void)[] = []
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options
+    this.#slots = Array.from({ length: options.size }, (_, index) => ({
+      number: index + 1,
+      pause: new RestartPause(options.random),
+      refork: null,
+    }))
   }
 
   start(): void {
@@ -121,9 +128,14 @@ export class WorkerPool {
     return Object.fromEntries(this.#serving().map(({ worker, connections }) => [String(worker.pid), connections]))
   }
 
-  /** Workers replaced because they had ended by themselves. */
-  get restarts(): number {
-    return this.#restarts
+  /** Of workers that nobody had told to end; null: of none. */
+  get ends(): WorkerEnds | null {
+    return this.#ends.report
+  }
+
+  /** The control plane has taken these in. */
+  endsTaken(ends: WorkerEnds): void {
+    this.#ends.taken(ends)
   }
 
   get pids(): number[] {
@@ -145,37 +157,8 @@ export class WorkerPool {
     return this.serving === 0 ? null : lowest
   }
 
-  /** In flight to endpoints that leave, over all workers. */
-  leaving(): Record<string, number> {
-    return sumByName(Array.from(this.#members, ({ status }) => status?.leaving))
-  }
-
-  /** What waits for services that sleep, over all workers. */
-  held(): Record<string, number> {
-    return sumByName(Array.from(this.#members, ({ status }) => status?.held))
-  }
-
-  ejected(): Readonly<Record<string, EjectedEndpoint>> {
-    return Object.assign({}, ...Array.from(this.#members, ({ status }) => status?.ejected))
-  }
-
-  listenerErrors(): Record<string, string> {
-    const errors: Record<string, string> = {}
-    for (const { status, phase } of this.#members)
-      if (phase !== 'draining') Object.assign(errors, status?.listenerErrors)
-    return errors
-  }
-
-  /** As every worker reads the same files, what they warn of is said once. */
-  warnings(of: 'warnings' | 'authenticatorWarnings' | 'storeWarnings'): Readonly<Record<string, readonly string[]>> {
-    const serving = [...this.#members].filter(({ phase }) => phase !== 'draining')
-    return mergeWarnings(serving.map(({ status }) => status?.[of] ?? {}))
-  }
-
-  /** In how many workers the circuit breaker of a service is open; only services of which it is in some. */
-  openCircuits(): Record<string, number> {
-    const open = [...this.#members].flatMap(({ status }) => status?.openCircuits ?? [])
-    return sumByName(open.map((service) => ({ [service]: 1 })))
+  summary(): WorkersSummary {
+    return summaryOf([...this.#members].map(({ status, phase }) => ({ status, isDraining: phase === 'draining' })))
   }
 
   /** There is another key. */
@@ -204,7 +187,7 @@ export class WorkerPool {
   /** All drain; resolves when all are gone, those that are not by then having been killed. */
   async stop(drainMs: number): Promise<void> {
     this.#isStopping = true
-    if (this.#refork !== null) clearTimeout(this.#refork)
+    for (const { refork } of this.#slots) if (refork !== null) clearTimeout(refork)
     for (const member of this.#members) this.#drain(member, drainMs)
     await this.#until(() => this.#members.size === 0)
     this.#dealer.stop()
@@ -217,7 +200,7 @@ export class WorkerPool {
   async #replaceAll(drainMs: number): Promise<void> {
     for (const old of Array.from(this.#members)) {
       if (old.phase === 'draining' || !this.#members.has(old)) continue
-      const successor = this.#fork()
+      const successor = this.#fork(old.slot)
       await this.#until(() => successor.phase !== 'starting' || !this.#members.has(successor) || this.#isStopping)
       if (this.#isStopping) return
       // A successor that died takes its own way to a replacement: the old one stays.
@@ -229,22 +212,25 @@ export class WorkerPool {
   }
 
   #fill(): void {
-    while (!this.#isStopping && this.#live() < this.#options.size) this.#fork()
+    if (this.#isStopping) return
+    for (const slot of this.#slots) if (slot.refork === null && !this.#isFilled(slot)) this.#fork(slot)
   }
 
   #serving(): Member[] {
     return [...this.#members].filter((member) => member.phase === 'serving')
   }
 
-  #live(): number {
-    return [...this.#members].filter((member) => member.phase !== 'draining').length
+  #isFilled(slot: Slot): boolean {
+    return [...this.#members].some((member) => member.slot === slot && member.phase !== 'draining')
   }
 
-  #fork(): Member {
+  #fork(slot: Slot): Member {
     const worker = this.#options.fork()
     const member: Member = {
       worker,
-      startedAt: this.#options.now(),
+      slot,
+      servingSince: null,
+      fault: '',
       phase: 'starting',
       isReady: false,
       first: null,
@@ -259,7 +245,7 @@ export class WorkerPool {
     }
     this.#members.add(member)
     worker.onMessage((message, handle) => this.#hear(member, message, handle))
-    worker.onExit((how) => this.#gone(member, how))
+    worker.onExit((exit) => this.#gone(member, exit))
     return member
   }
 
@@ -277,6 +263,7 @@ export class WorkerPool {
         member.status = message
         if (member.phase === 'starting') {
           member.phase = 'serving'
+          member.servingSince = this.#options.now()
           this.#dealer.tell()
         }
         this.#settled(member, message)
@@ -338,7 +325,8 @@ export class WorkerPool {
     member.first ??= table
     member.sent = table
     member.awaited = setTimeout(() => {
-      this.#options.log(`worker ${member.worker.pid} has not applied table ${table.version} in time and is killed`)
+      member.fault = `it had not applied table ${table.version} in time`
+      this.#options.log(`worker ${member.worker.pid} is killed: ${member.fault}`)
       member.worker.kill('SIGKILL')
     }, applyLimitMs)
   }
@@ -351,32 +339,40 @@ export class WorkerPool {
     member.worker.onExit(() => clearTimeout(limit))
   }
 
-  #gone(member: Member, how: string): void {
+  #gone(member: Member, exit: WorkerExit): void {
     this.#members.delete(member)
     this.#poll.left(member)
     this.#dealer.tell()
     if (member.awaited !== null) clearTimeout(member.awaited)
     if (member.paced !== null) clearTimeout(member.paced)
     this.#options.onGone(member.metrics)
-    if (member.phase !== 'draining') {
-      this.#options.log(`worker ${member.worker.pid ?? 'without pid'} ended (${how}), another takes its place`)
-      this.#replace(this.#options.now() - member.startedAt)
-    }
+    if (member.phase !== 'draining' && !this.#isStopping) this.#replace(member, exit)
+    this.#fill()
     this.#changed()
   }
 
-  #replace(livedMs: number): void {
-    if (this.#isStopping) return
-    this.#restarts++
-    const pauseMs = this.#pause.after(livedMs)
-    if (pauseMs === 0) {
+  #replace({ slot, worker, servingSince, fault }: Member, { how, error, lines }: WorkerExit): void {
+    const pauseMs = slot.pause.after(servingSince === null ? 0 : this.#options.now() - servingSince)
+    const again = this.#isFilled(slot) ? null : pauseMs
+    this.#options.log(
+      `worker ${worker.pid ?? 'without pid'} ${how}${again === null ? '' : `, another takes its place${again === 0 ? '' : ` in ${again} ms`}`}`,
+    )
+    this.#ends.add({
+      at: this.#options.wallClock(),
+      worker: slot.number,
+      workers: this.#options.size,
+      how,
+      hasServed: servingSince !== null,
+      inARow: slot.pause.inARow,
+      pauseMs: again,
+      error: fault || error,
+      lines,
+    })
+    if (again === null || again === 0) return
+    slot.refork ??= setTimeout(() => {
+      slot.refork = null
       this.#fill()
-      return
-    }
-    this.#refork ??= setTimeout(() => {
-      this.#refork = null
-      this.#fill()
-    }, pauseMs)
+    }, again)
   }
 
   #changed(): void {
