@@ -13,6 +13,7 @@ import type { HeadReader } from './head-reader.js'
 import { type Answered, answerBytes, type OwnAnswer, refusalAnswer } from './own-answer.js'
 import { beginsHttp2 } from './prior-knowledge.js'
 import type { Identity } from '../policy/route-policy.js'
+import { readBytes } from './outputs.js'
 import type { Refusal } from './refusal.js'
 import { type ResponseShape, writeResponse } from './response-writer.js'
 import type { ServedConnection } from './served-connection.js'
@@ -217,7 +218,13 @@ export class ClientConnection implements ExchangeClient, ServedConnection, Socke
         return
       case idle:
       case inHead:
-        this.#consume(bytes, at, end)
+        if (this.listener.isSecure && end - at <= readBytes) {
+          // Heads are read by words; what was decrypted has come in a buffer without.
+          this.#traffic.readBuffer.set(bytes.subarray(at, end))
+          this.#consume(this.#traffic.readBuffer, 0, end - at)
+        } else {
+          this.#consume(bytes, at, end)
+        }
     }
   }
 
