@@ -232,7 +232,8 @@ describe('trailers of a request reach a service of HTTP/1.1', () => {
   })
 })
 
-it('trailers of a request in chunks reach a service of HTTP/2', async () => {
+/** A service of HTTP/2, and what it has understood: body, `trailer`, trailers. */
+async function framed() {
   const seen: unknown[] = []
   const server = createServer((request, response) => {
     let body = ''
@@ -248,10 +249,55 @@ it('trailers of a request in chunks reach a service of HTTP/2', async () => {
     endpoints: [endpoint('web', (server.address() as AddressInfo).port)],
     services: [{ name: 'web', protocol: 'h2c', balancer: 'round_robin' }],
   })
-  const lines = 'X-Sum: 1\r\nHost: b\r\nX-Forwarded-For: 1\r\nX-Named: 1\r\n'
-  const text = `${head('Connection: close, X-Named\r\nTrailer: X-Sum, Host, X-Named\r\n')}${chunk}0\r\n${lines}\r\n`
-  expect(await exchange(port, text)).toMatch(/^HTTP\/1\.1 200 /)
-  expect(seen).toEqual([['abc', 'X-Sum', [['x-sum', '1']]]])
+  return { port, seen }
+}
+
+describe('trailers of a request reach a service of HTTP/2', () => {
+  it('from chunks', async () => {
+    const { port, seen } = await framed()
+    const lines = 'X-Sum: 1\r\nHost: b\r\nX-Forwarded-For: 1\r\nX-Named: 1\r\n'
+    const text = `${head('Connection: close, X-Named\r\nTrailer: X-Sum, Host, X-Named\r\n')}${chunk}0\r\n${lines}\r\n`
+    expect(await exchange(port, text)).toMatch(/^HTTP\/1\.1 200 /)
+    expect(seen).toEqual([['abc', 'X-Sum', [['x-sum', '1']]]])
+  })
+
+  it.each([
+    ['a length', 'abc', ['content-length', '3']],
+    ['a length of 0', '', ['content-length', '0']],
+    ['no length', '', ['x-other', '1']],
+  ] as const)('behind a body of %s', async (_name, body, field) => {
+    const { port, seen } = await framed()
+    expect(await post(port, sum, body, field)).toBe(':status: 200')
+    expect(seen).toEqual([
+      [
+        body,
+        undefined,
+        [
+          ['x-sum', '1'],
+          ['x-more', ''],
+        ],
+      ],
+    ])
+  })
+
+  it('long after a head that said that there is no content, and without any', async () => {
+    const { port, seen } = await framed()
+    const client = new FrameClient(port)
+    client.request(1, requestFields('PUT', '/', ['content-length', '0']), false)
+    client.request(3, requestFields('GET', '/', ['content-length', '0']), false)
+    client.request(5, requestFields('POST', '/', ['content-length', '0']))
+    await client.response(5)
+    expect(seen).toHaveLength(1)
+    client.headers(1, [['x-sum', '2']])
+    await client.response(1)
+    client.data(3, '', true)
+    await client.response(3)
+    expect(seen).toEqual([
+      ['', undefined, []],
+      ['', undefined, [['x-sum', '2']]],
+      ['', undefined, []],
+    ])
+  })
 })
 
 describe('trailers of a request', () => {

@@ -45,7 +45,7 @@ export class RequestIntake {
       this.#decoder ??= new ChunkDecoder()
       requestBody.begin(byChunks, 0, true, this.#decoder)
       if (parser.hasOtherOption) requestBody.nominated = nominatedNames(parser)
-    } else if (length > 0) {
+    } else if (length > 0 || (length === 0 && client.isFramed && !client.hasEnded)) {
       requestBody.begin(byLength, length, false, null)
     } else {
       requestBody.begin(noBody, 0, false, null)

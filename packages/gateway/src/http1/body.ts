@@ -50,10 +50,12 @@ export class Body {
     decoder?.begin()
   }
 
-  /** Whoever sends it says where it ends, also where its head has told the length, and whoever gets it is told then: trailers may follow. */
+  /** Whoever sends it says where it ends, also where its head has told the length, be it 0, and whoever gets it is told then: trailers may follow. */
   endByClose(): void {
     this.isOutChunked = false
-    if (this.incoming === byLength && !this.isDone) this.incoming = byClose
+    if (this.incoming !== byLength) return
+    this.incoming = byClose
+    this.isDone = false
   }
 
   /**
