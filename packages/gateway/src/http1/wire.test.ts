@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, it } from 'vitest'
 import { TurnEnd } from '../turn-end.js'
 import { Outputs } from './outputs.js'
@@ -61,6 +62,8 @@ type Wired = Awaited<ReturnType<typeof wired>>
 function send({ wire, outputs }: Pick<Wired, 'wire' | 'outputs'>, text: string): void {
   wire.send(outputs.ensure(text.length).write(text, 'latin1'))
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 async function until(isMet: () => boolean): Promise<void> {
   while (!isMet()) await new Promise((resolve) => setTimeout(resolve, 2))
@@ -148,6 +151,48 @@ describe('a wire', () => {
     await until(() => isGone)
     clearInterval(sending)
     expect(one.wire.isSendingOver).toBe(true)
+  })
+})
+
+/** A socket that encrypts what it is given at once, and is done with it when the test says so. */
+class Encrypting extends Duplex {
+  text = ''
+  readonly underWay: (() => void)[] = []
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+    this.text += chunk.toString('latin1')
+    this.underWay.push(callback)
+  }
+}
+
+describe('a wire that is encrypted', () => {
+  it('keeps what is sent behind an empty write', async () => {
+    const socket = new Encrypting()
+    const outputs = new Outputs(new TurnEnd())
+    const wire = new Wire(socket as unknown as Socket, outputs, { onDrain: () => {} }, true)
+    let sent = ''
+    const sendNext = (): void => {
+      const message = String.fromCharCode(0x61 + sent.length / 10_000).repeat(10_000)
+      send({ wire, outputs }, message)
+      sent += message
+    }
+    sendNext()
+    sendNext()
+    while (socket.writableLength > 0) {
+      socket.underWay.shift()?.()
+      await turn()
+    }
+    // That which tells when the second one has left.
+    expect(socket.underWay).toHaveLength(1)
+    for (let count = 0; count < 4; count++) sendNext()
+    while (socket.underWay.length > 0) {
+      socket.underWay.shift()?.()
+      await turn()
+    }
+    expect(socket.text === sent).toBe(true)
+    expect(wire.isSending).toBe(false)
   })
 })
 

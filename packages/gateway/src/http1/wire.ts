@@ -135,8 +135,8 @@ export class Wire implements ExchangeWire, Dirty {
       if (this.#most === 0 && !this.#isWaiting) {
         isTaken = writeNow(socket, bytes)
       } else {
-        // Behind a write that is under way the stream keeps the bytes as they are; the first one is encrypted, or with the kernel, at once.
-        isCopied = this.#most > 0 && socket.writableLength === 0
+        // Behind a write that is under way, be it an empty one, the stream keeps the bytes as they are; the first one is encrypted, or with the kernel, at once.
+        isCopied = this.#most > 0 && !this.#isWaiting && socket.writableLength === 0
         socket.write(bytes)
         isTaken = socket.writableLength === 0
       }
