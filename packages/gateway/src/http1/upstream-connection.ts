@@ -90,6 +90,7 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   /** The exchange is over and has left the connection as it found it. */
   rest(): void {
     this.exchange = null
+    this.#request = null
     this.served++
     if (this.connections.endpoint.isLeaving || this.#traffic.isClosing || this.isClosed) {
       this.destroy()
@@ -145,16 +146,21 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
   #onBytes(length: number, bytes: Uint8Array): void {
     this.hasAnswered = true
     if (this.relay !== null) this.relay.onBytes(this.wire, bytes, length)
-    else if (this.exchange === null || this.wire.isPuttingOff(this.#request)) this.#onUnasked()
+    else if (this.exchange === null || this.#isUnasked) this.#refuse('it sent something before it was asked')
     else this.exchange.onResponseBytes(bytes, 0, length)
   }
 
-  /** Nobody had asked: it cannot be told whose answer this is, or would be, as the 408 that some servers send before they close an idle connection. */
-  #onUnasked(): void {
+  /** Nothing of the request has left: it cannot be told whose answer this is, as the 408 that some servers send before they close an idle connection. */
+  get #isUnasked(): boolean {
+    return this.wire.isPuttingOff(this.#request)
+  }
+
+  /** Does nothing with the request, and leaves room for its next try. */
+  #refuse(failure: string): void {
     const { exchange } = this
     this.wire.withdraw()
-    exchange?.onUpstreamRefused(this, 'it sent something before it was asked')
     this.destroy()
+    exchange?.onUpstreamRefused(this, failure)
   }
 
   #onEnd(): void {
@@ -162,8 +168,8 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
       this.relay.onEnd(this.wire)
       return
     }
-    const exchange = this.exchange
-    if (exchange === null) this.destroy()
+    const { exchange } = this
+    if (exchange === null || (this.#isUnasked && this.served > 0)) this.#refuse('it closed the connection')
     else exchange.onUpstreamEnd(this)
   }
 
@@ -173,12 +179,13 @@ export class UpstreamConnection implements ExchangeUpstream, WireOwner {
       this.destroy()
       return
     }
-    const exchange = this.exchange
-    const wasConnected = this.isConnected
+    const { exchange, isConnected } = this
+    const isUntouched = this.#isUnasked && this.served > 0
     this.destroy()
     if (exchange === null) return
-    if (wasConnected) exchange.onUpstreamClosed(this, this.#failure)
-    else exchange.onConnectFailure(this, this.#failure, false)
+    if (!isConnected) exchange.onConnectFailure(this, this.#failure, false)
+    else if (isUntouched) exchange.onUpstreamRefused(this, this.#failure)
+    else exchange.onUpstreamClosed(this, this.#failure)
   }
 }
 

@@ -82,10 +82,10 @@ export class Wire implements ExchangeWire, Dirty {
     this.#send(bytes, null)
   }
 
-  /** Sends what has been put off. */
+  /** Sends what has been put off; of a socket that is gone, it stays so. */
   flush(): void {
     const bytes = this.#putOff
-    if (bytes === null) return
+    if (bytes === null || this.socket.destroyed) return
     const buffer = this.#putOffIn
     this.#putOff = null
     this.#putOffIn = null
