@@ -64,8 +64,8 @@ export interface DataPlane {
   /** Opens the files of its logs anew: they were renamed by a log rotation. */
   reopenLogs?(): void
 
-  /** Accepts nothing new, lets what is in flight finish (closing idle keep-alive connections), resolves then or after `timeoutMs`, having cut the rest. */
-  close(timeoutMs: number): Promise<void>
+  /** Accepts nothing new, lets what is in flight finish (closing idle keep-alive connections), resolves then or after `timeoutMs`, having cut the rest. `isReplaced`: other workers serve on. */
+  close(timeoutMs: number, isReplaced?: boolean): Promise<void>
 }
 
 /**

@@ -184,7 +184,7 @@ export class HttpDataPlane implements DataPlane {
     return typeof address === 'object' && address !== null ? { host: address.address, port: address.port } : null
   }
 
-  async close(timeoutMs: number): Promise<void> {
+  async close(timeoutMs: number, isReplaced = false): Promise<void> {
     this.#isClosing = true
     await this.#applying
     for (const { server } of this.#listeners.values()) server.close()
@@ -193,6 +193,7 @@ export class HttpDataPlane implements DataPlane {
     if (traffic !== null) {
       const until = performance.now() + timeoutMs
       traffic.isClosing = true
+      traffic.isEnding = !isReplaced
       for (const client of traffic.clients) client.drain()
       await this.#whenQuiet(Math.min(performance.now() + politeMs, until))
       for (const client of traffic.clients) if (client.isIdle) client.close()

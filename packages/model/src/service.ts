@@ -143,6 +143,8 @@ export interface GatewaySpec extends GatewayTraffic {
   readonly limits: GatewayLimits
   /** Absent: no load is shed. */
   readonly shedAboveMs?: number
+  /** Edge listeners answer GET and HEAD of this path by themselves, before any route. Absent: there is none. */
+  readonly healthPath?: string
   /** By name. Absent: none. */
   readonly authenticators?: Readonly<Record<string, AuthenticatorSpec>>
   /** What routes ask that say nothing of it. Absent: anybody gets in. */

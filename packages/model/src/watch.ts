@@ -78,6 +78,8 @@ export interface GatewayConfig extends GatewayTraffic {
   readonly limits: GatewayLimits
   /** A worker whose work comes this late for a second refuses requests from outside, milliseconds. Absent: it never does. */
   readonly shedAboveMs?: number
+  /** Edge listeners answer GET and HEAD of this path by themselves, before any route. Absent: there is none. */
+  readonly healthPath?: string
   /** Absolute path of the access log; null is off. */
   readonly accessLog: string | null
   /** By name; what routes' `auth` names. */ readonly authenticators?: Readonly<Record<string, AuthenticatorSpec>>

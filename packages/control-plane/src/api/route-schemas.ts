@@ -126,6 +126,7 @@ const gatewayConfig = wholeSchema<model.GatewayConfig>()(
         maxRetries: limit(),
       }),
       shedAboveMs: milliseconds().optional(),
+      healthPath: z.string().optional(),
       accessLog: z.string().nullable(),
       authenticators: z.record(z.string(), authenticator).optional(),
       apiKeys: z.array(apiKeySpec).optional(),

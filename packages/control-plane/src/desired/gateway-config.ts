@@ -64,6 +64,7 @@ export function gatewayConfigOf(
     ...trafficOf(app.gateway),
     limits: app.gateway.limits,
     ...(app.gateway.shedAboveMs === undefined ? {} : { shedAboveMs: app.gateway.shedAboveMs }),
+    ...(app.gateway.healthPath === undefined ? {} : { healthPath: app.gateway.healthPath }),
     accessLog: app.gateway.accessLog ? files.accessLog : null,
   }
 }

@@ -3,6 +3,7 @@ import type { AppSpec, GatewayLimits, GatewaySpec } from '@pando/model'
 import { defaultApi, defaultGateway, defaultLimits } from './defaults.js'
 import { readAuthenticators, readRouteAuth } from './authentication.js'
 import type { ApiInput, GatewayInput } from './schema.js'
+import { pathMistake } from './route.js'
 import { readGatewayTraffic } from './route-traffic.js'
 import type { Path } from './source.js'
 import { readTls } from './tls.js'
@@ -21,9 +22,17 @@ export function readGateway(input: Partial<GatewayInput>, check: Check, folder: 
     ...(input.route_files === undefined ? {} : { routeFiles: input.route_files.map((file) => resolve(folder, file)) }),
     limits: readLimits(input.limits ?? {}, (path, ...rest) => check(['limits', ...path], ...rest)),
     ...(input.shed_above === undefined ? {} : { shedAboveMs: ms(input.shed_above, 0) }),
+    ...readHealthPath(input.health_path, check),
     ...readGatewayTraffic(input, folder, check),
     ...readAuthentication(input, check, folder),
   }
+}
+
+function readHealthPath(path: string | undefined, check: Check): Pick<GatewaySpec, 'healthPath'> {
+  if (path === undefined) return {}
+  const mistake = path === '/' ? { message: "the gateway would answer for every host's first page" } : pathMistake(path)
+  if (mistake !== null) check(['health_path'], mistake.message, 'write a path of its own, such as /healthz')
+  return { healthPath: path }
 }
 
 function readAuthentication(

@@ -90,6 +90,13 @@ it('warns of a redirect to where it comes from', () => {
   expect(warningsOf(routeWith('redirect: { path: /a, scheme: https }'))).toEqual([])
 })
 
+it('warns of a route in whose place the gateway tells of its health', () => {
+  const [warning, ...others] = warningsOf(`${routeWith('method: GET')}gateway: { health_path: /a }\n`)
+  expect(warning).toMatch(/^6 services\.web\.routes\[0\]: the gateway answers GET and HEAD of \/a by itself/)
+  expect(others).toEqual([])
+  expect(warningsOf(`${routeWith('method: GET')}gateway: { health_path: /a/b }\n`)).toEqual([])
+})
+
 it('warns of faults that other machines may ask for', () => {
   const open = routeWith('fault: { by_header: true }')
   expect(warningsOf(open)).toEqual([])

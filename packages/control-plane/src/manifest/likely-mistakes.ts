@@ -22,6 +22,7 @@ export function warnOfLikelyMistakes({ services, gateway, gatewaySource, servedB
     warnOfTimeouts(service, warn)
     warnOfLoops(service, warn)
     if (!isOfThisMachine((servedBy ?? gateway).host)) warnOfFaults(service, warn)
+    warnOfHealthPath(service, (servedBy ?? gateway).healthPath, warn)
     warnOfRoutes(service, openAuthenticators(servedBy ?? gateway), warn)
   }
 }
@@ -38,6 +39,14 @@ function warnOfOpenCredentials(gateway: AppParts['gateway'], source: Source, war
       ? 'write gateway.tls, with redirect: true; or name the proxy that ends TLS before it in trusted_proxies'
       : 'write redirect: true under gateway.tls'
   warn(source.mistake(['gateway', 'authenticators'], 'key', message, hint))
+}
+
+function warnOfHealthPath({ name, source, spec }: PlacedService, healthPath: string | undefined, warn: Warn): void {
+  for (const [index, { matches }] of (spec?.routes ?? []).entries()) {
+    if (healthPath === undefined || !matches.some(({ path }) => path.value === healthPath)) continue
+    const message = `the gateway answers GET and HEAD of ${healthPath} by itself, as gateway.health_path says`
+    warn(source.mistake(servicePath(name, ['routes', index]), 'value', message, 'give one of the two another path'))
+  }
 }
 
 function warnOfEjection({ name, source, spec }: PlacedService, warn: Warn): void {

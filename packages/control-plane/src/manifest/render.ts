@@ -49,6 +49,7 @@ export function renderConfig(app: AppSpec, options: RenderOptions = {}): string 
       access_log: app.gateway.accessLog,
       ...renderGatewayTraffic(app.gateway),
       ...(app.gateway.shedAboveMs === undefined ? {} : { shed_above: formatDuration(app.gateway.shedAboveMs) }),
+      ...(app.gateway.healthPath === undefined ? {} : { health_path: plain(app.gateway.healthPath) }),
       ...renderTls(app.gateway.tls, plain),
       ...(app.gateway.routeFiles === undefined ? {} : { route_files: app.gateway.routeFiles.map(plain) }),
       limits: renderLimits(app.gateway.limits),

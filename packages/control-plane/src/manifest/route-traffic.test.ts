@@ -183,7 +183,7 @@ it('is rendered so that it is read again as the same', () => {
       'limits: { max_body: 0, max_response_body: 5 }',
       'security_headers: { hsts: false, frames: false, content_security_policy: "default-src none" }',
     ].join('\n        '),
-    'gateway:\n  trusted_proxies: ["::1"]\n  security_headers: true\n  rate_limit_store: { url: "redis://h" }\n  limits: { max_connections_per_client: 5 }\n',
+    'gateway:\n  trusted_proxies: ["::1"]\n  security_headers: true\n  rate_limit_store: { url: "redis://h" }\n  limits: { max_connections_per_client: 5 }\n  health_path: /a$$b\n',
   )
   const app = appOf(text)
   expect(appOf(renderConfig(app))).toEqual(app)
@@ -271,6 +271,9 @@ describe('mistakes', () => {
 
   it.each([
     ['trusted_proxies: [everybody]', 'gateway.trusted_proxies[0]', 'is not a network'],
+    ['health_path: healthz', 'gateway.health_path', 'begins with a slash'],
+    ['health_path: /', 'gateway.health_path', "every host's first page"],
+    ['health_path: /a?b', 'gateway.health_path', 'has no ?'],
     ['rate_limit_store: {}', 'gateway.rate_limit_store', 'either "url" or "url_file"'],
     ['rate_limit_store: { url: "http://h" }', 'gateway.rate_limit_store.url', 'redis://'],
     ['rate_limit_store: { url: "redis://:geheim@h" }', 'gateway.rate_limit_store.url', 'url_file'],

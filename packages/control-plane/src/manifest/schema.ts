@@ -312,6 +312,11 @@ export const gatewaySchema = z
         'Worker processes; a gateway that runs keeps its number until pando down and up. Default: one a processor.',
       ),
     access_log: flag().optional().describe('Writes a line a request. Default: false.'),
+    health_path: filled('a path')
+      .optional()
+      .describe(
+        'GET and HEAD of exactly this path are answered by the gateway itself, before all routes: 200, and 503 once it drains. Default: none.',
+      ),
     ...gatewayTrafficFields,
     ...gatewayResilienceFields,
     ...tlsFields,

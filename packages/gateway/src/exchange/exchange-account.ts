@@ -40,6 +40,11 @@ export class ExchangeAccount {
     this.#log.keep(parser)
   }
 
+  /** It is asked every second, and says nothing of anybody's traffic. */
+  leaveOutOfLog(): void {
+    this.#isLogged = false
+  }
+
   elapsedMs(): number {
     return performance.now() - this.#startedAt
   }

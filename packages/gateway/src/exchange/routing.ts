@@ -9,6 +9,7 @@ import type { UpstreamService } from '../upstream.js'
 import { type AdmissionOwner, RequestAdmission } from './admission.js'
 import { deadlineEdit, deadlineOf, isOver } from './deadline-line.js'
 import type { Exchange } from './exchange.js'
+import { healthAnswer } from './health-answer.js'
 import { hasIdempotencyKey } from './retriable-answer.js'
 import { requestTrailerEdit } from './trailers.js'
 
@@ -129,6 +130,12 @@ export class Routing implements AdmissionOwner {
     const { client, traffic } = this.#exchange
     const { isMesh, name, redirectPort } = client.listener
     const { table } = traffic
+    const health = healthAnswer(parser, client.listener, traffic)
+    if (health !== null) {
+      this.#exchange.account.leaveOutOfLog()
+      this.ownAnswer = health
+      return null
+    }
     if (redirectPort !== null) {
       this.ownAnswer = secureRedirect(parser, redirectPort)
       return null

@@ -1,6 +1,7 @@
 import { ascii } from './chars.js'
 import type { Head } from './head.js'
 
+const get = ascii('GET')
 const head = ascii('HEAD')
 const reads = ['GET', 'HEAD', 'OPTIONS'].map(ascii)
 /** RFC 9110 section 9.2.2: doing it twice is as doing it once. */
@@ -16,6 +17,10 @@ export function isRead({ bytes, methodStart, methodEnd }: Head): boolean {
   for (let index = 0; index < reads.length; index++)
     if (isSame(bytes, methodStart, methodEnd, reads[index])) return true
   return false
+}
+
+export function isGetOrHead({ bytes, methodStart, methodEnd }: Head): boolean {
+  return isSame(bytes, methodStart, methodEnd, get) || isHead(bytes, methodStart, methodEnd)
 }
 
 export function isHead(bytes: Uint8Array, start: number, end: number): boolean {

@@ -42,6 +42,8 @@ export class Traffic {
   limits: GatewayLimits
   accessLog: AccessLog | null = null
   isClosing = false
+  /** It closes, and no other worker serves on. */
+  isEnding = false
   readonly metrics: GatewayMetrics
   readonly wheel: TimerWheel
   readonly ids = new IdSource()

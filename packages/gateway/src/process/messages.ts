@@ -27,7 +27,8 @@ export type ToWorker =
   | { readonly type: 'taken'; readonly taken: Taken }
   /** What sessions of encrypted connections are sealed with from now on, in base64; before the first table. */
   | { readonly type: 'ticket_keys'; readonly keys: string }
-  | { readonly type: 'drain'; readonly timeoutMs: number }
+  /** `isReplaced`: other workers serve on. */
+  | { readonly type: 'drain'; readonly timeoutMs: number; readonly isReplaced: boolean }
 
 /** What a worker says to the primary. */
 export type ToPrimary =

@@ -58,6 +58,7 @@ function isConfig(value: unknown): value is GatewayConfig {
     isObject(value['limits']) &&
     Object.values(value['limits']).every((limit) => typeof limit === 'number') &&
     (value['shedAboveMs'] === undefined || typeof value['shedAboveMs'] === 'number') &&
+    (value['healthPath'] === undefined || typeof value['healthPath'] === 'string') &&
     (value['accessLog'] === null || typeof value['accessLog'] === 'string') &&
     isAuthentication(value)
   )

@@ -188,7 +188,7 @@ export class WorkerPool {
   async stop(drainMs: number): Promise<void> {
     this.#isStopping = true
     for (const { refork } of this.#slots) if (refork !== null) clearTimeout(refork)
-    for (const member of this.#members) this.#drain(member, drainMs)
+    for (const member of this.#members) this.#drain(member, drainMs, false)
     await this.#until(() => this.#members.size === 0)
     this.#dealer.stop()
   }
@@ -205,7 +205,7 @@ export class WorkerPool {
       if (this.#isStopping) return
       // A successor that died takes its own way to a replacement: the old one stays.
       if (!this.#members.has(successor)) continue
-      this.#drain(old, drainMs)
+      this.#drain(old, drainMs, true)
       await this.#until(() => !this.#members.has(old))
     }
     this.#options.log('all workers have been replaced')
@@ -331,10 +331,10 @@ export class WorkerPool {
     }, applyLimitMs)
   }
 
-  #drain(member: Member, drainMs: number): void {
+  #drain(member: Member, drainMs: number, isReplaced: boolean): void {
     if (member.phase === 'draining') return
     member.phase = 'draining'
-    member.worker.send({ type: 'drain', timeoutMs: drainMs })
+    member.worker.send({ type: 'drain', timeoutMs: drainMs, isReplaced })
     const limit = setTimeout(() => member.worker.kill('SIGKILL'), drainMs + 1_000)
     member.worker.onExit(() => clearTimeout(limit))
   }

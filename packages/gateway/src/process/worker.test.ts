@@ -13,6 +13,7 @@ class FakePlane implements DataPlane {
   readonly applied: RoutingTable[] = []
   readonly counts = new Map<string, number>()
   closedAfterMs: number | null = null
+  isReplaced: boolean | null = null
   refusal: string | null = null
   readonly #listen: Listen
   readonly #servers: Server[] = []
@@ -48,8 +49,9 @@ class FakePlane implements DataPlane {
     return { families: [] }
   }
 
-  async close(timeoutMs: number): Promise<void> {
+  async close(timeoutMs: number, isReplaced: boolean): Promise<void> {
     await this.#opening
+    this.isReplaced = isReplaced
     this.closedAfterMs = timeoutMs
     for (const server of this.#servers) server.close()
   }
@@ -150,6 +152,7 @@ describe('a worker', () => {
     disconnect()
     expect(await exited).toBe(0)
     expect(plane.closedAfterMs).toBe(10_000)
+    expect(plane.isReplaced).toBe(false)
   })
 
   it('serves on when the primary is gone, until there is a successor', async () => {
@@ -162,13 +165,15 @@ describe('a worker', () => {
     next.emit('announced')
     expect(await exited).toBe(0)
     expect(plane.closedAfterMs).toBe(10_000)
+    expect(plane.isReplaced).toBe(true)
   })
 
   it('drains once, for as long as it is told', async () => {
     const { tell, exited, disconnect, plane } = setUp()
-    await tell({ type: 'drain', timeoutMs: 300 })
+    await tell({ type: 'drain', timeoutMs: 300, isReplaced: true })
     disconnect()
     expect(await exited).toBe(0)
     expect(plane.closedAfterMs).toBe(300)
+    expect(plane.isReplaced).toBe(true)
   })
 })

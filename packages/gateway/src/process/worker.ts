@@ -142,7 +142,7 @@ class Worker {
         this.#plane.reopenLogs?.()
         return
       case 'drain':
-        this.drain(message.timeoutMs)
+        this.drain(message.timeoutMs, message.isReplaced)
     }
   }
 
@@ -150,18 +150,20 @@ class Worker {
   async orphaned(): Promise<void> {
     // There is nobody to give a connection to.
     this.#share.workers = 1
-    if (this.#awaited.size === 0) await this.#options.takeover?.succeeded()
-    this.drain(orphanDrainMs)
+    const { takeover } = this.#options
+    const servesOn = takeover !== null && this.#awaited.size === 0
+    if (servesOn) await takeover.succeeded()
+    this.drain(orphanDrainMs, servesOn)
   }
 
-  drain(timeoutMs: number): void {
+  drain(timeoutMs: number, isReplaced: boolean): void {
     if (this.#isDraining) return
     this.#isDraining = true
     // Nobody may be there to answer, and the plane closes only after it has opened what it was told to.
     for (const { reject } of this.#awaited.values()) reject(new PandoError('unavailable', 'the worker ends'))
     this.#awaited.clear()
     setTimeout(() => this.#options.exit(1), timeoutMs + stuckMs).unref()
-    void this.#plane.close(timeoutMs).then(
+    void this.#plane.close(timeoutMs, isReplaced).then(
       () => this.#options.exit(0),
       (error: unknown) => {
         this.#options.line.send({ type: 'log', message: `closing failed: ${String(error)}` })

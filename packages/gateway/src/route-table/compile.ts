@@ -12,7 +12,7 @@ import { CompiledRoute } from './compiled-route.js'
 import { compileConditions } from './conditions.js'
 import { compileEdits } from './header-edit.js'
 import { hasPathParameters, withoutPathParameters } from './path-parameters.js'
-import { comparePaths, compilePath } from './path-pattern.js'
+import { comparePaths, compilePath, normalFormOf } from './path-pattern.js'
 import { withPreflights } from './preflights.js'
 import { compileRedirect, compileRewrite } from './rewrite.js'
 import { type HostedEntry, RouteIndex } from './route-index.js'
@@ -41,6 +41,8 @@ export interface CompiledTable {
   /** The one route of a mesh listener, null when there is no such listener. */
   mesh(listenerName: string): CompiledRoute | null
   serviceMetrics(service: UpstreamService): ServiceMetrics
+  /** The normal form of the path that the gateway itself answers on edge listeners; null when there is none. */
+  readonly healthPath: Uint8Array | null
   /** What policies of the gateway add to its answers to what no route takes. */
   readonly strayEdit: StrayEdit
 }
@@ -89,6 +91,7 @@ export function compileTable(
     },
     mesh: (listenerName) => mesh.get(listenerName) ?? null,
     serviceMetrics: (service) => ofService.get(service) ?? metrics.service(service.name),
+    healthPath: table.config.healthPath === undefined ? null : normalFormOf(table.config.healthPath),
     strayEdit: policies.strayEdit(),
   }
 }
