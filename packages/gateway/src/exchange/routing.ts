@@ -11,6 +11,7 @@ import { deadlineEdit, deadlineOf, isOver } from './deadline-line.js'
 import type { Exchange } from './exchange.js'
 import { healthAnswer } from './health-answer.js'
 import { hasIdempotencyKey } from './retriable-answer.js'
+import { answerOfLast, forwardsEdit, forwardsLeft } from './max-forwards.js'
 import { requestTrailerEdit } from './trailers.js'
 
 const shed: OwnAnswer = {
@@ -74,6 +75,12 @@ export class Routing implements AdmissionOwner {
     this.#allowTries(parser, route)
     if (traffic.shedding.isOn && !client.listener.isMesh) {
       this.ownAnswer = shed
+      return
+    }
+    const left = forwardsLeft(parser)
+    if (!(left > 0)) {
+      const allow = client.listener.isMesh ? null : traffic.table.methodsOf(parser)
+      this.ownAnswer = answerOfLast(parser, left, allow)
       return
     }
     this.#setDeadline(parser, route)
@@ -189,7 +196,7 @@ export class Routing implements AdmissionOwner {
     const { client, intake, outgoing, traits, tries } = this.#exchange
     const { admission } = this
     const verdict = admission === null ? null : admission.verdict
-    let edit = this.requestEdit()
+    let edit = mergeEdits(forwardsEdit(parser), this.requestEdit())
     if (this.#deadlineAt > 0) edit = mergeEdits(edit, deadlineEdit(this.#deadlineAt))
     edit = mergeEdits(edit, requestTrailerEdit(this.#exchange, parser))
     outgoing.writeHead(parser, route, edit, client, traits.wantsUpgrade)

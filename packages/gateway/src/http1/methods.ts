@@ -3,6 +3,8 @@ import type { Head } from './head.js'
 
 const get = ascii('GET')
 const head = ascii('HEAD')
+const options = ascii('OPTIONS')
+const trace = ascii('TRACE')
 const reads = ['GET', 'HEAD', 'OPTIONS'].map(ascii)
 /** RFC 9110 section 9.2.2: doing it twice is as doing it once. */
 const idempotent = ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'].map(ascii)
@@ -17,6 +19,14 @@ export function isRead({ bytes, methodStart, methodEnd }: Head): boolean {
   for (let index = 0; index < reads.length; index++)
     if (isSame(bytes, methodStart, methodEnd, reads[index])) return true
   return false
+}
+
+export function isOptions({ bytes, methodStart, methodEnd }: Head): boolean {
+  return isSame(bytes, methodStart, methodEnd, options)
+}
+
+export function isTrace({ bytes, methodStart, methodEnd }: Head): boolean {
+  return isSame(bytes, methodStart, methodEnd, trace)
 }
 
 export function isGetOrHead({ bytes, methodStart, methodEnd }: Head): boolean {

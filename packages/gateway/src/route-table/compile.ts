@@ -38,6 +38,8 @@ export interface CompiledTable {
   isAmbiguous(view: RequestView, route: CompiledRoute): boolean
   /** After `matchEdge` gave null: the methods that the path does take, as Allow says them (`GET, POST`); null when no method would do. */
   allowedMethods(view: RequestView): string | null
+  /** The methods that the request's target takes on edge listeners, as Allow says them; null when a route takes any, and only its service knows. */
+  methodsOf(view: RequestView): string | null
   /** The one route of a mesh listener, null when there is no such listener. */
   mesh(listenerName: string): CompiledRoute | null
   serviceMetrics(service: UpstreamService): ServiceMetrics
@@ -89,11 +91,19 @@ export function compileTable(
       const methods = index.methods(view)
       return methods.length === 0 ? null : methods.join(', ')
     },
+    methodsOf: (view) => (index.match(withoutMethod(view)) === null ? index.methods(view).join(', ') : null),
     mesh: (listenerName) => mesh.get(listenerName) ?? null,
     serviceMetrics: (service) => ofService.get(service) ?? metrics.service(service.name),
     healthPath: table.config.healthPath === undefined ? null : normalFormOf(table.config.healthPath),
     strayEdit: policies.strayEdit(),
   }
+}
+
+/** Only routes for every method match it. */
+function withoutMethod(view: RequestView): RequestView {
+  const { bytes, headerCount, headers, path, pathLength, queryStart, queryEnd, hostStart, hostEnd } = view
+  const rest = { bytes, headerCount, headers, path, pathLength, queryStart, queryEnd, hostStart, hostEnd }
+  return { ...rest, methodStart: 0, methodEnd: 0 }
 }
 
 /** It is written with parameters, so whoever wrote it knows of them. */
