@@ -1,5 +1,6 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
+import { createHash } from 'node:crypto'
+import { type IncomingHttpHeaders, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LoginAuthenticatorSpec } from '@pando/model'
@@ -10,6 +11,7 @@ import { answering, cleanUp, endpoint, rawServer, route, serve } from './plane.j
 interface Answer {
   readonly status: number
   readonly challenge: string
+  readonly headers: IncomingHttpHeaders
   readonly location: string
   readonly body: string
 }
@@ -46,6 +48,7 @@ class Browser {
             resolve({
               status: response.statusCode ?? 0,
               location: response.headers.location ?? '',
+              headers: response.headers,
               challenge: response.headers['www-authenticate'] ?? '',
               body,
             }),
@@ -211,6 +214,130 @@ describe('login', () => {
     const { location } = await browser.get('/')
     expect(new URL(location).searchParams.get('redirect_uri')).toBe('https://shop.test/_pando/login/web/callback')
     expect(browser.set[0]).toMatch(/^__Host-pando-web-[\w-]+=[\w-]+; Path=\/; .*; Secure$/)
+  })
+})
+
+const text = ({ body }: Answer): string => body.replaceAll(/<style>.*<\/style>|<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')
+const linkOf = ({ body }: Answer): string | undefined => /<a href="([^"]*)">/.exec(body)?.[1]
+
+describe('what goes wrong with a login', () => {
+  const callback = '/_pando/login/web/callback'
+  /** As a browser asks for a page. */
+  const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8'
+  /** A login up to the way back from the provider. */
+  async function back(browser: Browser, change: (url: URL) => void, path = '/orders?page=2'): Promise<Answer> {
+    const url = new URL((await browser.get((await browser.get(path, { accept })).location)).location)
+    change(url)
+    return browser.get(url.href, { accept, 'x-request-id': 'the-id' })
+  }
+
+  it('is a page that stands by itself: what happened, what next, and the request id', async () => {
+    const { browser } = await start()
+    const answer = await back(browser, (url) => url.searchParams.set('error', 'access_denied'))
+    expect(answer.status).toBe(403)
+    const { headers, body } = answer
+    expect(headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      vary: 'Accept',
+    })
+    const [, style = ''] = /<style>(.*)<\/style>/.exec(body) ?? []
+    const hash = createHash('sha256').update(style).digest('base64')
+    expect(headers['content-security-policy']).toMatch(/^default-src 'none'; style-src '/)
+    expect(headers['content-security-policy']).toContain(`style-src 'sha256-${hash}';`)
+    expect(body).not.toMatch(/<script|javascript:|\ssrc=|\son\w+=|<link|<form|https?:\/\/|@import|url\(/i)
+    expect(text(answer)).toContain('You were not signed in The provider did not let you in: access_denied Begin again')
+    expect(text(answer)).toContain(`Request id: ${String(headers['x-request-id'])}`)
+    expect(body).toContain('>Try to sign in again</a>')
+  })
+
+  it('leads back to the page that was wanted, where a login begins anew', async () => {
+    const { browser } = await start()
+    const denied = await back(browser, (url) => url.searchParams.set('error', 'access_denied'))
+    expect(linkOf(denied)).toBe('/orders?page=2')
+    expect(browser.cookies.size).toBe(0)
+    const wrong = await back(browser, (url) => url.searchParams.delete('code'))
+    expect([wrong.status, linkOf(wrong)]).toEqual([400, '/orders?page=2'])
+    const spent = await back(browser, (url) => url.searchParams.set('code', 'spent'))
+    expect([spent.status, linkOf(spent), spent.headers['retry-after']]).toEqual([503, '/orders?page=2', '1'])
+    expect(text(spent)).toContain('Signing in is not possible at present')
+    const foreign = await browser.get(`${callback}?state=x&code=y`, { accept })
+    expect([foreign.status, linkOf(foreign)]).toEqual([400, '/'])
+    expect((await browser.follow('/orders?page=2')).body).toBe('ok')
+  })
+
+  it('offers no way on where there is none: no such page, and a logout that another site asked for', async () => {
+    const { browser } = await start()
+    const nothing = await browser.get('/_pando/login/web/other', { accept })
+    expect([nothing.status, linkOf(nothing)]).toEqual([404, undefined])
+    const elsewhere = await browser.get('/_pando/login/web/logout', { accept, 'sec-fetch-site': 'cross-site' })
+    expect([elsewhere.status, linkOf(elsewhere)]).toEqual([403, undefined])
+    expect(text(elsewhere)).toContain('You were not signed out')
+  })
+
+  it('says so while the provider is away, without its address', async () => {
+    const { browser, issuer } = await start({}, { isAway: true })
+    const answer = await browser.get('/orders?page=2', { accept })
+    expect([answer.status, linkOf(answer)]).toEqual([503, '/orders?page=2'])
+    expect(answer.body).not.toContain(new URL(issuer.url).host)
+  })
+
+  it('holds nothing of the request that is not escaped', async () => {
+    const { browser } = await start()
+    const away = await start({}, { isAway: true })
+    /** The elements of a page, without their texts and where they lead. */
+    const shapeOf = ({ body }: Answer): string =>
+      body
+        .replaceAll(/>[^<]*/g, '>')
+        .replaceAll(/href="[^"]*"/g, 'href')
+        .replace('<p><a href></a></p>', '')
+    const harmless = shapeOf(await back(browser, (url) => url.searchParams.set('error', 'access_denied')))
+    const evil = `"><script>alert(1)</script><img src=x onerror='a'>&\``
+    const query = encodeURIComponent(evil)
+    const id = `"<b>'`
+    const wanted = `/orders?q='x'&a=b`
+    const answers = [
+      await back(browser, (url) => url.searchParams.set('error', evil)),
+      await back(browser, (url) => url.searchParams.set('error', 'x'), wanted),
+      await browser.get(`${callback}?state=${query}&code=${query}&error=${query}`, { accept, 'x-request-id': id }),
+      await browser.get(`/_pando/login/web/it's?q='&${query}`, { accept, 'x-request-id': id }),
+      await away.browser.get(wanted, { accept, 'x-request-id': id }),
+    ]
+    for (const answer of answers) {
+      expect(answer.headers['content-type']).toBe('text/html; charset=utf-8')
+      expect(shapeOf(answer)).toBe(harmless)
+      expect(answer.body).not.toContain(id)
+    }
+    expect(answers[0]?.body).toContain('did not let you in: ?&#62;&#60;script&#62;alert(1)')
+    const link = '/orders?q=&#39;x&#39;&#38;a=b'
+    expect([linkOf(answers[1] as Answer), linkOf(answers[4] as Answer)]).toEqual([link, link])
+  })
+
+  it.each([
+    ['application/json', 'application/problem+json'],
+    ['*/*', 'application/problem+json'],
+    ['text/html;q=0', 'application/problem+json'],
+    ['application/json, text/html;q=0.9', 'application/problem+json'],
+    ['application/json, text/html', 'application/problem+json'],
+    ['application/problem+json, text/html;q=0.5, */*;q=0.1', 'application/problem+json'],
+    ['text/html;q=0.2, */*', 'application/problem+json'],
+    ['text/html;q=x', 'application/problem+json'],
+    ['text/html', 'text/html; charset=utf-8'],
+    ['TEXT/HTML; Q=0.5, application/json;q=0.4', 'text/html; charset=utf-8'],
+    ['text/html, */*', 'text/html; charset=utf-8'],
+    [accept, 'text/html; charset=utf-8'],
+  ])('is a problem document for who does not ask for HTML rather: %s', async (wanted, type) => {
+    const { browser } = await start()
+    const { status, headers } = await browser.get(`${callback}?state=x&code=y`, { accept: wanted })
+    expect([status, headers['content-type']]).toEqual([400, type])
+  })
+
+  it('is the same problem document as ever for programs', async () => {
+    const { browser } = await start()
+    const { body } = await browser.get(`${callback}?state=x&code=y`, { accept: 'application/json' })
+    expect(JSON.parse(body)).toMatchObject({ reason: 'bad_request', status: 400, title: 'The request is malformed' })
   })
 })
 

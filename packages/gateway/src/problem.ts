@@ -1,4 +1,5 @@
 import type { ErrorCode } from '@pando/model'
+import { pageLines, pageText, type ProblemPage } from './problem-page.js'
 
 interface ReasonText {
   readonly status: number
@@ -213,6 +214,8 @@ export interface ProblemOptions {
   readonly retryAfterSeconds?: number
   /** For 405: `GET, HEAD`. */
   readonly allow?: string
+  /** A page for people in place of the problem details. */
+  readonly page?: ProblemPage
   /** Further lines of the head, `Name: value\r\n` each. */
   readonly lines?: Uint8Array
   /** False sends `Connection: close`. */
@@ -241,28 +244,15 @@ const statusTexts: Readonly<Record<number, string>> = {
 
 /**
  * The whole HTTP/1.1 response, head and body, for an error of the gateway's own: RFC 9457 problem details that name the route
- * and the reason. Values from the request reach only the JSON body (escaped), never a header.
+ * and the reason, or a page. Values from the request reach only the body (escaped), never a header.
  */
 export function problemResponse(options: ProblemOptions): Uint8Array {
-  const text: ReasonText = reasons[options.reason]
-  const status = options.status ?? text.status
-  const body = Buffer.from(
-    // Lone surrogates cannot be sent as UTF-8; JSON.stringify escapes them, as it does all control characters.
-    `${JSON.stringify({
-      type: `urn:pando:gateway:${options.reason}`,
-      title: text.title,
-      status,
-      code: text.code,
-      reason: options.reason,
-      detail: options.detail,
-      hint: text.hint,
-      route: options.route,
-      service: options.service,
-      requestId: options.requestId,
-    })}\n`,
-  )
+  const status = options.status ?? reasons[options.reason].status
+  const { page } = options
+  const body = Buffer.from(page === undefined ? documentText(options, status) : pageText(page, options))
   let head = `HTTP/1.1 ${status} ${statusTexts[status] ?? 'Error'}\r\n`
-  head += `Date: ${new Date().toUTCString()}\r\nContent-Type: application/problem+json\r\nContent-Length: ${body.length}\r\n`
+  head += `Date: ${new Date().toUTCString()}\r\n${page === undefined ? 'Content-Type: application/problem+json\r\n' : pageLines}`
+  head += `Content-Length: ${body.length}\r\n`
   if (options.requestId !== undefined && isToken(options.requestId)) head += `X-Request-Id: ${options.requestId}\r\n`
   if (options.retryAfterSeconds !== undefined)
     head += `Retry-After: ${Math.max(1, Math.ceil(options.retryAfterSeconds))}\r\n`
@@ -271,6 +261,13 @@ export function problemResponse(options: ProblemOptions): Uint8Array {
   head += `Cache-Control: no-store\r\n${options.keepAlive ? '' : 'Connection: close\r\n'}\r\n`
   const headBytes = Buffer.from(head, 'latin1')
   return options.isHead === true ? headBytes : Buffer.concat([headBytes, body])
+}
+
+function documentText({ reason, detail, route, service, requestId }: ProblemOptions, status: number): string {
+  const { title, code, hint }: ReasonText = reasons[reason]
+  const type = `urn:pando:gateway:${reason}`
+  // Lone surrogates cannot be sent as UTF-8; JSON.stringify escapes them, as it does all control characters.
+  return `${JSON.stringify({ type, title, status, code, reason, detail, hint, route, service, requestId })}\n`
 }
 
 /** A request id may be the client's own: only one that is a token (RFC 9110 section 5.6.2) is fit for a header. */

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { problemResponse, type Reason, reasons } from '../problem.js'
+import type { ProblemPage } from '../problem-page.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { redirectLocation } from '../route-table/rewrite.js'
 import type { CompiledEdit } from '../route-table/header-edit.js'
@@ -28,6 +29,8 @@ export type OwnAnswer =
       readonly status?: number
       readonly allow?: string
       readonly retryAfterSeconds?: number
+      /** In place of the problem document. */
+      readonly page?: ProblemPage
       readonly headers?: readonly (readonly [name: string, value: string])[]
     }
 

@@ -2,19 +2,15 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import type { LoginAuthenticatorSpec } from '@pando/model'
 import type { OwnAnswer } from '../../http1/own-answer.js'
 import type { PolicyRequest } from '../../policy/route-policy.js'
-import {
-  type Authenticator,
-  type AuthenticatorContext,
-  cannotSay,
-  type Identified,
-  type Outcome,
-} from '../authenticator.js'
+import { type Authenticator, type AuthenticatorContext, type Identified, type Outcome } from '../authenticator.js'
 import { cookieLineWithout, cookiesOf, pairsOf, quoted } from '../credentials.js'
 import { identityLines, strippingEdit } from '../identity-edit.js'
 import { claimAt, type Claims, scopesOf } from '../jwt/claims.js'
 import { WatchedFile } from '../keys/watched-file.js'
 import { Recent } from '../../recent.js'
 import { CookieSeal } from './cookie-seal.js'
+import { type LoginProblem, loginProblem } from './login-problem.js'
+import { prefersHtml } from './prefers-html.js'
 import { type LoginAttempt, Provider } from './provider.js'
 
 /** A login that takes longer begins anew. */
@@ -96,13 +92,22 @@ export class LoginAuthenticator implements Authenticator {
   }
 
   authenticate(request: PolicyRequest): Outcome | Promise<Outcome> {
+    try {
+      const outcome = this.#authenticate(request)
+      return outcome instanceof Promise ? outcome.catch((error: unknown) => this.#failed(request, error)) : outcome
+    } catch (error) {
+      return this.#failed(request, error)
+    }
+  }
+
+  #authenticate(request: PolicyRequest): Outcome | Promise<Outcome> {
     const { path } = this.#spec
     const here = request.path
     if (here === `${path}/callback`) return this.#finish(request)
     if (here === `${path}/logout`) return { kind: 'answered', answer: this.#logout(request) }
     // Nothing else of that path is a service's.
     if (here === path || here.startsWith(`${path}/`))
-      return { kind: 'answered', answer: problem(404, 'no_route', 'There is nothing here.') }
+      return answered(request, { kind: 'nothingHere', detail: 'The login has no page of this name.' })
     const session = this.#sessionOf(request)
     if (session !== null) return this.#identify(session, request)
     if (this.#provider.metadata !== null) return null
@@ -114,6 +119,14 @@ export class LoginAuthenticator implements Authenticator {
   /** A page is sent to the provider; what a program asks for gets 401, as it could do nothing with a login page. */
   invite(request: PolicyRequest): OwnAnswer | null {
     if (!isPage(request)) return null
+    try {
+      return this.#sendAway(request)
+    } catch (error) {
+      return this.#failed(request, error).answer
+    }
+  }
+
+  #sendAway(request: PolicyRequest): OwnAnswer {
     const origin = this.#originOf(request)
     const attempt: Attempt = {
       state: randomBytes(32).toString('base64url'),
@@ -141,7 +154,22 @@ export class LoginAuthenticator implements Authenticator {
   }
 
   #withoutProvider(request: PolicyRequest): Outcome {
-    return this.#provider.metadata === null && isPage(request) ? cannotSay(this.name) : null
+    return this.#provider.metadata === null && isPage(request) ? this.#cannotSay(request) : null
+  }
+
+  /** Its cause is not for who asks: it may name addresses of ours, and the operator was told. */
+  #cannotSay(request: PolicyRequest, tryAgain = returnPath(request), cookies: readonly string[] = []): Answered {
+    const detail = `The authenticator "${this.name}" cannot say who it is at present.`
+    return answered(request, { kind: 'unavailable', detail, tryAgain, cookies })
+  }
+
+  /** A program gets what every policy that fails is answered with. */
+  #failed(request: PolicyRequest, error: unknown, tryAgain?: string, cookies?: readonly string[]): Answered {
+    if (!prefersHtml(request.header('accept'))) throw error
+    this.#context.onTrouble(`authenticator ${this.name} failed: ${String(error)}`)
+    // The way back of a login is good for one time only.
+    const isOwn = request.path.startsWith(`${this.#spec.path}/`)
+    return this.#cannotSay(request, tryAgain ?? (isOwn ? '/' : returnPath(request)), cookies)
   }
 
   async #finish(request: PolicyRequest): Promise<Outcome> {
@@ -152,35 +180,44 @@ export class LoginAuthenticator implements Authenticator {
     const clear = this.#cookie(request, name, '', 0)
     if (attempt === null) {
       const detail = 'This login was not begun in this browser, or took too long. Go back to the page and begin again.'
-      return { kind: 'answered', answer: problem(400, 'bad_request', detail) }
+      return answered(request, { kind: 'notBegun', detail, tryAgain: '/' })
     }
+    const tryAgain = attempt.returnTo
+    const cookies = [clear]
     const issuer = query.get('iss')
     const error = query.get('error')
     const code = query.get('code')
     // RFC 9207: an answer of another provider.
     if ((issuer !== null && issuer !== this.#spec.issuer) || (error === null && code === null)) {
-      return {
-        kind: 'answered',
-        answer: problem(400, 'bad_request', 'The answer is not that of the provider.', [clear]),
-      }
+      const detail = 'The answer is not that of the provider.'
+      return answered(request, { kind: 'notAnswered', detail, cookies, tryAgain })
     }
     if (error !== null) {
-      const detail = `The provider did not let you in: ${error.slice(0, 100)}`
-      return { kind: 'answered', answer: problem(403, 'forbidden', detail, [clear]) }
+      // RFC 6749 section 4.1.2.1 has no other characters in it.
+      const detail = `The provider did not let you in: ${error.slice(0, 100).replaceAll(/[^ !#-[\]-~]/g, '?')}`
+      return answered(request, { kind: 'notLetIn', detail, cookies, tryAgain })
     }
+    try {
+      return { kind: 'answered', answer: await this.#signIn(request, attempt, code ?? '', clear) }
+    } catch (error) {
+      return this.#failed(request, error, tryAgain, cookies)
+    }
+  }
+
+  async #signIn(request: PolicyRequest, attempt: Attempt, code: string, clear: string): Promise<OwnAnswer> {
     if (this.#provider.metadata === null) await this.#provider.refresh()
-    const claims = await this.#provider.redeem(code ?? '', attempt)
+    const claims = await this.#provider.redeem(code, attempt)
     const session: Session = { claims: this.#kept(claims), expiresAt: this.#context.now() + this.#spec.sessionMs }
-    const sessionName = this.#sessionName(request)
-    const value = this.#sealOrThrow().seal(sessionName, session)
+    const name = this.#sessionName(request)
+    const value = this.#sealOrThrow().seal(name, session)
     if (value.length > longestCookie) throw new Error('what the provider says of them does not fit into a cookie')
-    const cookies = [clear, this.#cookie(request, sessionName, value, this.#spec.sessionMs)]
-    return { kind: 'answered', answer: redirect(attempt.returnTo, cookies) }
+    return redirect(attempt.returnTo, [clear, this.#cookie(request, name, value, this.#spec.sessionMs)])
   }
 
   #logout(request: PolicyRequest): OwnAnswer {
     // Another site's page could log somebody out.
-    if (request.header('sec-fetch-site') === 'cross-site') return problem(403, 'forbidden', 'Another site asks for it.')
+    if (request.header('sec-fetch-site') === 'cross-site')
+      return loginProblem(request, { kind: 'askedElsewhere', detail: 'Another site asks for it.' })
     const end = this.#provider.metadata?.endSessionEndpoint ?? null
     let location = '/'
     if (end !== null) {
@@ -309,11 +346,8 @@ function redirect(location: string, cookies: readonly string[]): OwnAnswer {
   }
 }
 
-function problem(
-  status: number,
-  reason: 'bad_request' | 'forbidden' | 'no_route',
-  detail: string,
-  cookies: readonly string[] = [],
-): OwnAnswer {
-  return { kind: 'problem', reason, status, detail, headers: cookies.map((cookie) => ['Set-Cookie', cookie]) }
+type Answered = Outcome & { readonly kind: 'answered' }
+
+function answered(request: PolicyRequest, problem: LoginProblem): Answered {
+  return { kind: 'answered', answer: loginProblem(request, problem) }
 }
