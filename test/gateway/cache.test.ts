@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, request, type RequestListener } from 'node:http'
 import type { RouteSpec } from '@pando/model'
 import { describe, expect, it } from 'vitest'
+import { ask as askFramed, session } from './http2-client.js'
 import { Client, endpoint, eventually, exchange, httpServer, rawServer, route, serve } from './plane.js'
 
 const cache = { maxBytes: 1_048_576, maxEntryBytes: 65_536 }
@@ -166,6 +167,63 @@ describe('a cached route', () => {
     await ask(port, { pragma: 'no-cache' })
     await ask(port, { range: 'bytes=0-1' })
     expect(asked()).toBe(5)
+  })
+
+  it('answers HEAD by what it keeps of GET, and keeps no answer to HEAD', async () => {
+    const { port, asked } = await serveWith(keeping('max-age=60', { etag: '"v"' }))
+    const head = (headers: Record<string, string> = {}) => ask(port, headers, '/', 'HEAD')
+    for (let index = 0; index < 2; index++) expect(outcomeOf(await head())).toBe('pando; fwd=miss')
+    expect((await ask(port)).body).toBe('answer to /')
+    expect(asked()).toBe(3)
+    const kept = await head()
+    expect([kept.status, kept.body, kept.headers['content-length'], kept.headers.etag]).toEqual([200, '', '11', '"v"'])
+    expect(outcomeOf(kept)).toMatch(/^pando; hit; ttl=\d+$/)
+    expect((await head({ 'if-none-match': '"v"' })).status).toBe(304)
+    const framed = await askFramed(session(port), {
+      ':method': 'HEAD',
+      ':path': '/',
+      ':authority': `127.0.0.1:${port}`,
+    })
+    expect([framed.head[':status'], framed.head['content-length'], framed.body.length]).toEqual([200, '11', 0])
+    expect((await ask(port)).body).toBe('answer to /')
+    expect(asked()).toBe(3)
+  })
+
+  it('lets HEAD wait for the answer to GET that is on its way', async () => {
+    let release = nothing
+    const { plane, port, asked } = await serveWith((incoming, response) => {
+      release = () => keeping('max-age=60')(incoming, response)
+    })
+    const underWay = () =>
+      plane.metrics().families.find(({ name }) => name === 'pando_gateway_requests_in_flight')?.series[0]?.values[0]
+    const get = ask(port)
+    await eventually(() => asked() === 1)
+    const head = ask(port, {}, '/', 'HEAD')
+    await eventually(() => underWay() === 2)
+    release()
+    expect([(await get).body, outcomeOf(await head)]).toEqual(['answer to /', expect.stringContaining('hit')])
+    expect(asked()).toBe(1)
+  })
+
+  it.each([
+    ['another tag', { etag: '"w"' }, true],
+    ['another date', { 'last-modified': 'Mon, 02 Mar 2026 00:00:00 GMT' }, true],
+    ['another length', { 'content-length': '12' }, true],
+    ['nothing new', {}, false],
+    ['no validators', { etag: '', 'last-modified': '' }, false],
+    ['an error', { status: '500', etag: '"w"' }, false],
+  ])('forgets an answer to GET when one to HEAD has %s', async (_, more, isForgotten) => {
+    const { port, asked } = await serveWith((incoming, response) => {
+      const { status = '200', ...headers } = incoming.method === 'HEAD' ? (more as Record<string, string>) : {}
+      const own = { etag: '"v"', 'last-modified': 'Sun, 01 Mar 2026 00:00:00 GMT', 'content-length': '11' }
+      response.statusCode = Number(status)
+      const given = Object.entries({ ...own, ...headers }).filter(([, value]) => value !== '')
+      keeping('max-age=60', Object.fromEntries(given))(incoming, response)
+    })
+    await ask(port)
+    await ask(port, { 'cache-control': 'no-cache' }, '/', 'HEAD')
+    expect(asked()).toBe(2)
+    expect(outcomeOf(await ask(port))).toContain(isForgotten ? 'fwd=miss' : 'hit')
   })
 
   it('forgets what a request may have changed', async () => {

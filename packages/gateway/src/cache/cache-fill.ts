@@ -34,6 +34,7 @@ export class CacheFill implements ResponseTap {
   onHead(response: Head, canBeWhole: boolean): OwnAnswer | null {
     if (response.status === 304 && this.#known !== null) return this.#confirm(response, this.#known)
     const facts = factsOf(response)
+    if (this.#asked.isHead && response.status === 200) this.#doubt(facts, response.contentLength)
     const now = this.#cache.now
     const freshness = freshnessOf(facts, this.#asked.isPersonal, this.#requestedAt, now)
     if (
@@ -82,6 +83,19 @@ export class CacheFill implements ResponseTap {
     if (this.#isSettled || !this.#isLeader) return
     this.#isSettled = true
     this.#cache.settle(this.#asked.target, isKept)
+  }
+
+  /** Section 4.3.5: an answer to HEAD with another validator or length than the kept one's tells that this is not what GET gets by now. */
+  #doubt(facts: AnswerHead, contentLength: number): void {
+    const { store } = this.#cache
+    const { target, header } = this.#asked
+    const kept = store.find(target, header)
+    if (kept === null || kept.status !== 200) return
+    const isOther =
+      (facts.etag !== null && facts.etag !== kept.etag) ||
+      (facts.lastModified !== null && facts.lastModified !== kept.lastModified) ||
+      (contentLength !== -1 && contentLength !== kept.body.length)
+    if (isOther) store.remove(target)
   }
 
   /** Section 4.3.4: the kept answer holds; its client has not seen it, or has. */
