@@ -191,6 +191,7 @@ const roomsAllowed: Record<string, readonly string[]> = {
   'gateway/resilience': [],
   'gateway/route-table': [
     'compression/compression.ts',
+    'http1/field-name.ts',
     'http1/request-view.ts',
     'http1/response-encoder.ts',
     'metrics/',

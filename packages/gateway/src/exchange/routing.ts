@@ -126,6 +126,18 @@ export class Routing implements AdmissionOwner {
     return line === null ? edited : mergeEdits(edited, new CompiledEdit([], Buffer.from(line)))
   }
 
+  /** Whether the route or its policies take a field out of the request's head, by its `fieldName`. */
+  dropsFromRequest(name: string): boolean {
+    const { route, admission } = this
+    return route?.requestEdit?.dropsField(name) === true || admission?.verdict?.request?.dropsField(name) === true
+  }
+
+  /** The same of the answer's head. */
+  dropsFromResponse(name: string): boolean {
+    const { route, admission } = this
+    return route?.responseEdit?.dropsField(name) === true || admission?.verdict?.response?.dropsField(name) === true
+  }
+
   /** What the policies add to an answer. */
   policyEdit(): CompiledEdit | null {
     const { client, traffic } = this.#exchange

@@ -1,6 +1,6 @@
 import { byChunks, byClose } from '../http1/body.js'
 import type { Head } from '../http1/head.js'
-import { fieldName, isOfBytes, keptTrailers, namesOf, trailerLine } from '../http1/trailer-fields.js'
+import { isOfBytes, keptTrailers, namesOf, trailerLine } from '../http1/trailer-fields.js'
 import { crlf } from '../http1/text.js'
 import { CompiledEdit } from '../route-table/header-edit.js'
 import type { Exchange } from './exchange.js'
@@ -63,17 +63,10 @@ function wantedOfRequest(
   inHead: ReadonlySet<string> | null,
 ): (name: string) => boolean {
   const { nominated } = requestBody
-  const dropped = droppedNames(routing.requestEdit())
-  return (name) => inHead?.has(name) !== true && nominated?.has(name) !== true && !dropped.has(name)
+  return (name) => inHead?.has(name) !== true && nominated?.has(name) !== true && !routing.dropsFromRequest(name)
 }
 
 function wantedOfResponse({ responseBody, routing }: Exchange, isEncoded: boolean): (name: string) => boolean {
   const { nominated } = responseBody
-  const dropped = droppedNames(routing.responseEdit())
-  return (name) => nominated?.has(name) !== true && !dropped.has(name) && !(isEncoded && isOfBytes(name))
-}
-
-/** As `fieldName` gives them: a route may write `_` in what it takes out. */
-function droppedNames(edit: CompiledEdit | null): ReadonlySet<string> {
-  return new Set(edit?.dropped.map((name) => fieldName(name, 0, name.length)))
+  return (name) => nominated?.has(name) !== true && !routing.dropsFromResponse(name) && !(isEncoded && isOfBytes(name))
 }

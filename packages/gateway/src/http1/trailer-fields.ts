@@ -1,5 +1,6 @@
 import { equalsName, isSpace } from './chars.js'
 import { connection, fieldKind, plain } from './field-kinds.js'
+import { fieldName } from './field-name.js'
 import type { Head } from './head.js'
 import { latin1 } from './own-answer.js'
 import type { FieldsView } from './request-view.js'
@@ -30,11 +31,6 @@ const misplacedPrefix = /^(access-control|sec)-/
 
 const colon = Buffer.from(': ')
 const trailersName = Buffer.from('trailers')
-
-/** A name as trailers are told apart by it: in lower case, `_` as `-`, as behind CGI they are one. */
-export function fieldName(bytes: Uint8Array, start: number, end: number): string {
-  return latin1(bytes, start, end).toLowerCase().replaceAll('_', '-')
-}
 
 /** Whether the field whose name is `bytes[start, end)` may go on as a trailer. */
 export function mayTrail(bytes: Uint8Array, start: number, end: number): boolean {

@@ -1,4 +1,5 @@
 import { type HeaderEdit, whyFixed } from '@pando/model'
+import { fieldName } from '../http1/field-name.js'
 import { isName } from './conditions.js'
 
 const dateName = Buffer.from('date')
@@ -13,6 +14,8 @@ export class CompiledEdit {
   readonly hasDate: boolean
   /** Bit n: some dropped name has n bytes (31: or more), so that most lines are told apart by their length alone. */
   readonly #lengths: number
+  /** Most edits are never asked for it. */
+  #fields: ReadonlySet<string> | null = null
   #joined: WeakMap<CompiledEdit, CompiledEdit> | null = null
 
   constructor(dropped: readonly Uint8Array[], lines: Uint8Array) {
@@ -28,6 +31,12 @@ export class CompiledEdit {
       if (isName(this.dropped[index], bytes, start, end)) return true
     }
     return false
+  }
+
+  /** Whether it leaves out lines of a field, by its `fieldName`: as trailers are told apart, so that `_` is no way past it. */
+  dropsField(name: string): boolean {
+    this.#fields ??= new Set(this.dropped.map((bytes) => fieldName(bytes, 0, bytes.length)))
+    return this.#fields.has(name)
   }
 
   /** What it leaves of lines, `Name: value\r\n` each. */
