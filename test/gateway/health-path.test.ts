@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Listener } from '@pando/model'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CertificateFolder } from '../support/certificates.js'
+import { config, edge as edgeAt, Sandbox, table } from './gateway-process.js'
 import { ask, session } from './http2-client.js'
 import { cleanUp, Client, edge, endpoint, eventually, exchange, httpServer, portOf, serve } from './plane.js'
 
@@ -115,5 +116,30 @@ describe('the health path', () => {
     expect(await client.ended()).toMatch(expected)
     client.socket.end()
     await closed
+  })
+})
+
+describe('a gateway of processes', () => {
+  it.each([
+    ['ends', 'SIGTERM', '503 draining'],
+    ['replaces its workers', 'SIGUSR2', '200 ok'],
+  ] as const)('that %s says so to a connection that it has', async (_, signal, expected) => {
+    const sandbox = new Sandbox()
+    cleanUp(() => sandbox.close())
+    const gateway = await sandbox.startStatic(table(1, [], { ...config([edgeAt(0)]), healthPath }), 1)
+    const { listeners } = await gateway.until()
+    const client = new Client(listeners['edge']?.port ?? 0)
+    let answers = 0
+    const next = async (): Promise<string> => {
+      answers++
+      client.send('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
+      const received = await client.until((text) => text.split('HTTP/1.1').length > answers && text.endsWith('\n'))
+      return received.slice(received.lastIndexOf('HTTP/1.1'))
+    }
+    expect(await next()).toMatch(/^HTTP\/1\.1 200 [^]*ok\n$/)
+    gateway.child.kill(signal)
+    let last = await next()
+    while (!client.hasEnded && !last.includes('Connection: close')) last = await next()
+    expect(last.replace(/^HTTP\/1\.1 (\d+) [^]*\r\n\r\n/, '$1 ').trim()).toBe(expected)
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { gatewayConfigOf } from '../desired/gateway-config.js'
 import { renderConfig } from './render.js'
 import { appOf, listed } from './reading.suite.js'
 
@@ -187,6 +188,12 @@ it('is rendered so that it is read again as the same', () => {
   )
   const app = appOf(text)
   expect(appOf(renderConfig(app))).toEqual(app)
+  const files = { accessLog: '', localCertificate: { cert: '', key: '' } }
+  expect(gatewayConfigOf(app, new Map(), files)).toMatchObject({
+    trustedProxies: ['::1'],
+    healthPath: '/a$b',
+    limits: { maxConnectionsPerClient: 5 },
+  })
 })
 
 it('takes hsts as true or false, too', () => {
