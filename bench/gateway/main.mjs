@@ -1,7 +1,7 @@
 // The gateway beside its peers. `main.mjs [cost|latency|all] [options]`; see docs/benchmarks/gateway.md for what is measured.
 import { parseArgs } from 'node:util'
 import { connectionsOf, scenarios } from './load.mjs'
-import { proxies } from './proxies.mjs'
+import { proxies, withNode } from './proxies.mjs'
 import { costTable, document, latencyTable } from './report.mjs'
 import { cpu, measure } from './rounds.mjs'
 import {
@@ -24,6 +24,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '1' },
     connections: { type: 'string', default: '64' },
     only: { type: 'string' },
+    node: { type: 'string', multiple: true, default: [] },
     scenario: { type: 'string' },
     date: { type: 'string', default: today() },
     write: { type: 'boolean', default: true },
@@ -87,7 +88,8 @@ async function startProxies(folder, upstream) {
   const wanted = values.only?.split(',')
   const contestants = []
   const missing = []
-  for (const proxy of proxies) {
+  const behindPando = proxies.findIndex(({ key }) => key === 'pando') + 1
+  for (const proxy of proxies.toSpliced(behindPando, 0, ...values.node.map(withNode))) {
     if (wanted !== undefined && !wanted.includes(proxy.name)) continue
     const version = proxy.version({ root })
     if (version === null) {

@@ -66,6 +66,19 @@ export const proxies = [
   peer('http-proxy', 'http-proxy.mjs'),
 ]
 
+/** Pando once more, by another Node: the program of that name. */
+export function withNode(program) {
+  const node = firstMatch(program, ['--version'], /^v(\S+)/)
+  if (node === null) throw new Error(`${program} is no Node.`)
+  const pando = adjustable.find(({ key }) => key === 'pando')
+  return {
+    ...pando,
+    key: `pando-on-${node}`,
+    name: `Pando, Node ${node}`,
+    command: async (options) => [program, ...(await pando.command(options)).slice(1)],
+  }
+}
+
 /** Those that there are variants of, as far as they are here, each with its version. */
 export function adjustableProxies({ root }) {
   return adjustable

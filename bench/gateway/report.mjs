@@ -57,6 +57,7 @@ ${latency}
 apt-get install nginx haproxy wrk nghttp2-client # what is missing is named and left out
 npm run bench                         # all of it; writes this file
 npm run bench -- --rounds 3 --seconds 1 --only nginx,Pando --no-write
+npm run bench -- --node /opt/node26/bin/node  # Pando by another Node as well; several times, if you like
 npm run bench -- cost --scenario HTTP/2  # only the scenarios whose names begin so
 npm run bench -- latency              # only the latency at 4 connections; writes nothing
 \`\`\`
