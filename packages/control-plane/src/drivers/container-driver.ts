@@ -338,7 +338,7 @@ export class ContainerDriver implements Driver, UsageReporter, CommandRunner {
   }
 
   async #settle(instance: ContainerInstance, details: ContainerDetails): Promise<void> {
-    const failure = await initFailureOf(this.#engine, details).catch(() => null)
+    const failure = await initFailureOf(this.#engine, details, this.#clock).catch(() => null)
     const { at, reason } = exitOf(instance, details, () => lastLineOf(instance.logFile), failure)
     this.#end(instance, reason, at)
   }
