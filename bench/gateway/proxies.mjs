@@ -74,7 +74,9 @@ export function withNode(program) {
   return {
     ...pando,
     key: `pando-on-${node}`,
-    name: `Pando, Node ${node}`,
+    name: `Pando on Node ${node}`,
+    // Its name says all that there is to say.
+    version: () => '',
     command: async (options) => [program, ...(await pando.command(options)).slice(1)],
   }
 }

@@ -38,7 +38,7 @@ export function document({ date, machine, versions, options, costs, latency, mis
 Written by \`npm run bench\` on ${date}. Trust the ratios: they compare runs of the same minute. Absolute numbers and latencies mean little when the load average below is not near 0.
 
 - Machine: ${machine}
-- Versions: ${versions.map(({ name, version }) => `${name} ${version}`).join(', ')}, Node ${process.versions.node}
+- Versions: ${versions.map(({ name, version }) => `${name} ${version}`.trim()).join(', ')}, Node ${process.versions.node}
 ${missing.length > 0 ? `- Not measured, as it was not there: ${missing.join(', ')}\n` : ''}- The proxy alone on core ${proxyCore}; the service behind it (nginx) and wrk (h2load for HTTP/2) on core ${loadCore}. ${options.rounds} rounds of ${options.seconds} s a proxy, there and back; ${farRounds} for npm's, which are far off.
 - CPU µs: user and system time of all the proxy's processes (/proc/PID/stat) by requests answered; medians over rounds. A ratio is the median of the rounds' ratios (their quartiles).
 - Every request carries 8 headers. All proxies keep connections alive on both sides, add X-Forwarded-For and X-Request-Id, and write no access log; Pando has all its defaults on (limits, timeouts, metrics, traceparent).
