@@ -1,13 +1,8 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import type { Socket } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { connected, until } from './connected.suite.js'
 import { changeOwner, readPlainly, type SocketOwner } from './owned-socket.js'
 import { adopt } from './shared-read.js'
-
-const cleanups: (() => void)[] = []
-afterEach(() => {
-  for (const action of cleanups.splice(0)) action()
-})
 
 /** Notes what it is told. */
 class Listener implements SocketOwner {
@@ -33,27 +28,15 @@ class Listener implements SocketOwner {
 async function pair(
   make: (accepted: Socket, owner: Listener) => Socket,
 ): Promise<{ client: Socket; owner: Listener; socket: Socket; count: () => Promise<number> }> {
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  const [accepted] = (await once(server, 'connection')) as [Socket]
+  const { client, accepted, server } = await connected({ pauseOnConnect: true, allowHalfOpen: true })
   const owner = new Listener()
   const socket = make(accepted, owner)
-  cleanups.push(() => {
-    client.destroy()
-    socket.destroy()
-    server.close()
-  })
+  onTestFinished(() => void socket.destroy())
   const count = (): Promise<number> =>
     new Promise((resolve, reject) =>
       server.getConnections((error, connections) => (error ? reject(error) : resolve(connections))),
     )
   return { client, owner, socket, count }
-}
-
-async function until(isMet: () => boolean): Promise<void> {
-  while (!isMet()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 // On every Node that Pando supports: passing a handle on is only half documented.

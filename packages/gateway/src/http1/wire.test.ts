@@ -1,16 +1,12 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { TurnEnd } from '../turn-end.js'
+import { connected, until } from './connected.suite.js'
 import { Outputs } from './outputs.js'
 import { Wire } from './wire.js'
 import { writeNow } from './write-now.js'
-
-const cleanups: (() => void)[] = []
-afterEach(() => {
-  for (const action of cleanups.splice(0)) action()
-})
 
 /** A wire, what its peer has got, and turns that end when the test says so. */
 async function wired(): Promise<{
@@ -22,17 +18,7 @@ async function wired(): Promise<{
   drains: () => number
   endTurn: () => void
 }> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', noDelay: true })
-  const [peer] = (await once(server, 'connection')) as [Socket]
-  if (socket.connecting) await once(socket, 'connect')
-  cleanups.push(() => {
-    socket.destroy()
-    peer.destroy()
-    server.close()
-  })
+  const { client: socket, accepted: peer } = await connected()
   socket.on('error', () => {})
   peer.on('error', () => {})
   let text = ''
@@ -64,10 +50,6 @@ function send({ wire, outputs }: Pick<Wired, 'wire' | 'outputs'>, text: string):
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-async function until(isMet: () => boolean): Promise<void> {
-  while (!isMet()) await new Promise((resolve) => setTimeout(resolve, 2))
-}
 
 describe('a wire', () => {
   it('lets small messages leave at the end of the turn', async () => {
