@@ -38,8 +38,7 @@ export function answerOfLast(parser: Head, left: number, allow: string | null): 
   return { kind: 'response', status: 204, headers: allow === null ? [] : [['Allow', allow]] }
 }
 
-/** The number as the next recipient gets it, in place of the one that came; null when none is sent. */
-export function forwardsEdit(parser: Head): CompiledEdit | null {
-  const left = forwardsLeft(parser)
+/** `left` as the next recipient gets it, in place of what came; null when none is sent. */
+export function forwardsEdit(left: number): CompiledEdit | null {
   return left === Infinity ? null : new CompiledEdit([fieldName], Buffer.from(`Max-Forwards: ${left - 1}\r\n`))
 }

@@ -55,6 +55,8 @@ export class Routing implements AdmissionOwner {
   readonly #exchange: Exchange
   /** The deadline as services are told it, milliseconds since the epoch; 0 is none. */
   #deadlineAt = 0
+  /** How often it may still be sent on, as `forwardsLeft` says. */
+  #forwardsLeft = Infinity
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange
@@ -77,10 +79,10 @@ export class Routing implements AdmissionOwner {
       this.ownAnswer = shed
       return
     }
-    const left = forwardsLeft(parser)
-    if (!(left > 0)) {
+    this.#forwardsLeft = forwardsLeft(parser)
+    if (!(this.#forwardsLeft > 0)) {
       const allow = client.listener.isMesh ? null : traffic.table.methodsOf(parser)
-      this.ownAnswer = answerOfLast(parser, left, allow)
+      this.ownAnswer = answerOfLast(parser, this.#forwardsLeft, allow)
       return
     }
     this.#setDeadline(parser, route)
@@ -208,7 +210,7 @@ export class Routing implements AdmissionOwner {
     const { client, intake, outgoing, traits, tries } = this.#exchange
     const { admission } = this
     const verdict = admission === null ? null : admission.verdict
-    let edit = mergeEdits(forwardsEdit(parser), this.requestEdit())
+    let edit = mergeEdits(forwardsEdit(this.#forwardsLeft), this.requestEdit())
     if (this.#deadlineAt > 0) edit = mergeEdits(edit, deadlineEdit(this.#deadlineAt))
     edit = mergeEdits(edit, requestTrailerEdit(this.#exchange, parser))
     outgoing.writeHead(parser, route, edit, client, traits.wantsUpgrade)

@@ -221,8 +221,9 @@ export class GatewayPrimary {
   }
 
   #changed(): void {
-    this.#warnings.note(this.#pool.summary().warnings)
-    const report = this.#report()
+    const summary = this.#pool.summary()
+    this.#warnings.note(summary.warnings)
+    const report = this.#report(summary)
     if (report === null) return
     const text = JSON.stringify(report)
     if (text !== this.#lastReported) {
@@ -237,14 +238,14 @@ export class GatewayPrimary {
     }
   }
 
-  #report(): GatewayReport | null {
+  #report(summary = this.#pool.summary()): GatewayReport | null {
     const table = this.#table
     if (table === null) return null
     const applied = this.#pool.applied(table.epoch)
     const { ends } = this.#pool
     // Where nothing serves since workers end as they start, just that is to be told.
     if (applied === null && ends === null) return null
-    const { leaving, listenerErrors, warnings, ...rest } = this.#pool.summary()
+    const { leaving, listenerErrors, warnings, ...rest } = summary
     return {
       gateway: this.#options.gateway,
       pid: process.pid,
