@@ -1,4 +1,5 @@
 import type { CompressionSpec, ContentCoding } from '@pando/model'
+import { weightOf } from '../http1/weight.js'
 
 /**
  * The coding for a client that says so of itself (RFC 9110 section 12.5.3): of those that it takes, what it wants most, and among equals what
@@ -23,12 +24,6 @@ export function chooseCoding(acceptEncoding: string | null, codings: readonly Co
     }
   }
   return most < (weights.get('identity') ?? others) ? '' : best
-}
-
-function weightOf(parameters: readonly string[]): number {
-  const written = parameters.find((parameter) => parameter.startsWith('q='))
-  if (written === undefined) return 1
-  return /^q=(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(written) ? Number(written.slice(2)) : 0
 }
 
 /** What of an answer's head decides whether it may be compressed. Values as they are sent; null where there is none. */

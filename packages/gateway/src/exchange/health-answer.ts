@@ -3,6 +3,7 @@ import type { Head } from '../http1/head.js'
 import { isGetOrHead } from '../http1/methods.js'
 import type { OwnAnswer } from '../http1/own-answer.js'
 import type { Traffic } from '../http1/traffic.js'
+import { isSame } from '../http1/words.js'
 
 const headers = [
   ['Content-Type', 'text/plain; charset=utf-8'],
@@ -19,7 +20,5 @@ export function healthAnswer(parser: Head, { isMesh }: ListenerInfo, traffic: Tr
 }
 
 function isAt(wanted: Uint8Array, { path, pathLength }: Head): boolean {
-  if (wanted.length !== pathLength) return false
-  for (let index = 0; index < pathLength; index++) if (path[index] !== wanted[index]) return false
-  return true
+  return wanted.length === pathLength && isSame(path, 0, wanted, 0, pathLength)
 }

@@ -1,5 +1,5 @@
 import type { Head } from '../http1/head.js'
-import { latin1 } from '../http1/own-answer.js'
+import { latin1 } from '../http1/chars.js'
 import { requestHeadSize, type RequestOrigin, writeRequest, type WrittenHead } from '../http1/request-writer.js'
 import type { Traffic } from '../http1/traffic.js'
 import { copy } from '../http1/words.js'

@@ -2,7 +2,7 @@ import { pushbackMs } from '../grpc/grpc-status.js'
 import { longestWaitMs, retryAfterMs } from '../resilience/backoff.js'
 import { isName } from '../route-table/conditions.js'
 import type { Head } from '../http1/head.js'
-import { latin1 } from '../http1/own-answer.js'
+import { latin1 } from '../http1/chars.js'
 
 const retryAfterName = Buffer.from('retry-after')
 const idempotencyKeyName = Buffer.from('idempotency-key')

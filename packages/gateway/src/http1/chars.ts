@@ -61,6 +61,11 @@ export function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x09
 }
 
+/** The text that `bytes[start, end)` are, a character each. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
+}
+
 export function ascii(text: string): Uint8Array {
   const bytes = wordBuffer(text.length)
   bytes.write(text, 'latin1')

@@ -1,5 +1,5 @@
 import type { RequestView } from './request-view.js'
-import { latin1 } from './own-answer.js'
+import { latin1 } from './chars.js'
 
 /** A header's value, several lines joined by `, `; null when there is none. `name` is in lower case. */
 export function headerValue(view: RequestView, name: string): string | null {

@@ -4,6 +4,7 @@ import type { ProblemPage } from '../problem-page.js'
 import type { CompiledRoute } from '../route-table/compiled-route.js'
 import { redirectLocation } from '../route-table/rewrite.js'
 import type { CompiledEdit } from '../route-table/header-edit.js'
+import { latin1 } from './chars.js'
 import type { ListenerInfo } from './exchange-client.js'
 import type { Head } from './head.js'
 import type { Refusal } from './refusal.js'
@@ -137,10 +138,6 @@ export function describeRequest(parser: Head): string {
   const method = latin1(parser.bytes, parser.methodStart, parser.methodEnd)
   const host = latin1(parser.bytes, parser.authorityStart, parser.authorityEnd)
   return `${method} ${latin1(parser.path, 0, parser.pathLength)} on host "${host}"`
-}
-
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }
 
 /** The port that the client used: the one it named, the scheme's own when it named a host only, else the listener's. */

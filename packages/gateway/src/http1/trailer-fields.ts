@@ -1,8 +1,7 @@
-import { equalsName, isSpace } from './chars.js'
+import { equalsName, isSpace, latin1 } from './chars.js'
 import { connection, fieldKind, plain } from './field-kinds.js'
 import { fieldName } from './field-name.js'
 import type { Head } from './head.js'
-import { latin1 } from './own-answer.js'
 import type { FieldsView } from './request-view.js'
 import { crlf, lastChunkLine } from './text.js'
 

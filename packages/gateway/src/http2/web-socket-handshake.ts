@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Head } from '../http1/head.js'
-import { latin1 } from '../http1/own-answer.js'
+import { latin1 } from '../http1/chars.js'
 
 const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 

@@ -1,3 +1,4 @@
+import { latin1 } from '../http1/chars.js'
 import type { ListenerInfo } from '../http1/exchange-client.js'
 import type { RequestView } from '../http1/request-view.js'
 import type { ResponseTap } from '../http1/response-tap.js'
@@ -81,8 +82,4 @@ export class HeadRequest implements PolicyRequest {
   #text(start: number, end: number): string {
     return latin1(this.#view.bytes, start, end)
   }
-}
-
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
 }

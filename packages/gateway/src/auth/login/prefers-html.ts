@@ -1,3 +1,5 @@
+import { weightOf } from '../../http1/weight.js'
+
 /**
  * Whether `Accept` (RFC 9110 section 12.5.1) names `text/html`, and no kind of JSON as much: what a person reads, not a program. A tie with `*`
  * is one for the name.
@@ -12,11 +14,4 @@ export function prefersHtml(accept: string | null): boolean {
   const named = Math.max(...['application/json', 'application/problem+json'].map((type) => weights.get(type) ?? 0))
   const anything = Math.max(...['application/*', '*/*'].map((type) => weights.get(type) ?? 0))
   return html > named && html >= anything
-}
-
-/** 1 without a word; what is no weight counts as 0. */
-function weightOf(parameters: readonly string[]): number {
-  const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)
-  if (weight === undefined) return 1
-  return /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(weight) ? Number(weight) : 0
 }
